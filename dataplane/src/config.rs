@@ -1,0 +1,772 @@
+//! What the dataplane is told before its first tick, checked as a whole.
+//!
+//! A [`Config`] is plain data; [`Config::check`] says whether a dataplane can be built from it.
+//! Everything that has a limit has it in [`Limits`], and nowhere else.
+
+use crate::job::Role;
+use crate::time::Nanos;
+use crate::types::{LcoreId, Mac, PortId, QueueId, VlanId};
+use ipnet::Ipv4Net;
+use std::net::Ipv4Addr;
+
+/// Everything the dataplane is told.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Config {
+    /// The physical ports. Port `i` gets [`PortId`] `i`; VLAN devices follow, in order.
+    pub ports: Vec<PortConfig>,
+    /// The lcores.
+    pub lcores: Vec<LcoreConfig>,
+    /// The routes beside those that addresses bring (local and connected).
+    pub routes: Vec<RouteConfig>,
+    /// Static neighbours that are there before the first tick.
+    pub neighbours: Vec<NeighConfig>,
+    /// The limits.
+    pub limits: Limits,
+    /// The switches where DPVS and Lockstep differ.
+    pub policy: Policy,
+    /// The one seed of all randomness. Each lcore draws from streams of its own.
+    pub seed: u64,
+}
+
+/// A physical port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PortConfig {
+    /// Its name: unique among ports and VLAN devices.
+    pub name: String,
+    /// Its address.
+    pub mac: Mac,
+    /// The largest IPv4 packet it carries, in bytes, 68..=9000.
+    pub mtu: u16,
+    /// Its addresses, each with the prefix of its subnet.
+    pub addresses: Vec<Ipv4Net>,
+    /// Receive queues, 0..=16.
+    pub rx_queues: u16,
+    /// Transmit queues, 0..=16.
+    pub tx_queues: u16,
+    /// The VLAN devices on it.
+    pub vlans: Vec<VlanConfig>,
+}
+
+/// A VLAN device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VlanConfig {
+    /// Its name; DPVS's default is `<port>.<vid>`.
+    pub name: String,
+    /// Its VLAN.
+    pub vid: VlanId,
+    /// Its address, if it is not its port's.
+    pub mac: Option<Mac>,
+    /// The largest IPv4 packet it carries, at most its port's; nothing for its port's.
+    pub mtu: Option<u16>,
+    /// Its addresses.
+    pub addresses: Vec<Ipv4Net>,
+}
+
+/// An lcore.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LcoreConfig {
+    /// Its number.
+    pub id: LcoreId,
+    /// What it is for.
+    pub role: Role,
+    /// The queues it owns, port by port, in polling order. Workers only.
+    pub queues: Vec<PortQueues>,
+}
+
+/// The queues of one port that an lcore owns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PortQueues {
+    /// The physical port.
+    pub port: PortId,
+    /// Receive queues, in polling order.
+    pub rx: Vec<QueueId>,
+    /// Transmit queues.
+    pub tx: Vec<QueueId>,
+}
+
+/// A route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RouteConfig {
+    /// Where to.
+    pub to: Ipv4Net,
+    /// The gateway; nothing when the destination is on the link.
+    pub via: Option<Ipv4Addr>,
+    /// The device to leave by.
+    pub dev: PortId,
+    /// The largest packet for this route; nothing for the device's.
+    pub mtu: Option<u16>,
+}
+
+/// A static neighbour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NeighConfig {
+    /// The device on whose link it is.
+    pub dev: PortId,
+    /// Its address.
+    pub address: Ipv4Addr,
+    /// Its MAC.
+    pub mac: Mac,
+}
+
+/// Everything that has a limit. Units and ranges as said; DPVS's defaults.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Packets that may wait for one neighbour, 1..=8192 (DPVS holds one more: defect B06).
+    pub neigh_queue: u32,
+    /// Neighbours that an lcore may know, 1..=1,048,576.
+    pub neigh_entries: u32,
+    /// Frames that an arp_ring holds, 1..=65,535 (DPVS: size 2048, of which one stays free).
+    pub arp_ring: u32,
+    /// Changes that a neigh_ring holds, 1..=65,535.
+    pub neigh_ring: u32,
+    /// Packets that a transmit queue buffers before it bursts them out by itself, 1..=32.
+    pub tx_burst: u32,
+    /// Buffers in the pool, 64..=1,048,575.
+    pub pool: u32,
+    /// Frames that a receive queue holds, 1..=32,768.
+    pub rx_descriptors: u32,
+    /// Frames that a transmit queue of the port holds, 1..=32,768.
+    pub tx_descriptors: u32,
+}
+
+impl Limits {
+    /// The range of `neigh_queue`.
+    pub const NEIGH_QUEUE: (u32, u32) = (1, 8192);
+    /// The range of `neigh_entries`.
+    pub const NEIGH_ENTRIES: (u32, u32) = (1, 1_048_576);
+    /// The range of `arp_ring` and `neigh_ring`.
+    pub const RING: (u32, u32) = (1, 65_535);
+    /// The range of `tx_burst`.
+    pub const TX_BURST: (u32, u32) = (1, 32);
+    /// The range of `pool`.
+    pub const POOL: (u32, u32) = (64, 1_048_575);
+    /// The range of `rx_descriptors` and `tx_descriptors`.
+    pub const DESCRIPTORS: (u32, u32) = (1, 32_768);
+    /// The range of an MTU, in bytes: RFC 791's smallest, DPVS's largest.
+    pub const MTU: (u16, u16) = (68, 9000);
+    /// Ports that a process may have (`RTE_MAX_ETHPORTS`).
+    pub const PORTS: u64 = 32;
+    /// Queues that a port may have in each direction (`NETIF_MAX_QUEUES`).
+    pub const QUEUES: u64 = 16;
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            neigh_queue: 128,
+            neigh_entries: 65_536,
+            arp_ring: 2047,
+            neigh_ring: 2047,
+            tx_burst: 32,
+            pool: 16_383,
+            rx_descriptors: 256,
+            tx_descriptors: 512,
+        }
+    }
+}
+
+/// A token bucket over virtual time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateLimit {
+    /// Tokens a second, at least 1.
+    pub per_second: u32,
+    /// Tokens that the bucket holds, at least 1. It starts full.
+    pub burst: u32,
+}
+
+/// Where DPVS and the right thing differ. The defaults are the profile `lockstep`;
+/// [`Policy::dpvs`] is parity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// Whether packets are forwarded at all. DPVS's default is off; ours is on.
+    pub forwarding: bool,
+    /// TTL of the packets we make, 1..=255.
+    pub default_ttl: u8,
+    /// Drop every IPv4 fragment before routing.
+    pub drop_fragments: bool,
+    /// Send ICMP errors for packets to be forwarded although forwarding is off.
+    pub icmp_errors_when_not_forwarding: bool,
+    /// Limit of the ICMP errors that one lcore sends.
+    pub icmp_rate_limit: Option<RateLimit>,
+    /// Create an entry for an ARP reply that nobody asked for.
+    pub arp_unsolicited_creates: bool,
+    /// Answer ARP in a frame that was sent to another station.
+    pub arp_other_host: bool,
+    /// Learn the sender of an ARP request for one of our addresses.
+    pub arp_learn_requests: bool,
+    /// Check an ARP sender's address.
+    pub arp_check_sender: bool,
+    /// An address of any device is ours on each of them, for ARP and for IPv4 (RFC 1122 §3.3.4.2,
+    /// as Linux); else an address is ours only on its own device (as DPVS).
+    pub weak_host: bool,
+    /// Take VLAN id 0 as untagged and refuse 4095; else the reverse.
+    pub vid0_untagged: bool,
+    /// Tell the sender when there is no route, no protocol, no port: ICMP 3/0, 3/2, 3/3.
+    pub icmp_unreachable: bool,
+    /// Ask an absent neighbour three times, a second apart, then tell each waiting packet's sender
+    /// (ICMP 3/1); else ask on traffic only, at most once in 3 s, and free the queue silently.
+    pub neigh_retransmit: bool,
+    /// What is drawn at random, below this, and added to each neighbour timer, 0..=10 s.
+    pub neigh_jitter: Nanos,
+    /// Check IPv4 options: malformed ones earn ICMP 12/0, source routes are refused.
+    pub check_options: bool,
+    /// Answer an echo request whose code is not 0.
+    pub echo_any_code: bool,
+    /// Drop packets from or to addresses that may not be on a wire.
+    pub drop_martians: bool,
+    /// Run all due timer ticks at once after a stall; else one in each run of `timer_manage`.
+    pub timer_catch_up: bool,
+    /// How often `timer_manage` looks at the wheel, 1 µs..=10 s; it opens at absolute multiples.
+    pub timer_interval: Nanos,
+    /// How long a neighbour that answered is trusted, 1..=3600 s.
+    pub neigh_reachable: Nanos,
+    /// `skip_loops` of the workers' `neigh_sync`.
+    pub neigh_sync_skip: u32,
+}
+
+impl Default for Policy {
+    fn default() -> Policy {
+        Policy {
+            forwarding: true,
+            default_ttl: 64,
+            drop_fragments: false,
+            icmp_errors_when_not_forwarding: false,
+            icmp_rate_limit: None,
+            arp_unsolicited_creates: false,
+            arp_other_host: false,
+            arp_learn_requests: true,
+            arp_check_sender: true,
+            weak_host: true,
+            vid0_untagged: true,
+            icmp_unreachable: true,
+            neigh_retransmit: true,
+            neigh_jitter: Nanos::ZERO,
+            check_options: true,
+            echo_any_code: true,
+            drop_martians: true,
+            timer_catch_up: true,
+            timer_interval: Nanos::from_micros(10),
+            neigh_reachable: Nanos::from_secs(60),
+            neigh_sync_skip: 100,
+        }
+    }
+}
+
+impl Policy {
+    /// What DPVS does. Forwarding is on here as in the default profile, since a run without it
+    /// shows little; DPVS's own default is off.
+    pub fn dpvs() -> Policy {
+        Policy {
+            drop_fragments: true,
+            icmp_errors_when_not_forwarding: true,
+            arp_unsolicited_creates: true,
+            arp_other_host: true,
+            arp_learn_requests: false,
+            arp_check_sender: false,
+            weak_host: false,
+            vid0_untagged: false,
+            icmp_unreachable: false,
+            neigh_retransmit: false,
+            neigh_jitter: Nanos::from_millis(200),
+            check_options: false,
+            echo_any_code: false,
+            drop_martians: false,
+            timer_catch_up: false,
+            ..Policy::default()
+        }
+    }
+}
+
+/// A configuration from which no dataplane can be built.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// Two devices have one name.
+    #[error("two devices are named {0}")]
+    DeviceTwice(String),
+    /// Two devices on one link level carry the same MAC, or the MAC is no unicast address.
+    #[error("device {dev}: {mac} is no unicast address")]
+    BadMac {
+        /// The device.
+        dev: String,
+        /// Its address.
+        mac: Mac,
+    },
+    /// An address is on two devices, or twice on one.
+    #[error("address {address} is on {first} and on {second}")]
+    AddressTwice {
+        /// The address.
+        address: Ipv4Addr,
+        /// A device that has it.
+        first: String,
+        /// The other one, perhaps the same.
+        second: String,
+    },
+    /// An address that no host may have.
+    #[error("device {dev}: {address} is no address for a host")]
+    BadAddress {
+        /// The device.
+        dev: String,
+        /// The address.
+        address: Ipv4Addr,
+    },
+    /// A VLAN is on a port twice.
+    #[error("port {port} has VLAN {vid} twice")]
+    VlanTwice {
+        /// The port.
+        port: String,
+        /// The VLAN.
+        vid: VlanId,
+    },
+    /// A number is out of its range.
+    #[error("{what} is {value}, and must be from {min} to {max}")]
+    Range {
+        /// What it is the number of.
+        what: String,
+        /// What it is.
+        value: u64,
+        /// The smallest it may be.
+        min: u64,
+        /// The largest it may be.
+        max: u64,
+    },
+    /// There is no port at all.
+    #[error("there is no port: a dataplane needs at least one")]
+    NoPorts,
+    /// There is no worker.
+    #[error("no lcore is a worker: nobody would receive a packet")]
+    NoWorkers,
+    /// Not exactly one lcore is the master.
+    #[error("{0} lcores are the master: exactly one must be")]
+    Masters(usize),
+    /// Two lcores have one number.
+    #[error("lcore {0} is there twice")]
+    LcoreTwice(LcoreId),
+    /// There is no such lcore.
+    #[error("there is no lcore {0}")]
+    NoLcore(LcoreId),
+    /// A worker has no ports (DPVS would silently lose all workers behind it: defect B18).
+    #[error("lcore {0} is a worker without ports: it would have nothing to do")]
+    WorkerWithoutPorts(LcoreId),
+    /// A master or an idle lcore owns queues.
+    #[error("lcore {0} is no worker, so it cannot own queues")]
+    QueuesWithoutWorker(LcoreId),
+    /// A queue belongs to nobody, or the port has no such queue.
+    #[error("port {port}: {direction} queue {queue} {problem}")]
+    Queue {
+        /// The port.
+        port: String,
+        /// `rx` or `tx`.
+        direction: &'static str,
+        /// The queue.
+        queue: QueueId,
+        /// What is wrong: `belongs to no lcore`, `belongs to lcores 1 and 2`, `does not exist` …
+        problem: String,
+    },
+    /// A worker cannot send on a port.
+    #[error("lcore {lcore} has no tx queue on port {port}: what it forwards there would be lost")]
+    NoTxQueue {
+        /// The worker.
+        lcore: LcoreId,
+        /// The port.
+        port: String,
+    },
+    /// Something names a device that is not there.
+    #[error("{what} names device {dev}, and there are only {devices}")]
+    NoDevice {
+        /// Who names it.
+        what: String,
+        /// The number it gives.
+        dev: u16,
+        /// How many there are.
+        devices: usize,
+    },
+    /// A gateway is not on the link of the device.
+    #[error("route to {to}: gateway {via} is on no subnet of {dev}")]
+    GatewayOffLink {
+        /// The route.
+        to: Ipv4Net,
+        /// Its gateway.
+        via: Ipv4Addr,
+        /// Its device.
+        dev: String,
+    },
+    /// The same destination twice on one device.
+    #[error("the route to {to} on {dev} is there twice")]
+    RouteTwice {
+        /// The destination.
+        to: Ipv4Net,
+        /// The device.
+        dev: String,
+    },
+    /// A job cannot be registered.
+    #[error(transparent)]
+    Job(#[from] crate::job::RegisterError),
+}
+
+impl Config {
+    /// The forwarding workers, in the order of the configuration.
+    pub fn workers(&self) -> impl Iterator<Item = LcoreId> + '_ {
+        self.lcores
+            .iter()
+            .filter(|l| l.role == Role::Worker)
+            .map(|l| l.id)
+    }
+
+    /// Whether a dataplane can be built from this.
+    ///
+    /// # Errors
+    /// The first thing that is wrong.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        self.check_limits()?;
+        self.check_policy()?;
+        self.check_devices()?;
+        self.check_lcores()?;
+        self.check_queues()?;
+        self.check_routes()?;
+        let devices = self.device_count();
+        for n in &self.neighbours {
+            named(&format!("neighbour {}", n.address), n.dev, devices)?;
+            host_mac(&format!("neighbour {}", n.address), n.mac)?;
+        }
+        Ok(())
+    }
+
+    fn device_count(&self) -> usize {
+        self.ports.len() + self.ports.iter().map(|p| p.vlans.len()).sum::<usize>()
+    }
+
+    fn check_limits(&self) -> Result<(), ConfigError> {
+        let l = &self.limits;
+        let ranges = [
+            ("limits.neigh_queue", l.neigh_queue, Limits::NEIGH_QUEUE),
+            (
+                "limits.neigh_entries",
+                l.neigh_entries,
+                Limits::NEIGH_ENTRIES,
+            ),
+            ("limits.arp_ring", l.arp_ring, Limits::RING),
+            ("limits.neigh_ring", l.neigh_ring, Limits::RING),
+            ("limits.tx_burst", l.tx_burst, Limits::TX_BURST),
+            ("limits.pool", l.pool, Limits::POOL),
+            (
+                "limits.rx_descriptors",
+                l.rx_descriptors,
+                Limits::DESCRIPTORS,
+            ),
+            (
+                "limits.tx_descriptors",
+                l.tx_descriptors,
+                Limits::DESCRIPTORS,
+            ),
+        ];
+        ranges.iter().try_for_each(|(what, value, (min, max))| {
+            in_range(what, u64::from(*value), u64::from(*min), u64::from(*max))
+        })
+    }
+
+    fn check_policy(&self) -> Result<(), ConfigError> {
+        let p = &self.policy;
+        in_range("policy.default_ttl", u64::from(p.default_ttl), 1, 255)?;
+        in_range(
+            "policy.neigh_sync_skip",
+            u64::from(p.neigh_sync_skip),
+            1,
+            u64::from(u32::MAX),
+        )?;
+        let ns = p.timer_interval.get();
+        in_range("policy.timer_interval in ns", ns, 1_000, 10_000_000_000)?;
+        let ns = p.neigh_reachable.get();
+        in_range(
+            "policy.neigh_reachable in ns",
+            ns,
+            1_000_000_000,
+            3_600_000_000_000,
+        )?;
+        in_range(
+            "policy.neigh_jitter in ns",
+            p.neigh_jitter.get(),
+            0,
+            10_000_000_000,
+        )?;
+        if let Some(rate) = p.icmp_rate_limit {
+            let max = u64::from(u32::MAX);
+            in_range(
+                "policy.icmp_rate_limit.per_second",
+                u64::from(rate.per_second),
+                1,
+                max,
+            )?;
+            in_range(
+                "policy.icmp_rate_limit.burst",
+                u64::from(rate.burst),
+                1,
+                max,
+            )?;
+        }
+        Ok(())
+    }
+
+    fn check_devices(&self) -> Result<(), ConfigError> {
+        if self.ports.is_empty() {
+            return Err(ConfigError::NoPorts);
+        }
+        in_range(
+            "the number of ports",
+            self.ports.len() as u64,
+            1,
+            Limits::PORTS,
+        )?;
+        let mut names: Vec<&str> = Vec::new();
+        let mut addresses: Vec<(Ipv4Addr, &str)> = Vec::new();
+        for port in &self.ports {
+            device(
+                &port.name,
+                port.mac,
+                port.mtu,
+                &port.addresses,
+                &mut names,
+                &mut addresses,
+            )?;
+            let queues = |what| format!("{what} queues of port {}", port.name);
+            in_range(&queues("rx"), u64::from(port.rx_queues), 0, Limits::QUEUES)?;
+            in_range(&queues("tx"), u64::from(port.tx_queues), 0, Limits::QUEUES)?;
+            for (index, vlan) in port.vlans.iter().enumerate() {
+                if port.vlans[..index].iter().any(|v| v.vid == vlan.vid) {
+                    return Err(ConfigError::VlanTwice {
+                        port: port.name.clone(),
+                        vid: vlan.vid,
+                    });
+                }
+                let mtu = vlan.mtu.unwrap_or(port.mtu);
+                let what = format!("MTU of {}", vlan.name);
+                in_range(
+                    &what,
+                    u64::from(mtu),
+                    u64::from(Limits::MTU.0),
+                    u64::from(port.mtu),
+                )?;
+                let mac = vlan.mac.unwrap_or(port.mac);
+                device(
+                    &vlan.name,
+                    mac,
+                    mtu,
+                    &vlan.addresses,
+                    &mut names,
+                    &mut addresses,
+                )?;
+            }
+        }
+        Ok(())
+    }
+
+    fn check_lcores(&self) -> Result<(), ConfigError> {
+        for (index, lcore) in self.lcores.iter().enumerate() {
+            in_range(
+                "the number of an lcore",
+                u64::from(lcore.id.0),
+                0,
+                u64::from(LcoreId::MAX),
+            )?;
+            if self.lcores[..index].iter().any(|l| l.id == lcore.id) {
+                return Err(ConfigError::LcoreTwice(lcore.id));
+            }
+            let queues = lcore
+                .queues
+                .iter()
+                .any(|q| !q.rx.is_empty() || !q.tx.is_empty());
+            match lcore.role {
+                Role::Worker if !queues => return Err(ConfigError::WorkerWithoutPorts(lcore.id)),
+                Role::Worker => {}
+                Role::Master | Role::Idle if queues => {
+                    return Err(ConfigError::QueuesWithoutWorker(lcore.id));
+                }
+                Role::Master | Role::Idle => {}
+            }
+        }
+        if self.workers().next().is_none() {
+            return Err(ConfigError::NoWorkers);
+        }
+        match self
+            .lcores
+            .iter()
+            .filter(|l| l.role == Role::Master)
+            .count()
+        {
+            1 => Ok(()),
+            n => Err(ConfigError::Masters(n)),
+        }
+    }
+
+    /// Every queue has exactly one owner, and every worker can send on every port. Spec 1.1.
+    fn check_queues(&self) -> Result<(), ConfigError> {
+        for lcore in &self.lcores {
+            for queues in &lcore.queues {
+                named(
+                    &format!("lcore {}", lcore.id),
+                    queues.port,
+                    self.ports.len(),
+                )?;
+            }
+        }
+        for (port, id) in self.ports.iter().zip(0..) {
+            let of = |lcore: &LcoreConfig, rx: bool| -> Vec<QueueId> {
+                let mine = lcore.queues.iter().filter(|q| q.port == PortId(id));
+                mine.flat_map(|q| if rx { &q.rx } else { &q.tx })
+                    .copied()
+                    .collect()
+            };
+            for (direction, rx, count) in
+                [("rx", true, port.rx_queues), ("tx", false, port.tx_queues)]
+            {
+                let mut owners: Vec<Vec<LcoreId>> = vec![Vec::new(); usize::from(count)];
+                let wrong = |queue, problem: String| ConfigError::Queue {
+                    port: port.name.clone(),
+                    direction,
+                    queue,
+                    problem,
+                };
+                for lcore in &self.lcores {
+                    for queue in of(lcore, rx) {
+                        match owners.get_mut(queue.index()) {
+                            Some(owner) => owner.push(lcore.id),
+                            None => {
+                                let problem = format!("does not exist: the port has {count}");
+                                return Err(wrong(queue, problem));
+                            }
+                        }
+                    }
+                }
+                for (owner, queue) in owners.iter().zip(0..) {
+                    match owner.as_slice() {
+                        [_] => {}
+                        [] => {
+                            return Err(wrong(QueueId(queue), "belongs to no lcore".into()));
+                        }
+                        [a, b, ..] => {
+                            let problem = format!("belongs to lcores {a} and {b}");
+                            return Err(wrong(QueueId(queue), problem));
+                        }
+                    }
+                }
+            }
+            for lcore in self.lcores.iter().filter(|l| l.role == Role::Worker) {
+                if of(lcore, false).is_empty() {
+                    let port = port.name.clone();
+                    return Err(ConfigError::NoTxQueue {
+                        lcore: lcore.id,
+                        port,
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn check_routes(&self) -> Result<(), ConfigError> {
+        let devices = crate::device::Devices::new(self);
+        for (index, route) in self.routes.iter().enumerate() {
+            named(&format!("route to {}", route.to), route.dev, devices.len())?;
+            let dev = devices.get(route.dev);
+            if let Some(via) = route.via
+                && !dev.on_link(via)
+            {
+                let dev = dev.name.clone();
+                return Err(ConfigError::GatewayOffLink {
+                    to: route.to,
+                    via,
+                    dev,
+                });
+            }
+            if let Some(mtu) = route.mtu {
+                let (min, max) = Limits::MTU;
+                let what = format!("MTU of the route to {}", route.to);
+                in_range(&what, u64::from(mtu), u64::from(min), u64::from(max))?;
+            }
+            let same = |r: &RouteConfig| r.to.trunc() == route.to.trunc() && r.dev == route.dev;
+            if self.routes[..index].iter().any(same) {
+                return Err(ConfigError::RouteTwice {
+                    to: route.to,
+                    dev: dev.name.clone(),
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+fn in_range(what: &str, value: u64, min: u64, max: u64) -> Result<(), ConfigError> {
+    if (min..=max).contains(&value) {
+        return Ok(());
+    }
+    Err(ConfigError::Range {
+        what: what.to_owned(),
+        value,
+        min,
+        max,
+    })
+}
+
+fn named(what: &str, dev: PortId, devices: usize) -> Result<(), ConfigError> {
+    if dev.index() < devices {
+        return Ok(());
+    }
+    Err(ConfigError::NoDevice {
+        what: what.to_owned(),
+        dev: dev.0,
+        devices,
+    })
+}
+
+fn host_mac(dev: &str, mac: Mac) -> Result<(), ConfigError> {
+    if mac.is_multicast() || mac == Mac::ZERO {
+        return Err(ConfigError::BadMac {
+            dev: dev.to_owned(),
+            mac,
+        });
+    }
+    Ok(())
+}
+
+fn device<'a>(
+    name: &'a str,
+    mac: Mac,
+    mtu: u16,
+    nets: &[Ipv4Net],
+    names: &mut Vec<&'a str>,
+    addresses: &mut Vec<(Ipv4Addr, &'a str)>,
+) -> Result<(), ConfigError> {
+    if names.contains(&name) {
+        return Err(ConfigError::DeviceTwice(name.to_owned()));
+    }
+    names.push(name);
+    host_mac(name, mac)?;
+    let (min, max) = Limits::MTU;
+    in_range(
+        &format!("MTU of {name}"),
+        u64::from(mtu),
+        u64::from(min),
+        u64::from(max),
+    )?;
+    for net in nets {
+        let address = net.addr();
+        let wide = net.prefix_len() < 31;
+        let edge = wide && (address == net.network() || address == net.broadcast());
+        let class = address.octets()[0];
+        if edge || class == 0 || class == 127 || class >= 224 {
+            return Err(ConfigError::BadAddress {
+                dev: name.to_owned(),
+                address,
+            });
+        }
+        if let Some((_, first)) = addresses.iter().find(|(a, _)| *a == address) {
+            let (first, second) = ((*first).to_owned(), name.to_owned());
+            return Err(ConfigError::AddressTwice {
+                address,
+                first,
+                second,
+            });
+        }
+        addresses.push((address, name));
+    }
+    Ok(())
+}

@@ -1,0 +1,161 @@
+//! What an lcore counts. Spec 2.2, 4.2.
+//!
+//! Invariant: a frame is counted once where it comes in and once where it ends. Bytes are those of
+//! the layer-2 frame as it was received or sent, taken before anybody touches it (DPVS reads the
+//! length of a buffer it gave away: defect B03; and counts obytes before the port accepted: B21).
+
+use crate::drop::DropReason;
+use crate::job::JobKind;
+use std::ops::{Index, IndexMut};
+
+/// Bursts, by how full they were.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bursts {
+    /// Polls of a receive queue.
+    pub polls: u64,
+    /// Polls that found nothing.
+    pub zero: u64,
+    /// Polls that found 0 to 16 packets.
+    pub zero_to_half: u64,
+    /// Polls that found 17 to 32 packets.
+    pub half_to_full: u64,
+    /// Polls that found 32 packets.
+    pub full: u64,
+}
+
+impl Bursts {
+    /// Counts a poll that found `n` packets.
+    pub fn poll(&mut self, n: usize) {
+        self.polls += 1;
+        self.zero += u64::from(n == 0);
+        self.zero_to_half += u64::from(n <= 16);
+        self.half_to_full += u64::from(n > 16);
+        self.full += u64::from(n >= crate::world::BURST);
+    }
+
+    /// Counts `n` polls that found nothing.
+    pub fn idle_polls(&mut self, n: u64) {
+        self.polls += n;
+        self.zero += n;
+        self.zero_to_half += n;
+    }
+}
+
+/// Drops, by reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Drops([u64; DropReason::COUNT]);
+
+impl Default for Drops {
+    fn default() -> Drops {
+        Drops([0; DropReason::COUNT])
+    }
+}
+
+impl Drops {
+    /// Packets dropped for any reason.
+    pub fn total(&self) -> u64 {
+        self.0.iter().sum()
+    }
+
+    /// The reasons that occurred, with their counts, in the order of the packet's path.
+    pub fn iter(&self) -> impl Iterator<Item = (DropReason, u64)> + '_ {
+        DropReason::ALL
+            .iter()
+            .map(|r| (*r, self.0[r.index()]))
+            .filter(|(_, n)| *n > 0)
+    }
+
+    /// Adds another lcore's drops.
+    pub fn add(&mut self, other: &Drops) {
+        for (mine, theirs) in self.0.iter_mut().zip(other.0) {
+            *mine += theirs;
+        }
+    }
+}
+
+impl Index<DropReason> for Drops {
+    type Output = u64;
+    fn index(&self, reason: DropReason) -> &u64 {
+        &self.0[reason.index()]
+    }
+}
+
+impl IndexMut<DropReason> for Drops {
+    fn index_mut(&mut self, reason: DropReason) -> &mut u64 {
+        &mut self.0[reason.index()]
+    }
+}
+
+macro_rules! counters {
+    ($($(#[doc = $doc:literal])+ $name:ident,)+) => {
+        /// What one lcore counted since the start of the run.
+        #[derive(Clone, Debug, Default, PartialEq, Eq)]
+        pub struct Counters {
+            $($(#[doc = $doc])+ pub $name: u64,)+
+            /// Polls of the receive queues.
+            pub bursts: Bursts,
+            /// Packets dropped, by reason.
+            pub drops: Drops,
+            /// How often each job ran, by [`JobKind::index`].
+            pub job_runs: [u64; JobKind::ALL.len()],
+        }
+
+        impl Counters {
+            /// The plain counters with their names, in the order of their declaration.
+            pub fn plain(&self) -> impl Iterator<Item = (&'static str, u64)> + use<> {
+                [$((stringify!($name), self.$name),)+].into_iter()
+            }
+        }
+    };
+}
+
+counters! {
+    /// Ticks begun.
+    lcore_loop,
+    /// Frames taken from receive queues.
+    ipackets,
+    /// Bytes of these frames.
+    ibytes,
+    /// Frames taken from the rings of other lcores.
+    ring_packets,
+    /// Frames accepted by transmit queues.
+    opackets,
+    /// Bytes of these frames.
+    obytes,
+    /// Packets made here.
+    made,
+    /// Packets that reached their end here.
+    consumed,
+    /// ARP requests received that were for us.
+    arp_requests_in,
+    /// ARP replies received that were for us.
+    arp_replies_in,
+    /// ARP requests sent.
+    arp_requests_out,
+    /// ARP replies sent.
+    arp_replies_out,
+    /// IPv4 packets received.
+    ip_in,
+    /// IPv4 packets delivered to a protocol of ours.
+    ip_delivered,
+    /// IPv4 packets forwarded.
+    ip_forwarded,
+    /// IPv4 packets handed to a neighbour, forwarded ones included.
+    ip_out,
+    /// ICMP messages received.
+    icmp_in,
+    /// ICMP messages sent, errors included.
+    icmp_out,
+    /// ICMP errors sent.
+    icmp_errors_out,
+    /// ICMP errors not sent: an RFC forbids them, or the rate limit.
+    icmp_suppressed,
+    /// Timers that ran.
+    timers,
+    /// Packets we wanted to make when the pool had no buffer.
+    no_buffer,
+    /// Changes of static neighbours applied.
+    neigh_changes,
+    /// Changes of static neighbours that another lcore's ring had no room for.
+    neigh_sync_failed,
+}

@@ -1,0 +1,307 @@
+//! What happened, for whoever watches.
+//!
+//! An event is a small plain value. [`Event::name`] and [`Event::fields`] are the one place that
+//! says how it is written, so that the JSON, the digest and the story of a test cannot disagree.
+//! Not here: when and on which lcore it happened; the observer knows the running job.
+
+use crate::drop::DropReason;
+use crate::packet::PacketId;
+use crate::types::{LcoreId, Mac, PortId, QueueId};
+use crate::world::Ring;
+use std::net::Ipv4Addr;
+
+/// What we made a packet for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Made {
+    /// An ARP request.
+    ArpRequest,
+    /// A copy of an ARP reply for another lcore.
+    ArpCopy,
+    /// An ICMP error: its type and code.
+    IcmpError(u8, u8),
+}
+
+/// Who consumed a packet that was neither sent nor dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Consumer {
+    /// ARP: what it said was learnt.
+    Arp,
+    /// ICMP: a message that is for us and needs no answer.
+    Icmp,
+}
+
+/// What became of a neighbour entry, and why it changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NeighMove {
+    /// The device on whose link the neighbour is.
+    pub port: PortId,
+    /// Its address.
+    pub address: Ipv4Addr,
+    /// The state before; nothing for a new entry.
+    pub from: Option<&'static str>,
+    /// The state after; nothing when the entry is gone.
+    pub to: Option<&'static str>,
+    /// The event of the state machine.
+    pub why: &'static str,
+    /// Packets that wait for it afterwards.
+    pub waiting: u32,
+}
+
+/// One thing that happened on an lcore.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(
+    missing_docs,
+    reason = "each field is named by the word that a trace prints"
+)]
+pub enum Event {
+    /// A frame was taken from a receive queue.
+    Rx {
+        packet: PacketId,
+        port: PortId,
+        queue: QueueId,
+        len: u32,
+    },
+    /// A frame was taken from one of this lcore's rings.
+    RingRx { packet: PacketId, ring: Ring },
+    /// A frame was put into another lcore's ring.
+    RingTx {
+        packet: PacketId,
+        ring: Ring,
+        to: LcoreId,
+    },
+    /// A packet was made; `cause` is the packet that made it necessary.
+    Made {
+        packet: PacketId,
+        cause: Option<PacketId>,
+        what: Made,
+    },
+    /// A packet was turned round in place into an answer.
+    Answered {
+        packet: PacketId,
+        what: &'static str,
+    },
+    /// A packet reached its end here.
+    Consumed { packet: PacketId, by: Consumer },
+    /// A packet was refused.
+    Dropped {
+        packet: PacketId,
+        reason: DropReason,
+    },
+    /// A packet waits for its neighbour's MAC.
+    Waits {
+        packet: PacketId,
+        address: Ipv4Addr,
+        waiting: u32,
+    },
+    /// A frame was accepted by a transmit queue of the port.
+    Tx {
+        packet: PacketId,
+        port: PortId,
+        queue: QueueId,
+        len: u32,
+    },
+    /// A neighbour entry changed.
+    Neigh(NeighMove),
+    /// The MAC of a neighbour is another one now.
+    NeighMac {
+        port: PortId,
+        address: Ipv4Addr,
+        mac: Mac,
+    },
+    /// A change of a static neighbour was sent to another lcore, or could not be.
+    NeighSync {
+        to: LcoreId,
+        address: Ipv4Addr,
+        sent: bool,
+    },
+    /// No buffer was left for a packet we wanted to make.
+    NoBuffer { what: Made, cause: Option<PacketId> },
+    /// An ICMP error was not sent, and why.
+    IcmpSuppressed { cause: PacketId, why: &'static str },
+}
+
+/// The value of one field of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// A number.
+    U64(u64),
+    /// A fixed word.
+    Text(&'static str),
+    /// An IPv4 address.
+    Ip(Ipv4Addr),
+    /// An Ethernet address.
+    Mac(Mac),
+    /// A device: written by its name.
+    Port(PortId),
+    /// Yes or no.
+    Bool(bool),
+}
+
+impl Made {
+    /// The name in traces.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Made::ArpRequest => "arp_request",
+            Made::ArpCopy => "arp_copy",
+            Made::IcmpError(..) => "icmp_error",
+        }
+    }
+}
+
+impl Consumer {
+    /// The name in traces.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Consumer::Arp => "arp",
+            Consumer::Icmp => "icmp",
+        }
+    }
+}
+
+impl Event {
+    /// The name in traces.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Event::Rx { .. } => "rx",
+            Event::RingRx { .. } => "ring_rx",
+            Event::RingTx { .. } => "ring_tx",
+            Event::Made { .. } => "made",
+            Event::Answered { .. } => "answered",
+            Event::Consumed { .. } => "consumed",
+            Event::Dropped { .. } => "dropped",
+            Event::Waits { .. } => "waits",
+            Event::Tx { .. } => "tx",
+            Event::Neigh(_) => "neigh",
+            Event::NeighMac { .. } => "neigh_mac",
+            Event::NeighSync { .. } => "neigh_sync",
+            Event::NoBuffer { .. } => "no_buffer",
+            Event::IcmpSuppressed { .. } => "icmp_suppressed",
+        }
+    }
+
+    /// The packet that this event is about, if it is about one.
+    pub const fn packet(&self) -> Option<PacketId> {
+        match *self {
+            Event::Rx { packet, .. }
+            | Event::RingRx { packet, .. }
+            | Event::RingTx { packet, .. }
+            | Event::Made { packet, .. }
+            | Event::Answered { packet, .. }
+            | Event::Consumed { packet, .. }
+            | Event::Dropped { packet, .. }
+            | Event::Waits { packet, .. }
+            | Event::Tx { packet, .. } => Some(packet),
+            Event::IcmpSuppressed { cause, .. } => Some(cause),
+            Event::Neigh(_)
+            | Event::NeighMac { .. }
+            | Event::NeighSync { .. }
+            | Event::NoBuffer { .. } => None,
+        }
+    }
+
+    /// Calls `field` with each field's name and value, always in the same order.
+    pub fn fields(&self, field: &mut dyn FnMut(&'static str, Value)) {
+        match *self {
+            Event::Rx {
+                packet,
+                port,
+                queue,
+                len,
+            }
+            | Event::Tx {
+                packet,
+                port,
+                queue,
+                len,
+            } => {
+                field("pkt", Value::U64(packet.0));
+                field("port", Value::Port(port));
+                field("queue", Value::U64(queue.0.into()));
+                field("len", Value::U64(len.into()));
+            }
+            Event::RingRx { packet, ring } => {
+                field("pkt", Value::U64(packet.0));
+                field("ring", Value::Text(ring.name()));
+            }
+            Event::RingTx { packet, ring, to } => {
+                field("pkt", Value::U64(packet.0));
+                field("ring", Value::Text(ring.name()));
+                field("to", Value::U64(to.0.into()));
+            }
+            Event::Made {
+                packet,
+                cause,
+                what,
+            } => {
+                field("pkt", Value::U64(packet.0));
+                made_fields(what, cause, field);
+            }
+            Event::NoBuffer { what, cause } => made_fields(what, cause, field),
+            Event::Answered { packet, what } => {
+                field("pkt", Value::U64(packet.0));
+                field("as", Value::Text(what));
+            }
+            Event::Consumed { packet, by } => {
+                field("pkt", Value::U64(packet.0));
+                field("by", Value::Text(by.name()));
+            }
+            Event::Dropped { packet, reason } => {
+                field("pkt", Value::U64(packet.0));
+                field("reason", Value::Text(reason.name()));
+            }
+            Event::Waits {
+                packet,
+                address,
+                waiting,
+            } => {
+                field("pkt", Value::U64(packet.0));
+                field("for", Value::Ip(address));
+                field("waiting", Value::U64(waiting.into()));
+            }
+            Event::IcmpSuppressed { cause, why } => {
+                field("pkt", Value::U64(cause.0));
+                field("why", Value::Text(why));
+            }
+            Event::Neigh(_) | Event::NeighMac { .. } | Event::NeighSync { .. } => {
+                self.neigh_fields(field);
+            }
+        }
+    }
+
+    fn neigh_fields(&self, field: &mut dyn FnMut(&'static str, Value)) {
+        match *self {
+            Event::Neigh(moved) => neigh_fields(&moved, field),
+            Event::NeighMac { port, address, mac } => {
+                field("port", Value::Port(port));
+                field("address", Value::Ip(address));
+                field("mac", Value::Mac(mac));
+            }
+            Event::NeighSync { to, address, sent } => {
+                field("to", Value::U64(to.0.into()));
+                field("address", Value::Ip(address));
+                field("sent", Value::Bool(sent));
+            }
+            _ => {}
+        }
+    }
+}
+
+fn made_fields(what: Made, cause: Option<PacketId>, field: &mut dyn FnMut(&'static str, Value)) {
+    field("what", Value::Text(what.name()));
+    if let Made::IcmpError(kind, code) = what {
+        field("type", Value::U64(kind.into()));
+        field("code", Value::U64(code.into()));
+    }
+    if let Some(cause) = cause {
+        field("cause", Value::U64(cause.0));
+    }
+}
+
+fn neigh_fields(moved: &NeighMove, field: &mut dyn FnMut(&'static str, Value)) {
+    field("port", Value::Port(moved.port));
+    field("address", Value::Ip(moved.address));
+    field("from", Value::Text(moved.from.unwrap_or("-")));
+    field("to", Value::Text(moved.to.unwrap_or("-")));
+    field("why", Value::Text(moved.why));
+    field("waiting", Value::U64(moved.waiting.into()));
+}

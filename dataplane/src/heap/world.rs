@@ -1,0 +1,180 @@
+//! A world in plain memory: ports are queues of bytes, rings are queues, the clock is a number.
+//!
+//! It has no wire, no cost and no clock of its own: whoever drives it says what time it is and
+//! which lcore runs. The simulator has a fuller one.
+
+use crate::config::Config;
+use crate::event::Event;
+use crate::heap::HeapBuf;
+use crate::packet::{Buf, Meta, PacketId};
+use crate::time::Instant;
+use crate::types::{LcoreId, PortId, QueueId};
+use crate::world::{BURST, Parcel, Ring, World};
+use std::collections::{BTreeMap, VecDeque};
+
+/// A frame that left by a port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sent {
+    /// When.
+    pub at: Instant,
+    /// By which port.
+    pub port: PortId,
+    /// By which queue.
+    pub queue: QueueId,
+    /// The frame.
+    pub frame: Vec<u8>,
+}
+
+/// A world in plain memory.
+#[derive(Debug)]
+pub struct HeapWorld {
+    now: Instant,
+    lcore: LcoreId,
+    last_id: u64,
+    /// Segments that the pool has left.
+    pool: usize,
+    pool_size: usize,
+    ring_room: BTreeMap<Ring, usize>,
+    rx: BTreeMap<(PortId, QueueId), VecDeque<HeapBuf>>,
+    rings: BTreeMap<(LcoreId, Ring), VecDeque<Parcel<HeapBuf>>>,
+    /// Frames that the ports still take; nothing: as many as come.
+    pub tx_room: Option<usize>,
+    /// What left, in order.
+    pub sent: Vec<Sent>,
+    /// What happened, in order.
+    pub events: Vec<(Instant, LcoreId, Event)>,
+}
+
+impl HeapWorld {
+    /// The world around the lcores of a configuration.
+    pub fn new(config: &Config) -> HeapWorld {
+        let workers = config.workers();
+        let rings = workers.flat_map(|w| Ring::ALL.map(|ring| ((w, ring), VecDeque::new())));
+        let limits = &config.limits;
+        HeapWorld {
+            now: Instant::EPOCH,
+            lcore: LcoreId(0),
+            last_id: 0,
+            pool: limits.pool as usize,
+            pool_size: limits.pool as usize,
+            ring_room: BTreeMap::from([
+                (Ring::Arp, limits.arp_ring as usize),
+                (Ring::Neigh, limits.neigh_ring as usize),
+            ]),
+            rx: BTreeMap::new(),
+            rings: rings.collect(),
+            tx_room: None,
+            sent: Vec::new(),
+            events: Vec::new(),
+        }
+    }
+
+    /// Says what time it is and which lcore runs.
+    pub fn set(&mut self, now: Instant, lcore: LcoreId) {
+        (self.now, self.lcore) = (now, lcore);
+    }
+
+    /// Puts a frame into a receive queue. Returns its identity, or nothing when the pool is dry.
+    pub fn receive(&mut self, port: PortId, queue: QueueId, frame: &[u8]) -> Option<PacketId> {
+        self.take_segments(HeapBuf::segments_for(frame.len()))?;
+        let meta = self.new_meta(port);
+        let buf = HeapBuf::from_frame(meta, frame);
+        self.rx.entry((port, queue)).or_default().push_back(buf);
+        Some(meta.id)
+    }
+
+    /// Segments that are out of the pool.
+    pub fn in_use(&self) -> usize {
+        self.pool_size - self.pool
+    }
+
+    fn new_meta(&mut self, port: PortId) -> Meta {
+        self.last_id += 1;
+        Meta {
+            id: PacketId(self.last_id),
+            port,
+            ..Meta::default()
+        }
+    }
+
+    fn take_segments(&mut self, n: usize) -> Option<()> {
+        self.pool = self.pool.checked_sub(n)?;
+        Some(())
+    }
+}
+
+impl World for HeapWorld {
+    type Buf = HeapBuf;
+
+    fn now(&self) -> Instant {
+        self.now
+    }
+
+    fn alloc(&mut self) -> Option<HeapBuf> {
+        self.take_segments(1)?;
+        Some(HeapBuf::new(self.new_meta(PortId::default())))
+    }
+
+    fn duplicate(&mut self, of: &HeapBuf) -> Option<HeapBuf> {
+        self.take_segments(HeapBuf::segments_for(of.len()))?;
+        let mut copy = HeapBuf::new(self.new_meta(of.meta().port));
+        (0..of.segments()).for_each(|index| copy.extend(of.segment(index)));
+        Some(copy)
+    }
+
+    fn free(&mut self, buf: HeapBuf) {
+        self.pool += buf.segments();
+        assert!(self.pool <= self.pool_size, "a buffer came back twice");
+    }
+
+    fn rx_burst(&mut self, port: PortId, queue: QueueId, into: &mut Vec<HeapBuf>) {
+        if let Some(frames) = self.rx.get_mut(&(port, queue)) {
+            let n = frames.len().min(BURST);
+            into.extend(frames.drain(..n));
+        }
+    }
+
+    fn tx_burst(&mut self, port: PortId, queue: QueueId, from: &mut Vec<HeapBuf>) {
+        let n = self.tx_room.map_or(from.len(), |room| room.min(from.len()));
+        if let Some(room) = &mut self.tx_room {
+            *room -= n;
+        }
+        for buf in from.drain(..n) {
+            let frame = (0..buf.segments())
+                .flat_map(|i| buf.segment(i))
+                .copied()
+                .collect();
+            self.pool += buf.segments();
+            self.sent.push(Sent {
+                at: self.now,
+                port,
+                queue,
+                frame,
+            });
+        }
+    }
+
+    fn send(
+        &mut self,
+        to: LcoreId,
+        ring: Ring,
+        parcel: Parcel<HeapBuf>,
+    ) -> Result<(), Parcel<HeapBuf>> {
+        let room = self.ring_room.get(&ring).copied().unwrap_or(0);
+        match self.rings.get_mut(&(to, ring)) {
+            Some(parcels) if parcels.len() < room => {
+                parcels.push_back(parcel);
+                Ok(())
+            }
+            _ => Err(parcel),
+        }
+    }
+
+    fn recv(&mut self, ring: Ring) -> Option<Parcel<HeapBuf>> {
+        self.rings.get_mut(&(self.lcore, ring))?.pop_front()
+    }
+
+    fn observe(&mut self, event: Event) {
+        self.events.push((self.now, self.lcore, event));
+    }
+}
