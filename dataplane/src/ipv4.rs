@@ -1,0 +1,408 @@
+//! IPv4: what comes in is checked and routed; what is for us is delivered; what is not goes on.
+//!
+//! Rank 1 (input), 2 (route), 3 (local in, forward), 4 (local out), 5 (output) of the path.
+//! RFC 791, 1122, 1812; spec 4.
+//!
+//! Invariant: behind `input` the header is whole, its checksum right, and the packet exactly as
+//! long as it says. Not here: the MAC of the next hop (`neigh.rs`), ICMP messages (`icmp.rs`).
+//!
+//! DPVS: ipv4.c. It strips and re-exposes headers on one buffer that several layers remember; we
+//! hand the next stage a value.
+
+use crate::drop::DropReason;
+use crate::env::Env;
+use crate::icmp::{self, ErrorKind, ErrorLimit};
+use crate::netif::{Class, L3Frame};
+use crate::packet::Buf;
+use crate::path::{Next, Step};
+use crate::route::{Hop, Routed, Routes};
+use crate::types::PortId;
+use crate::wire::Problem;
+use crate::wire::ipv4::{self, Protocol, View};
+use crate::world::World;
+use std::net::Ipv4Addr;
+
+/// What the path needs to know of an IPv4 header that was checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ip {
+    /// The source.
+    pub src: Ipv4Addr,
+    /// The destination.
+    pub dst: Ipv4Addr,
+    /// The protocol above.
+    pub protocol: Protocol,
+    /// Type of service.
+    pub tos: u8,
+    /// Time to live.
+    pub ttl: u8,
+    /// Bytes of the header, 20..=60.
+    pub header_len: u8,
+    /// Bytes of the packet, header included.
+    pub total_len: u16,
+    /// Whether it must not be fragmented.
+    pub dont_fragment: bool,
+    /// Whether it is a fragment.
+    pub fragment: bool,
+    /// Whether it begins at offset 0 of its datagram.
+    pub first: bool,
+}
+
+impl Ip {
+    fn new(view: &View<'_>) -> Ip {
+        Ip {
+            src: view.src(),
+            dst: view.dst(),
+            protocol: view.protocol(),
+            tos: view.tos(),
+            ttl: view.ttl(),
+            header_len: u8::try_from(view.header_len()).unwrap_or(u8::MAX),
+            total_len: view.total_len(),
+            dont_fragment: view.dont_fragment(),
+            fragment: view.is_fragment(),
+            first: view.fragment_offset().bytes() == 0,
+        }
+    }
+}
+
+/// How a packet came to us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The device that it came in on.
+    pub device: PortId,
+    /// Whom its frame was sent to.
+    pub class: Class,
+}
+
+/// A checked IPv4 packet, from its IPv4 header on.
+#[derive(Debug)]
+pub struct Datagram<B> {
+    /// The packet.
+    pub buf: B,
+    /// Its header.
+    pub ip: Ip,
+    /// How it came to us.
+    pub from: Origin,
+}
+
+/// A packet of our own, without its IPv4 header.
+#[derive(Debug)]
+pub struct Outgoing<B> {
+    /// What goes behind the IPv4 header.
+    pub buf: B,
+    /// Our address; nothing: the one of the device that it leaves by.
+    pub src: Option<Ipv4Addr>,
+    /// Where to.
+    pub dst: Ipv4Addr,
+    /// What it carries.
+    pub protocol: Protocol,
+    /// Type of service.
+    pub tos: u8,
+}
+
+/// An IPv4 packet, header and all, with its way out.
+#[derive(Debug)]
+pub struct Outbound<B> {
+    /// The packet.
+    pub buf: B,
+    /// Its header.
+    pub ip: Ip,
+    /// Its way out.
+    pub hop: Hop,
+    /// How it came to us; nothing for one of our own.
+    pub from: Option<Origin>,
+}
+
+/// The identifications of an lcore's own packets. Several lcores never give the same one: with `n`
+/// of them, lcore number `i` counts `i, i + n, i + 2n …` modulo 65,536.
+///
+/// DPVS: 2048 shared counters with random starts (spec 4.7); lcores here share nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IpIds {
+    next: u16,
+    step: u16,
+}
+
+impl IpIds {
+    /// The identifications of lcore number `index` of `of`.
+    pub const fn new(index: u16, of: u16) -> IpIds {
+        IpIds {
+            next: index,
+            step: of,
+        }
+    }
+
+    fn take(&mut self) -> u16 {
+        let id = self.next;
+        self.next = self.next.wrapping_add(self.step);
+        id
+    }
+}
+
+/// Rank 1: checks the header, trims what is behind the packet, and refuses what may not be.
+pub fn input<W: World>(
+    limit: &mut ErrorLimit,
+    frame: L3Frame<W::Buf>,
+    env: &mut Env<'_, W>,
+    next: &mut Next<W::Buf>,
+) {
+    let L3Frame {
+        mut buf,
+        device,
+        class,
+        ..
+    } = frame;
+    if class == Class::OtherHost {
+        return env.drop(buf, DropReason::IpOtherHost);
+    }
+    env.counters.ip_in += 1;
+    let ip = match checked(&buf) {
+        Ok(ip) => ip,
+        Err(reason) => return env.drop(buf, reason),
+    };
+    // What is behind the datagram is Ethernet's padding, or worse: it is not forwarded.
+    if buf.truncate(usize::from(ip.total_len)).is_err() {
+        return env.drop(buf, DropReason::IpBeyondFrame);
+    }
+    if let Some(reason) = unwelcome(&ip, env) {
+        return env.drop(buf, reason);
+    }
+    let packet = Datagram {
+        buf,
+        ip,
+        from: Origin { device, class },
+    };
+    if env.policy.check_options && usize::from(ip.header_len) > ipv4::HEADER_LEN_MIN {
+        let header = &packet.buf.head()[..usize::from(ip.header_len)];
+        match ipv4::check_options(&header[ipv4::HEADER_LEN_MIN..]) {
+            // RFC 7126 §4.3: source routes are dropped.
+            Ok(seen) if seen.source_route => {
+                return env.drop(packet.buf, DropReason::IpSourceRoute);
+            }
+            Ok(_) => {}
+            Err(pointer) => {
+                let pointer = u8::try_from(pointer).unwrap_or(u8::MAX);
+                icmp::error(limit, &packet, ErrorKind::Parameter { pointer }, env, next);
+                return env.drop(packet.buf, DropReason::IpOptions);
+            }
+        }
+    }
+    next.push(Step::Route(packet));
+}
+
+/// The checks of RFC 1812 §5.2.2, in DPVS's order (spec 4.2).
+fn checked(buf: &impl Buf) -> Result<Ip, DropReason> {
+    let view = View::new(buf.head()).map_err(|malformed| match malformed.problem {
+        Problem::Version(_) => DropReason::IpVersion,
+        Problem::HeaderLength(_) => DropReason::IpHeaderLength,
+        _ => DropReason::IpTruncated,
+    })?;
+    if !view.checksum_ok() {
+        return Err(DropReason::IpChecksum);
+    }
+    if buf.len() < usize::from(view.total_len()) {
+        return Err(DropReason::IpBeyondFrame);
+    }
+    if usize::from(view.total_len()) < view.header_len() {
+        return Err(DropReason::IpTotalLength);
+    }
+    Ok(Ip::new(&view))
+}
+
+/// What is refused before routing, whatever the routes say.
+fn unwelcome<W: World>(ip: &Ip, env: &Env<'_, W>) -> Option<DropReason> {
+    if env.policy.drop_fragments && ip.fragment {
+        return Some(DropReason::IpFragmentPolicy);
+    }
+    if !env.policy.drop_martians {
+        return None;
+    }
+    let this_network = |address: Ipv4Addr| address.octets()[0] == 0;
+    // RFC 1812 §5.3.7.
+    let martian = this_network(ip.src)
+        || ip.src.is_loopback()
+        || ip.src.is_multicast()
+        || ip.src.is_broadcast()
+        || env.devices.owner(ip.src).is_some();
+    if martian {
+        return Some(DropReason::IpMartianSource);
+    }
+    if this_network(ip.dst) || ip.dst.is_loopback() {
+        return Some(DropReason::IpMartianDestination);
+    }
+    None
+}
+
+/// Rank 2: for us, through us, or nowhere.
+pub fn route<W: World>(
+    routes: &Routes,
+    limit: &mut ErrorLimit,
+    packet: Datagram<W::Buf>,
+    env: &mut Env<'_, W>,
+    next: &mut Next<W::Buf>,
+) {
+    let dst = packet.ip.dst;
+    if dst.is_multicast() {
+        return env.drop(packet.buf, DropReason::IpMulticast);
+    }
+    if env.devices.is_broadcast(dst) {
+        return env.drop(packet.buf, DropReason::IpBroadcast);
+    }
+    match routes.input(dst, packet.from.device, env.policy.weak_host) {
+        Some(Routed::Local) => next.push(Step::LocalIn(packet)),
+        // RFC 1812 §5.3.4: not what was sent to a group on the link.
+        Some(Routed::Forward(_)) if packet.from.class != Class::Host => {
+            env.drop(packet.buf, DropReason::ForwardGroupFrame);
+        }
+        Some(Routed::Forward(hop)) => next.push(Step::Forward(packet, hop)),
+        None => {
+            if env.policy.icmp_unreachable && env.policy.forwarding {
+                icmp::error(limit, &packet, ErrorKind::NetUnreachable, env, next);
+            }
+            env.drop(packet.buf, DropReason::IpNoRoute);
+        }
+    }
+}
+
+/// Rank 3: delivers a packet for us to its protocol.
+pub fn local_in<W: World>(
+    limit: &mut ErrorLimit,
+    packet: Datagram<W::Buf>,
+    env: &mut Env<'_, W>,
+    next: &mut Next<W::Buf>,
+) {
+    if packet.ip.fragment {
+        return env.drop(packet.buf, DropReason::FragmentForUs);
+    }
+    let (kind, reason) = match packet.ip.protocol {
+        Protocol::Icmp => {
+            env.counters.ip_delivered += 1;
+            return icmp::input(packet, env, next);
+        }
+        Protocol::Udp | Protocol::Tcp => (ErrorKind::PortUnreachable, DropReason::PortUnreachable),
+        _ => (ErrorKind::ProtocolUnreachable, DropReason::ProtocolUnknown),
+    };
+    if env.policy.icmp_unreachable {
+        icmp::error(limit, &packet, kind, env, next);
+    }
+    env.drop(packet.buf, reason);
+}
+
+/// Rank 3: one hop less to live, and on.
+pub fn forward<W: World>(
+    limit: &mut ErrorLimit,
+    packet: Datagram<W::Buf>,
+    hop: Hop,
+    env: &mut Env<'_, W>,
+    next: &mut Next<W::Buf>,
+) {
+    let off = !env.policy.forwarding;
+    if off && !env.policy.icmp_errors_when_not_forwarding {
+        return env.drop(packet.buf, DropReason::ForwardingOff);
+    }
+    // RFC 1812 §5.3.1: TTL 0 and 1 may not be forwarded.
+    if packet.ip.ttl <= 1 {
+        icmp::error(limit, &packet, ErrorKind::TtlExceeded, env, next);
+        return env.drop(packet.buf, DropReason::TtlExceeded);
+    }
+    if packet.ip.total_len > hop.mtu && packet.ip.dont_fragment {
+        icmp::error(
+            limit,
+            &packet,
+            ErrorKind::FragmentationNeeded { mtu: hop.mtu },
+            env,
+            next,
+        );
+        return env.drop(packet.buf, DropReason::FragmentationNeeded);
+    }
+    if off {
+        return env.drop(packet.buf, DropReason::ForwardingOff);
+    }
+    let Datagram {
+        mut buf,
+        mut ip,
+        from,
+    } = packet;
+    ipv4::decrement_ttl(buf.head_mut());
+    ip.ttl -= 1;
+    env.counters.ip_forwarded += 1;
+    next.push(Step::Output(Outbound {
+        buf,
+        ip,
+        hop,
+        from: Some(from),
+    }));
+}
+
+/// Rank 4: finds a way for a packet of our own and puts the header in front.
+pub fn local_out<W: World>(
+    routes: &Routes,
+    ids: &mut IpIds,
+    packet: Outgoing<W::Buf>,
+    env: &mut Env<'_, W>,
+    next: &mut Next<W::Buf>,
+) {
+    let Outgoing {
+        mut buf,
+        src,
+        dst,
+        protocol,
+        tos,
+    } = packet;
+    // There is no loopback: what is for ourselves has no way out.
+    let hop = match routes.output(dst) {
+        Some(hop) if env.devices.owner(dst).is_none() => hop,
+        _ => return env.drop(buf, DropReason::OutputNoRoute),
+    };
+    let near = || env.devices.get(hop.dev).select_source(hop.next(dst));
+    // RFC 1122 §3.2.1.3: never from 0.0.0.0 (DPVS does: defect B55).
+    let Some(src) = src.or_else(near) else {
+        return env.drop(buf, DropReason::OutputNoSource);
+    };
+    let Ok(total_len) = u16::try_from(buf.len() + ipv4::HEADER_LEN_MIN) else {
+        return env.drop(buf, DropReason::OverMtu);
+    };
+    let ttl = env.policy.default_ttl;
+    let header = ipv4::Header {
+        tos,
+        total_len,
+        id: ids.take(),
+        dont_fragment: false,
+        more_fragments: false,
+        fragment_offset: ipv4::FragOffset::ZERO,
+        ttl,
+        protocol,
+        src,
+        dst,
+    };
+    match buf.prepend(ipv4::HEADER_LEN_MIN) {
+        Ok(out) => header.emit(out),
+        Err(_) => return env.drop(buf, DropReason::NoHeadroom),
+    }
+    let ip = Ip {
+        src,
+        dst,
+        protocol,
+        tos,
+        ttl,
+        header_len: 20,
+        total_len,
+        dont_fragment: false,
+        fragment: false,
+        first: true,
+    };
+    next.push(Step::Output(Outbound {
+        buf,
+        ip,
+        hop,
+        from: None,
+    }));
+}
+
+/// Rank 5: the last look at the size.
+pub fn output<W: World>(packet: Outbound<W::Buf>, env: &mut Env<'_, W>, next: &mut Next<W::Buf>) {
+    if packet.ip.total_len > packet.hop.mtu {
+        return env.drop(packet.buf, DropReason::OverMtu);
+    }
+    env.counters.ip_out += 1;
+    next.push(Step::Resolve(packet));
+}

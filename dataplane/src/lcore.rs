@@ -1,0 +1,427 @@
+//! One lcore: all that a core owns, and its loop of jobs.
+//!
+//! [`Lcore::step`] runs the next job of the loop once. On a real thread that is the whole loop; in
+//! the simulator each step is an event on the virtual clock, and idle ticks are skipped with
+//! [`Lcore::skip_to`].
+//!
+//! Invariant: an lcore shares nothing with another but what goes through rings; n idle runs of a
+//! job change exactly what [`Lcore::skip_to`] says they do.
+//! Not here: what a job costs, and when it is stepped.
+//!
+//! DPVS: scheduler.c `dpvs_job_loop`.
+
+use crate::config::{Config, ConfigError, Limits, Policy};
+use crate::counters::Counters;
+use crate::device::Devices;
+use crate::env::{Env, TimerKey};
+use crate::event::Event;
+use crate::icmp::ErrorLimit;
+use crate::ipv4::IpIds;
+use crate::job::{JobKind, JobTable, Role, Schedule, Work};
+use crate::neigh::{self, Neighbours};
+use crate::netif::{Frame, TxQueues};
+use crate::packet::Buf;
+use crate::path::{self, Next, Step, Tables};
+use crate::rng::Rng;
+use crate::route::Routes;
+use crate::time::Instant;
+use crate::timer::TimerWheel;
+use crate::types::{LcoreId, PortId, QueueId};
+use crate::world::{BURST, NeighChange, Parcel, Ring, World};
+
+/// Where an lcore is in its loop: the next step is job number `slot` of `tick`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// The tick, from 1. Tick 0 are the INIT jobs.
+    pub tick: u64,
+    /// The job within the tick, from 0.
+    pub slot: usize,
+}
+
+/// What a step did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stepped {
+    /// The job that ran.
+    pub kind: JobKind,
+    /// The tick it ran in.
+    pub tick: u64,
+    /// What it found to do.
+    pub work: Work,
+}
+
+/// An lcore with everything it owns.
+#[derive(Debug)]
+pub struct Lcore<B> {
+    id: LcoreId,
+    role: Role,
+    schedule: Schedule,
+    position: Position,
+    rx: Vec<(PortId, QueueId)>,
+    peers: Vec<LcoreId>,
+    devices: Devices,
+    policy: Policy,
+    limits: Limits,
+    tables: Tables<B>,
+    timers: TimerWheel<TimerKey>,
+    rng: Rng,
+    /// The gate at which the last timers ran, when only one tick may run at a time.
+    last_gate: Option<Instant>,
+    commands: Vec<NeighChange>,
+    counters: Counters,
+    next: Next<B>,
+    burst: Vec<B>,
+}
+
+impl<B: Buf> Lcore<B> {
+    /// The lcore `id` of a configuration.
+    ///
+    /// # Errors
+    /// See [`Config::check`]; or there is no such lcore.
+    pub fn new(config: &Config, id: LcoreId) -> Result<Lcore<B>, ConfigError> {
+        config.check()?;
+        let Some(mine) = config.lcores.iter().find(|l| l.id == id) else {
+            return Err(ConfigError::NoLcore(id));
+        };
+        let schedule = JobTable::dpvs(config.policy.neigh_sync_skip)?.schedule(mine.role);
+        let devices = Devices::new(config);
+        let mut workers: Vec<LcoreId> = config.workers().collect();
+        workers.sort_unstable();
+        let index = workers.iter().position(|w| *w == id).unwrap_or(0);
+        let small = |n: usize| u16::try_from(n).unwrap_or(u16::MAX);
+        let mut neigh = Neighbours::default();
+        if mine.role == Role::Worker {
+            for n in &config.neighbours {
+                neigh.add_static(n.dev, n.address, n.mac);
+            }
+        }
+        let rx = mine
+            .queues
+            .iter()
+            .flat_map(|q| q.rx.iter().map(|queue| (q.port, *queue)));
+        let tick = if schedule.init().is_empty() { 1 } else { 0 };
+        Ok(Lcore {
+            id,
+            role: mine.role,
+            position: Position { tick, slot: 0 },
+            schedule,
+            rx: rx.collect(),
+            tables: Tables {
+                routes: Routes::new(config, &devices),
+                neigh,
+                tx: TxQueues::new(config, id),
+                ids: IpIds::new(small(index), small(workers.len().max(1))),
+                icmp_limit: ErrorLimit::default(),
+            },
+            peers: workers.into_iter().filter(|w| *w != id).collect(),
+            devices,
+            policy: config.policy.clone(),
+            limits: config.limits.clone(),
+            timers: TimerWheel::new(),
+            rng: Rng::new(config.seed).fork(&format!("lcore.{id}.neigh")),
+            last_gate: None,
+            commands: Vec::new(),
+            counters: Counters::default(),
+            next: Next::default(),
+            burst: Vec::with_capacity(BURST),
+        })
+    }
+
+    /// Its number.
+    pub fn id(&self) -> LcoreId {
+        self.id
+    }
+
+    /// What it is for.
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
+    /// The turn of its loop. Empty for an idle lcore, which is never stepped.
+    pub fn schedule(&self) -> &Schedule {
+        &self.schedule
+    }
+
+    /// Where it is in its loop.
+    pub fn position(&self) -> Position {
+        self.position
+    }
+
+    /// What it counted.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Whom it knows on the links.
+    pub fn neighbours(&self) -> &Neighbours<B> {
+        &self.tables.neigh
+    }
+
+    /// Packets that wait in it: for a neighbour, or for job xmit.
+    pub fn held(&self) -> u64 {
+        self.tables.neigh.held() + self.tables.tx.held()
+    }
+
+    /// Whether something of its own needs a step, whatever happens outside.
+    pub fn has_work(&self) -> bool {
+        self.tables.tx.held() > 0 || !self.commands.is_empty()
+    }
+
+    /// The earliest instant at which a run of `timer_manage` finds a timer to run: one that starts
+    /// then or later does, one that starts earlier does not. Nothing when no timer is armed.
+    pub fn next_wakeup(&self) -> Option<Instant> {
+        let interval = self.policy.timer_interval;
+        let due = self.timers.next_due()?.ceil_to(interval);
+        Some(match self.last_gate {
+            Some(gate) => due.max(gate + interval),
+            None => due,
+        })
+    }
+
+    /// Tells the control plane (the master) to add or delete a static neighbour on every worker.
+    pub fn command(&mut self, change: NeighChange) {
+        self.commands.push(change);
+    }
+
+    /// Runs the next job of the loop once.
+    ///
+    /// # Panics
+    /// The lcore is idle: it has no jobs.
+    pub fn step<W: World<Buf = B>>(&mut self, world: &mut W) -> Stepped {
+        let Position { tick, slot } = self.position;
+        let Some(kind) = self.schedule.job_at(tick, slot) else {
+            unreachable!("lcore {} has no job {slot} in tick {tick}", self.id)
+        };
+        self.counters.lcore_loop += u64::from(slot == 0 && tick > 0);
+        self.counters.job_runs[kind.index()] += 1;
+        let work = match kind {
+            JobKind::RecvFwd => self.recv_fwd(world),
+            JobKind::Xmit => self.with_env(world, |tables, env, _| tables.tx.flush(env)),
+            JobKind::TimerManage => self.timer_manage(world),
+            JobKind::NeighSync => self.neigh_sync(world),
+        };
+        self.position = match self.schedule.job_at(tick, slot + 1) {
+            Some(_) => Position {
+                tick,
+                slot: slot + 1,
+            },
+            None => Position {
+                tick: tick + 1,
+                slot: 0,
+            },
+        };
+        Stepped {
+            kind,
+            tick,
+            work: Work { items: work },
+        }
+    }
+
+    /// Goes through idle ticks in closed form, from the start of a tick to `to`.
+    ///
+    /// The result is the same as stepping every job in between, none of which finds work.
+    pub fn skip_to(&mut self, to: Position) {
+        let from = self.position;
+        debug_assert!(
+            from.slot == 0 && from.tick > 0,
+            "an lcore parks at the start of a tick"
+        );
+        debug_assert!(to >= from, "time does not run back");
+        let ticks = to.tick - from.tick;
+        self.counters.lcore_loop += ticks + u64::from(to.slot > 0);
+        for (slot, kind) in self.schedule.each().iter().enumerate() {
+            let runs = ticks + u64::from(slot < to.slot);
+            self.counters.job_runs[kind.index()] += runs;
+            if *kind == JobKind::RecvFwd {
+                self.counters.bursts.idle_polls(runs * self.rx.len() as u64);
+            }
+        }
+        for (kind, period) in self.schedule.slow() {
+            let period = u64::from(period.get());
+            let runs = (to.tick - 1) / period - (from.tick - 1) / period;
+            self.counters.job_runs[kind.index()] += runs;
+        }
+        let done = self.schedule.each().len();
+        for slot in done..to.slot {
+            if let Some(kind) = self.schedule.job_at(to.tick, slot) {
+                self.counters.job_runs[kind.index()] += 1;
+            }
+        }
+        self.position = to;
+    }
+
+    /// Gives every held packet back: the end of the run. These are not drops.
+    pub fn release<W: World<Buf = B>>(&mut self, world: &mut W) {
+        self.tables.neigh.release(world);
+        self.tables.tx.release(world);
+    }
+
+    /// Borrows the world and everything of this lcore that a stage may touch, side by side.
+    fn with_env<W: World<Buf = B>, T>(
+        &mut self,
+        world: &mut W,
+        run: impl FnOnce(&mut Tables<B>, &mut Env<'_, W>, &mut Next<B>) -> T,
+    ) -> T {
+        let now = world.now();
+        let mut env = Env {
+            world,
+            counters: &mut self.counters,
+            timers: &mut self.timers,
+            rng: &mut self.rng,
+            devices: &self.devices,
+            policy: &self.policy,
+            limits: &self.limits,
+            peers: &self.peers,
+            now,
+        };
+        run(&mut self.tables, &mut env, &mut self.next)
+    }
+
+    /// Job recv_fwd: the arp ring, then a burst, for each receive queue. Spec 2.3.
+    ///
+    /// DPVS: a worker without receive queues never drains its rings; ours drains them once a run.
+    fn recv_fwd<W: World<Buf = B>>(&mut self, world: &mut W) -> u32 {
+        let mut items = 0;
+        if self.rx.is_empty() {
+            items += self.drain_arp_ring(world);
+        }
+        for at in 0..self.rx.len() {
+            let (port, queue) = self.rx[at];
+            items += self.drain_arp_ring(world);
+            let mut burst = std::mem::take(&mut self.burst);
+            world.rx_burst(port, queue, &mut burst);
+            self.counters.bursts.poll(burst.len());
+            items += u32::try_from(burst.len()).unwrap_or(u32::MAX);
+            for mut buf in burst.drain(..) {
+                buf.meta_mut().port = port;
+                let len = u32::try_from(buf.len()).unwrap_or(u32::MAX);
+                self.counters.ipackets += 1;
+                self.counters.ibytes += u64::from(len);
+                world.observe(Event::Rx {
+                    packet: buf.meta().id,
+                    port,
+                    queue,
+                    len,
+                });
+                self.take(
+                    Frame {
+                        buf,
+                        from_ring: false,
+                    },
+                    world,
+                );
+            }
+            self.burst = burst;
+        }
+        items
+    }
+
+    /// Takes up to a burst of ARP replies that other workers received.
+    fn drain_arp_ring<W: World<Buf = B>>(&mut self, world: &mut W) -> u32 {
+        let mut items = 0;
+        for _ in 0..BURST {
+            match world.recv(Ring::Arp) {
+                None => break,
+                Some(Parcel::Neigh(_)) => unreachable!("an arp_ring carries frames"),
+                Some(Parcel::Frame(buf)) => {
+                    items += 1;
+                    self.counters.ring_packets += 1;
+                    let packet = buf.meta().id;
+                    world.observe(Event::RingRx {
+                        packet,
+                        ring: Ring::Arp,
+                    });
+                    self.take(
+                        Frame {
+                            buf,
+                            from_ring: true,
+                        },
+                        world,
+                    );
+                }
+            }
+        }
+        items
+    }
+
+    /// Takes one frame along its whole path.
+    fn take<W: World<Buf = B>>(&mut self, frame: Frame<B>, world: &mut W) {
+        self.with_env(world, |tables, env, next| {
+            next.push(Step::Deliver(frame));
+            path::run(tables, env, next);
+        });
+    }
+
+    /// Job timer_manage: runs the timers that are due at the gate. Spec 7.
+    fn timer_manage<W: World<Buf = B>>(&mut self, world: &mut W) -> u32 {
+        let now = world.now();
+        let gate = now.floor_to(self.policy.timer_interval);
+        if self.next_wakeup().is_none_or(|due| due > now) {
+            return 0;
+        }
+        let upto = match self.timers.next_due() {
+            Some(first) if !self.policy.timer_catch_up => {
+                self.last_gate = Some(gate);
+                first
+            }
+            _ => gate,
+        };
+        let mut items = 0;
+        while let Some((_, key)) = self.timers.pop_due(upto) {
+            items += 1;
+            self.counters.timers += 1;
+            self.with_env(world, |tables, env, next| {
+                match key {
+                    TimerKey::Neigh(port, address) => {
+                        let limit = &mut tables.icmp_limit;
+                        neigh::timer(&mut tables.neigh, limit, (port, address), env, next);
+                    }
+                }
+                path::run(tables, env, next);
+            });
+        }
+        items
+    }
+
+    /// Job neigh_sync: the master sends changes to each worker, a worker applies up to a burst.
+    fn neigh_sync<W: World<Buf = B>>(&mut self, world: &mut W) -> u32 {
+        if self.role == Role::Master {
+            let commands = std::mem::take(&mut self.commands);
+            for change in &commands {
+                self.send_change(*change, world);
+            }
+            return u32::try_from(commands.len()).unwrap_or(u32::MAX);
+        }
+        let mut items = 0;
+        for _ in 0..BURST {
+            match world.recv(Ring::Neigh) {
+                None => break,
+                Some(Parcel::Frame(_)) => unreachable!("a neigh_ring carries changes"),
+                Some(Parcel::Neigh(change)) => {
+                    items += 1;
+                    self.with_env(world, |tables, env, next| {
+                        neigh::change(&mut tables.neigh, change, env, next);
+                        path::run(tables, env, next);
+                    });
+                }
+            }
+        }
+        items
+    }
+
+    /// DPVS: `neigh_sync_core` stops at the first full ring, and the lcores behind it never hear of
+    /// the change (defect B08); we try each, and say which one failed.
+    fn send_change<W: World<Buf = B>>(&mut self, change: NeighChange, world: &mut W) {
+        for to in &self.peers {
+            let sent = world.send(*to, Ring::Neigh, Parcel::Neigh(change)).is_ok();
+            self.counters.neigh_sync_failed += u64::from(!sent);
+            world.observe(Event::NeighSync {
+                to: *to,
+                address: change.address,
+                sent,
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

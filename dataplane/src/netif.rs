@@ -1,0 +1,291 @@
+//! Frames in from a port, frames out to a port.
+//!
+//! Rank 0 (deliver), 7 (egress), 8 (transmit) of the path. Spec 2.3, 2.5, 3.1.
+//!
+//! Invariant: a transmit queue never holds more than `Limits::tx_burst` frames.
+//! Not here: receiving (job recv_fwd, `lcore.rs`), ARP and IPv4.
+//!
+//! DPVS: netif.c. The VLAN device is looked up with the frame as it is (defect B24: through a
+//! pointer to where the header was), and bytes out are counted when the port took them (B21).
+
+use crate::config::Config;
+use crate::drop::DropReason;
+use crate::env::Env;
+use crate::event::Event;
+use crate::packet::{Buf, PacketId};
+use crate::path::{Next, Step};
+use crate::types::{LcoreId, Mac, PortId, QueueId, VlanId};
+use crate::wire::ethernet::{self, EtherType};
+use crate::wire::vlan;
+use crate::world::World;
+
+/// Whom the destination MAC of a frame names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// This device.
+    Host,
+    /// Everybody.
+    Broadcast,
+    /// A group.
+    Multicast,
+    /// Another station.
+    OtherHost,
+}
+
+impl Class {
+    fn of(dst: Mac, device: Mac) -> Class {
+        match dst {
+            dst if dst == device => Class::Host,
+            Mac::BROADCAST => Class::Broadcast,
+            dst if dst.is_multicast() => Class::Multicast,
+            _ => Class::OtherHost,
+        }
+    }
+}
+
+/// A frame from a receive queue or from another lcore's ring.
+#[derive(Debug)]
+pub struct Frame<B> {
+    /// The frame, from its Ethernet header on. Its port is the device that it came in on.
+    pub buf: B,
+    /// Whether it came through a ring: it was untagged and counted where it was received.
+    pub from_ring: bool,
+}
+
+/// A packet without its Ethernet header, and what that header said.
+#[derive(Debug)]
+pub struct L3Frame<B> {
+    /// The packet, from its ARP or IPv4 header on.
+    pub buf: B,
+    /// The device it came in on: the VLAN device of a tagged frame.
+    pub device: PortId,
+    /// Whom it was sent to.
+    pub dst: Mac,
+    /// Who sent it.
+    pub src: Mac,
+    /// Whom it was sent to, in a word.
+    pub class: Class,
+    /// Whether it came through a ring.
+    pub from_ring: bool,
+}
+
+/// Rank 0: untags the frame and gives it to ARP or IPv4.
+pub fn deliver<W: World>(frame: Frame<W::Buf>, env: &mut Env<'_, W>, next: &mut Next<W::Buf>) {
+    let Frame { mut buf, from_ring } = frame;
+    let Ok(mut header) = ethernet::Header::parse(buf.head()) else {
+        return env.drop(buf, DropReason::EthTruncated);
+    };
+    if header.ether_type == EtherType::Vlan && !from_ring {
+        match untag(&mut buf, env) {
+            Ok(inner) => header.ether_type = inner,
+            Err(reason) => return env.drop(buf, reason),
+        }
+    }
+    let device = env.devices.get(buf.meta().port);
+    let class = Class::of(header.dst, device.mac);
+    if buf.strip_front(ethernet::HEADER_LEN).is_err() {
+        return env.drop(buf, DropReason::EthTruncated);
+    }
+    let (dst, src, device) = (header.dst, header.src, device.id);
+    let packet = L3Frame {
+        buf,
+        device,
+        dst,
+        src,
+        class,
+        from_ring,
+    };
+    match header.ether_type {
+        EtherType::Arp => next.push(Step::ArpInput(packet)),
+        EtherType::Ipv4 => next.push(Step::Ipv4Input(packet)),
+        EtherType::Vlan | EtherType::Ipv6 | EtherType::QinQ | EtherType::Other(_) => {
+            env.drop(packet.buf, DropReason::EtherTypeUnknown);
+        }
+    }
+}
+
+/// Takes the tag out of a frame and moves the frame to its VLAN device; returns what follows.
+fn untag<W: World>(buf: &mut W::Buf, env: &Env<'_, W>) -> Result<EtherType, DropReason> {
+    let tag = vlan::Tag::parse(buf.head()).map_err(|_| DropReason::VlanTruncated)?;
+    let port = buf.meta().port;
+    let device = match VlanId::try_new(tag.vid) {
+        Some(vid) => env.devices.vlan(port, vid).ok_or(DropReason::VlanUnknown)?,
+        // IEEE 802.1Q §9.6: VID 0 carries a priority and no VLAN.
+        None if tag.vid == 0 && env.policy.vid0_untagged => port,
+        None => return Err(DropReason::VlanReserved),
+    };
+    vlan::untag(buf.head_mut());
+    buf.strip_front(vlan::TAG_LEN)
+        .map_err(|_| DropReason::VlanTruncated)?;
+    buf.meta_mut().port = device;
+    Ok(tag.ether_type)
+}
+
+/// Rank 7: tags what leaves by a VLAN device, and finds the physical port.
+pub fn egress<W: World>(
+    mut buf: W::Buf,
+    device: PortId,
+    env: &mut Env<'_, W>,
+    next: &mut Next<W::Buf>,
+) {
+    let port = match env.devices.get(device).vlan {
+        None => device,
+        Some((port, vid)) => {
+            if buf.prepend(vlan::TAG_LEN).is_err() {
+                return env.drop(buf, DropReason::NoHeadroom);
+            }
+            // PCP and DEI zero: the priority of what came in is not carried over, as in Linux.
+            vlan::tag(buf.head_mut(), vid.get());
+            port
+        }
+    };
+    buf.meta_mut().port = port;
+    next.push(Step::Transmit(buf, port));
+}
+
+/// The transmit queues of one lcore.
+#[derive(Debug)]
+pub struct TxQueues<B> {
+    ports: Vec<Vec<TxQueue<B>>>,
+    held: u64,
+    sent: Vec<(PacketId, u32)>,
+}
+
+#[derive(Debug)]
+struct TxQueue<B> {
+    id: QueueId,
+    frames: Vec<B>,
+}
+
+impl<B: Buf> TxQueues<B> {
+    /// The queues that the configuration gives to `lcore`.
+    pub fn new(config: &Config, lcore: LcoreId) -> TxQueues<B> {
+        let mut ports: Vec<Vec<TxQueue<B>>> = Vec::new();
+        ports.resize_with(config.ports.len(), Vec::new);
+        let mine = config
+            .lcores
+            .iter()
+            .filter(|l| l.id == lcore)
+            .flat_map(|l| &l.queues);
+        for queues in mine {
+            let new = queues.tx.iter().map(|id| TxQueue {
+                id: *id,
+                frames: Vec::new(),
+            });
+            ports[queues.port.index()].extend(new);
+        }
+        TxQueues {
+            ports,
+            held: 0,
+            sent: Vec::new(),
+        }
+    }
+
+    /// Frames that wait for job xmit.
+    pub fn held(&self) -> u64 {
+        self.held
+    }
+
+    /// Bursts out every queue that holds something. Returns how many frames were offered.
+    pub fn flush<W: World<Buf = B>>(&mut self, env: &mut Env<'_, W>) -> u32 {
+        let mut offered = 0;
+        if self.held == 0 {
+            return offered;
+        }
+        for (queues, port) in self.ports.iter_mut().zip(0..) {
+            for queue in queues.iter_mut().filter(|q| !q.frames.is_empty()) {
+                let n = queue.frames.len();
+                self.held -= n as u64;
+                offered += u32::try_from(n).unwrap_or(u32::MAX);
+                burst(&mut self.sent, PortId(port), queue, env);
+            }
+        }
+        offered
+    }
+
+    /// Gives every held frame back: the end of the run.
+    pub fn release<W: World<Buf = B>>(&mut self, world: &mut W) {
+        for queue in self.ports.iter_mut().flatten() {
+            queue.frames.drain(..).for_each(|buf| world.free(buf));
+        }
+        self.held = 0;
+    }
+}
+
+/// Rank 8: buffers the frame for job xmit; one more than a burst pushes the burst out first.
+pub fn transmit<W: World>(
+    tx: &mut TxQueues<W::Buf>,
+    buf: W::Buf,
+    port: PortId,
+    env: &mut Env<'_, W>,
+) {
+    let TxQueues { ports, held, sent } = tx;
+    let queues = &mut ports[port.index()];
+    let index = match queues.len() {
+        // DPVS: an index beyond a table (defect B11).
+        0 => return env.drop(buf, DropReason::TxNoQueue),
+        1 => 0,
+        // DPVS: the low bits of the buffer's address (spec 11 #11), which no run could repeat.
+        n => usize::from(flow_hash(&buf)) % n,
+    };
+    let queue = &mut queues[index];
+    if queue.frames.len() >= env.limits.tx_burst as usize {
+        *held -= queue.frames.len() as u64;
+        burst(sent, port, queue, env);
+    }
+    queue.frames.push(buf);
+    *held += 1;
+}
+
+fn burst<W: World>(
+    sent: &mut Vec<(PacketId, u32)>,
+    port: PortId,
+    queue: &mut TxQueue<W::Buf>,
+    env: &mut Env<'_, W>,
+) {
+    let frame = |buf: &W::Buf| (buf.meta().id, u32::try_from(buf.len()).unwrap_or(u32::MAX));
+    sent.clear();
+    sent.extend(queue.frames.iter().map(frame));
+    env.world.tx_burst(port, queue.id, &mut queue.frames);
+    sent.truncate(sent.len() - queue.frames.len());
+    for (packet, len) in sent.iter().copied() {
+        env.counters.opackets += 1;
+        env.counters.obytes += u64::from(len);
+        env.world.observe(Event::Tx {
+            packet,
+            port,
+            queue: queue.id,
+            len,
+        });
+    }
+    for buf in queue.frames.drain(..) {
+        env.drop(buf, DropReason::TxRefused);
+    }
+}
+
+/// A hash of the flow that a frame belongs to: addresses, protocol and, but for fragments, ports of
+/// IPv4; the MACs of anything else. The same on every machine.
+fn flow_hash(buf: &impl Buf) -> u16 {
+    let frame = buf.head();
+    let l3 = match frame.get(12..14) {
+        Some([0x81, 0x00]) => ethernet::HEADER_LEN + vlan::TAG_LEN,
+        _ => ethernet::HEADER_LEN,
+    };
+    let is_ipv4 = frame.get(l3 - 2..l3) == Some(&[0x08, 0x00]);
+    let key: [Option<&[u8]>; 3] = match frame.get(l3..l3 + 20) {
+        Some(header) if is_ipv4 => {
+            let l4 = l3 + usize::from(header[0] & 0x0f) * 4;
+            let whole = header[6] & 0x3f == 0 && header[7] == 0;
+            let ports = if whole { frame.get(l4..l4 + 4) } else { None };
+            [Some(&header[12..20]), Some(&header[9..10]), ports]
+        }
+        _ => [frame.get(..12), None, None],
+    };
+    // FNV-1a, folded: cheap, well spread over the low bits, and fixed for ever.
+    let bytes = key.into_iter().flatten().flatten();
+    let hash = bytes.fold(0x811c_9dc5_u32, |h, b| {
+        (h ^ u32::from(*b)).wrapping_mul(0x0100_0193)
+    });
+    let [a, b, c, d] = hash.to_le_bytes();
+    u16::from_le_bytes([a ^ c, b ^ d])
+}

@@ -1,0 +1,1029 @@
+//! The IPv4 header (RFC 791): read, written, changed in place, and the walk of its options.
+//!
+//! Invariant: a [`View`] has version 4 and a whole header. Lengths and checksum are two further
+//! questions ([`View::check_lengths`], [`View::checksum_ok`]), because each refusal has a counter of
+//! its own and the checksum is asked only if the port has not checked it.
+//! Not here: what to do with the answers (`ipv4/input.rs`), and cutting and joining fragments.
+//!
+//! DPVS: ipv4.c ipv4_rcv never looks at options; ours are walked the way Linux's
+//! ip_options_compile does, with the same pointer for each fault.
+
+use super::checksum::{Sum, checksum, incremental};
+use super::{Layer, Malformed, Problem, octets, word};
+use std::net::Ipv4Addr;
+
+/// Bytes of a header without options.
+pub const HEADER_LEN_MIN: usize = 20;
+
+/// Bytes of the longest header: 15 words.
+pub const HEADER_LEN_MAX: usize = 60;
+
+/// Bytes of the longest options.
+pub const OPTIONS_LEN_MAX: usize = HEADER_LEN_MAX - HEADER_LEN_MIN;
+
+/// What an IPv4 datagram carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Protocol {
+    /// 1
+    Icmp,
+    /// 2
+    Igmp,
+    /// 4: IPv4 in IPv4.
+    IpIp,
+    /// 6
+    Tcp,
+    /// 17
+    Udp,
+    /// 47
+    Gre,
+    /// 50
+    Esp,
+    /// 51
+    Ah,
+    /// 89
+    Ospf,
+    /// 132
+    Sctp,
+    /// Anything else. Made only by `From<u8>`, so it never holds a number named above.
+    Other(u8),
+}
+
+/// Where a fragment belongs in its datagram: 13 bits that count blocks of 8 bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FragOffset(u16);
+
+/// A checked IPv4 header at the start of borrowed bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct View<'a> {
+    fixed: &'a [u8; HEADER_LEN_MIN],
+    options: &'a [u8],
+}
+
+/// The header as plain values, without options.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// Type of service: DSCP and ECN.
+    pub tos: u8,
+    /// Bytes of the datagram or fragment, header included.
+    pub total_len: u16,
+    /// Identification, the same in all fragments of a datagram.
+    pub id: u16,
+    /// Whether nobody may fragment it.
+    pub dont_fragment: bool,
+    /// Whether this is a fragment and not the last.
+    pub more_fragments: bool,
+    /// Where in the datagram this fragment belongs.
+    pub fragment_offset: FragOffset,
+    /// How many routers more it may pass.
+    pub ttl: u8,
+    /// What follows the header.
+    pub protocol: Protocol,
+    /// From whom.
+    pub src: Ipv4Addr,
+    /// To whom.
+    pub dst: Ipv4Addr,
+}
+
+/// Which options a well-formed list holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OptionsSeen {
+    /// Loose or strict source route (131, 137); RFC 7126 §4.3 and §4.4 have it refused.
+    pub source_route: bool,
+    /// Record route (7).
+    pub record_route: bool,
+    /// Internet timestamp (68).
+    pub timestamp: bool,
+    /// Router alert (148) with the value 0 that RFC 2113 defines.
+    pub router_alert: bool,
+}
+
+impl FragOffset {
+    /// The offset of an unfragmented datagram and of a first fragment.
+    pub const ZERO: FragOffset = FragOffset(0);
+    /// The largest: 65528 bytes.
+    pub const MAX: FragOffset = FragOffset(0x1fff);
+
+    /// `blocks` of 8 bytes, or nothing if 13 bits cannot hold the number.
+    #[inline]
+    pub const fn try_new(blocks: u16) -> Option<FragOffset> {
+        if blocks <= FragOffset::MAX.0 {
+            Some(FragOffset(blocks))
+        } else {
+            None
+        }
+    }
+
+    /// The offset of `bytes`, or nothing if that is no multiple of 8.
+    #[inline]
+    pub const fn from_bytes(bytes: u16) -> Option<FragOffset> {
+        if bytes.is_multiple_of(8) {
+            Some(FragOffset(bytes / 8))
+        } else {
+            None
+        }
+    }
+
+    /// Blocks of 8 bytes, 0..=8191.
+    #[inline]
+    pub const fn blocks(self) -> u16 {
+        self.0
+    }
+
+    /// Bytes, 0..=65528.
+    #[inline]
+    pub const fn bytes(self) -> u16 {
+        self.0 * 8
+    }
+}
+
+impl<'a> View<'a> {
+    /// Looks at the header at the start of `bytes`, which may go on behind it.
+    ///
+    /// # Errors
+    /// There are less than 20 bytes, the version is not 4, the header length is below 5 words, or
+    /// the header does not end within `bytes`; the first of these that holds.
+    #[inline]
+    pub fn new(bytes: &'a [u8]) -> Result<View<'a>, Malformed> {
+        let bad = |problem| {
+            Err(Malformed {
+                layer: Layer::Ipv4,
+                problem,
+                at: 0,
+            })
+        };
+        let Some((fixed, _)) = bytes.split_first_chunk::<HEADER_LEN_MIN>() else {
+            return Err(Malformed::truncated(
+                Layer::Ipv4,
+                HEADER_LEN_MIN,
+                bytes.len(),
+            ));
+        };
+        match fixed[0] >> 4 {
+            4 => {}
+            other => return bad(Problem::Version(other)),
+        }
+        let words = fixed[0] & 0x0f;
+        if words < 5 {
+            return bad(Problem::HeaderLength(words));
+        }
+        let need = usize::from(words) * 4;
+        let Some(options) = bytes.get(HEADER_LEN_MIN..need) else {
+            return Err(Malformed::truncated(Layer::Ipv4, need, bytes.len()));
+        };
+        Ok(View { fixed, options })
+    }
+
+    /// Bytes of the header with its options, 20..=60.
+    #[inline]
+    pub const fn header_len(&self) -> usize {
+        HEADER_LEN_MIN + self.options.len()
+    }
+
+    /// Type of service: DSCP and ECN.
+    #[inline]
+    pub const fn tos(&self) -> u8 {
+        self.fixed[1]
+    }
+
+    /// What the header says the datagram or fragment has in bytes, itself included.
+    #[inline]
+    pub const fn total_len(&self) -> u16 {
+        word(self.fixed, 2)
+    }
+
+    /// Identification, the same in all fragments of a datagram.
+    #[inline]
+    pub const fn id(&self) -> u16 {
+        word(self.fixed, 4)
+    }
+
+    /// Whether nobody may fragment it.
+    #[inline]
+    pub const fn dont_fragment(&self) -> bool {
+        self.fixed[6] & 0x40 != 0
+    }
+
+    /// Whether this is a fragment and not the last.
+    #[inline]
+    pub const fn more_fragments(&self) -> bool {
+        self.fixed[6] & 0x20 != 0
+    }
+
+    /// Where in the datagram this fragment belongs.
+    #[inline]
+    pub const fn fragment_offset(&self) -> FragOffset {
+        FragOffset(word(self.fixed, 6) & FragOffset::MAX.0)
+    }
+
+    /// Whether this is a part of a datagram.
+    #[inline]
+    pub const fn is_fragment(&self) -> bool {
+        // More fragments, or an offset: one mask for both.
+        word(self.fixed, 6) & 0x3fff != 0
+    }
+
+    /// How many routers more it may pass.
+    #[inline]
+    pub const fn ttl(&self) -> u8 {
+        self.fixed[8]
+    }
+
+    /// What follows the header.
+    #[inline]
+    pub fn protocol(&self) -> Protocol {
+        Protocol::from(self.fixed[9])
+    }
+
+    /// From whom.
+    #[inline]
+    pub fn src(&self) -> Ipv4Addr {
+        Ipv4Addr::from(octets::<4>(self.fixed, 12))
+    }
+
+    /// To whom.
+    #[inline]
+    pub fn dst(&self) -> Ipv4Addr {
+        Ipv4Addr::from(octets::<4>(self.fixed, 16))
+    }
+
+    /// The options, padding included: 0..=40 bytes, a multiple of 4.
+    #[inline]
+    pub const fn options(&self) -> &'a [u8] {
+        self.options
+    }
+
+    /// Whether the header checksum verifies.
+    #[inline]
+    pub fn checksum_ok(&self) -> bool {
+        let mut sum = Sum::new();
+        sum.add(self.fixed);
+        sum.add(self.options);
+        sum.finish() == 0
+    }
+
+    /// Compares the total length with the `got` bytes that came, header included, and with the
+    /// header. More bytes than the total length are padding, and no fault.
+    ///
+    /// # Errors
+    /// The datagram claims more bytes than came, or less than its header has.
+    #[inline]
+    pub fn check_lengths(&self, got: usize) -> Result<(), Malformed> {
+        let total = self.total_len();
+        let header = self.header_len();
+        let bad = |problem| {
+            Err(Malformed {
+                layer: Layer::Ipv4,
+                problem,
+                at: 2,
+            })
+        };
+        if usize::from(total) > got {
+            return bad(Problem::BeyondFrame { total, got });
+        }
+        if usize::from(total) < header {
+            return bad(Problem::TotalLength { total, header });
+        }
+        Ok(())
+    }
+}
+
+impl Header {
+    /// The values of a header whose checksum and lengths are right; `got` is how many bytes came,
+    /// header included.
+    ///
+    /// # Errors
+    /// The checksum is wrong, or else [`View::check_lengths`] refuses.
+    pub fn parse(view: &View<'_>, got: usize) -> Result<Header, Malformed> {
+        if !view.checksum_ok() {
+            return Err(Malformed {
+                layer: Layer::Ipv4,
+                problem: Problem::Checksum,
+                at: 10,
+            });
+        }
+        view.check_lengths(got)?;
+        Ok(Header::from(view))
+    }
+
+    /// Writes a header without options, checksum included, into the first 20 bytes of `out` and
+    /// leaves the rest alone.
+    ///
+    /// # Panics
+    /// `out` is shorter than that.
+    #[inline]
+    pub fn emit(&self, out: &mut [u8]) {
+        self.emit_with_options(&[], out);
+    }
+
+    /// Writes the header, its options and the checksum over both into the first
+    /// `20 + options.len()` bytes of `out`, and leaves the rest alone.
+    ///
+    /// # Panics
+    /// `out` is shorter than that, or `options` is longer than 40 bytes or no multiple of 4.
+    pub fn emit_with_options(&self, options: &[u8], out: &mut [u8]) {
+        assert!(
+            options.len() <= OPTIONS_LEN_MAX,
+            "options have 40 bytes at most"
+        );
+        assert!(
+            options.len().is_multiple_of(4),
+            "options are padded to whole words"
+        );
+        let end = HEADER_LEN_MIN + options.len();
+        assert!(out.len() >= end, "the caller made room for an IPv4 header");
+        let header = &mut out[..end];
+        let flags = u16::from(self.dont_fragment) << 14 | u16::from(self.more_fragments) << 13;
+        let [.., words] = (end / 4).to_be_bytes();
+        header[0] = 0x40 | words;
+        header[1] = self.tos;
+        header[2..4].copy_from_slice(&self.total_len.to_be_bytes());
+        header[4..6].copy_from_slice(&self.id.to_be_bytes());
+        header[6..8].copy_from_slice(&(flags | self.fragment_offset.0).to_be_bytes());
+        header[8] = self.ttl;
+        header[9] = u8::from(self.protocol);
+        header[12..16].copy_from_slice(&self.src.octets());
+        header[16..20].copy_from_slice(&self.dst.octets());
+        header[HEADER_LEN_MIN..].copy_from_slice(options);
+        set_checksum(header);
+    }
+}
+
+impl From<&View<'_>> for Header {
+    /// The values as they are, right or not.
+    fn from(view: &View<'_>) -> Header {
+        Header {
+            tos: view.tos(),
+            total_len: view.total_len(),
+            id: view.id(),
+            dont_fragment: view.dont_fragment(),
+            more_fragments: view.more_fragments(),
+            fragment_offset: view.fragment_offset(),
+            ttl: view.ttl(),
+            protocol: view.protocol(),
+            src: view.src(),
+            dst: view.dst(),
+        }
+    }
+}
+
+/// Takes one from the TTL, and the difference from the checksum (RFC 1624, RFC 1812 §5.3.1).
+///
+/// # Panics
+/// `header` has less than 20 bytes, or a TTL of 0: a packet with no hop left is not forwarded.
+#[inline]
+pub fn decrement_ttl(header: &mut [u8]) {
+    assert!(
+        header.len() >= HEADER_LEN_MIN,
+        "a header was read from these bytes"
+    );
+    assert!(
+        header[8] > 0,
+        "a packet without a hop left is not forwarded"
+    );
+    let old = word(header, 8);
+    let new = old - 0x0100;
+    let check = incremental(word(header, 10), old, new);
+    header[8..10].copy_from_slice(&new.to_be_bytes());
+    header[10..12].copy_from_slice(&check.to_be_bytes());
+}
+
+/// Computes the checksum of `header`, which is exactly the header with its options.
+///
+/// # Panics
+/// `header` has less than 20 bytes.
+pub fn set_checksum(header: &mut [u8]) {
+    assert!(
+        header.len() >= HEADER_LEN_MIN,
+        "a header has 20 bytes at least"
+    );
+    header[10..12].fill(0);
+    let check = checksum(header);
+    header[10..12].copy_from_slice(&check.to_be_bytes());
+}
+
+mod kind {
+    pub(super) const END: u8 = 0;
+    pub(super) const NO_OPERATION: u8 = 1;
+    pub(super) const RECORD_ROUTE: u8 = 7;
+    pub(super) const TIMESTAMP: u8 = 68;
+    pub(super) const LOOSE_SOURCE_ROUTE: u8 = 131;
+    pub(super) const STRICT_SOURCE_ROUTE: u8 = 137;
+    pub(super) const ROUTER_ALERT: u8 = 148;
+    /// The flag that has an option copied into all fragments.
+    pub(super) const COPIED: u8 = 0x80;
+}
+
+/// Walks the options and says which there are. What follows the end of the list is not looked at,
+/// and an option nobody knows is no fault (RFC 1122 §3.2.1.8).
+///
+/// # Errors
+/// The list is malformed. The value is the pointer that ICMP 12/0 wants: the offset of the
+/// offending byte from the start of the IPv4 header, 20..=59.
+pub fn check_options(options: &[u8]) -> Result<OptionsSeen, usize> {
+    let mut seen = OptionsSeen::default();
+    let mut at = 0;
+    while let Some(&first) = options.get(at) {
+        match first {
+            kind::END => break,
+            kind::NO_OPERATION => at += 1,
+            _ => {
+                let option = option_at(options, at).ok_or(HEADER_LEN_MIN + at)?;
+                seen.note(option)
+                    .map_err(|offset| HEADER_LEN_MIN + at + offset)?;
+                at += option.len();
+            }
+        }
+    }
+    Ok(seen)
+}
+
+/// Makes the options of a datagram into those of its fragments after the first: options without
+/// the copied flag become no-operations, so that the header keeps its length (RFC 791 §3.1).
+///
+/// Linux does the same (ip_options_fragment). A malformed list is left alone from the fault on.
+pub fn blank_uncopied(options: &mut [u8]) {
+    let mut at = 0;
+    while let Some(&first) = options.get(at) {
+        match first {
+            kind::END => break,
+            kind::NO_OPERATION => at += 1,
+            _ => {
+                let Some(option) = option_at(options, at) else {
+                    break;
+                };
+                let end = at + option.len();
+                if first & kind::COPIED == 0 {
+                    options[at..end].fill(kind::NO_OPERATION);
+                }
+                at = end;
+            }
+        }
+    }
+}
+
+/// The whole option at `at`: type, length, and what the length says follows. Nothing if the length
+/// is missing, below 2 or beyond the end.
+#[inline]
+fn option_at(options: &[u8], at: usize) -> Option<&[u8]> {
+    let len = usize::from(*options.get(at + 1)?);
+    if len < 2 {
+        None
+    } else {
+        options.get(at..at + len)
+    }
+}
+
+impl OptionsSeen {
+    /// Notes one option, or says which of its bytes is wrong.
+    fn note(&mut self, option: &[u8]) -> Result<(), usize> {
+        match option[0] {
+            kind::LOOSE_SOURCE_ROUTE | kind::STRICT_SOURCE_ROUTE => {
+                route_pointer(option)?;
+                // RFC 1812 §5.2.4.1: only one source route option in a datagram.
+                if self.source_route {
+                    return Err(0);
+                }
+                self.source_route = true;
+            }
+            kind::RECORD_ROUTE => {
+                if self.record_route {
+                    return Err(0);
+                }
+                let pointer = route_pointer(option)?;
+                if pointer <= option.len() && pointer + 3 > option.len() {
+                    return Err(2);
+                }
+                self.record_route = true;
+            }
+            kind::TIMESTAMP => {
+                if self.timestamp {
+                    return Err(0);
+                }
+                check_timestamp(option)?;
+                self.timestamp = true;
+            }
+            kind::ROUTER_ALERT => {
+                if option.len() < 4 {
+                    return Err(1);
+                }
+                self.router_alert |= option[2..4] == [0, 0];
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// The pointer of a source or record route, which is 4 or more.
+fn route_pointer(option: &[u8]) -> Result<usize, usize> {
+    match option.get(2) {
+        None => Err(1),
+        Some(0..=3) => Err(2),
+        Some(&pointer) => Ok(usize::from(pointer)),
+    }
+}
+
+/// RFC 791 §3.1, Internet timestamp: the pointer is 5 or more; where there is room, there is room
+/// for a whole entry; where there is none, the count of hosts that found none must not overflow.
+fn check_timestamp(option: &[u8]) -> Result<(), usize> {
+    let (Some(&pointer), Some(&overflow_flag)) = (option.get(2), option.get(3)) else {
+        return Err(1);
+    };
+    let pointer = usize::from(pointer);
+    if pointer < 5 {
+        return Err(2);
+    }
+    let flag = overflow_flag & 0x0f;
+    if pointer <= option.len() {
+        // An entry is a timestamp, or (flags 1 and 3) an address and a timestamp.
+        let entry = if matches!(flag, 1 | 3) { 8 } else { 4 };
+        if pointer + entry - 1 > option.len() {
+            return Err(2);
+        }
+    } else if flag != 3 && overflow_flag >> 4 == 15 {
+        return Err(3);
+    }
+    Ok(())
+}
+
+impl From<u8> for Protocol {
+    #[inline]
+    fn from(number: u8) -> Protocol {
+        match number {
+            1 => Protocol::Icmp,
+            2 => Protocol::Igmp,
+            4 => Protocol::IpIp,
+            6 => Protocol::Tcp,
+            17 => Protocol::Udp,
+            47 => Protocol::Gre,
+            50 => Protocol::Esp,
+            51 => Protocol::Ah,
+            89 => Protocol::Ospf,
+            132 => Protocol::Sctp,
+            other => Protocol::Other(other),
+        }
+    }
+}
+
+impl From<Protocol> for u8 {
+    #[inline]
+    fn from(protocol: Protocol) -> u8 {
+        match protocol {
+            Protocol::Icmp => 1,
+            Protocol::Igmp => 2,
+            Protocol::IpIp => 4,
+            Protocol::Tcp => 6,
+            Protocol::Udp => 17,
+            Protocol::Gre => 47,
+            Protocol::Esp => 50,
+            Protocol::Ah => 51,
+            Protocol::Ospf => 89,
+            Protocol::Sctp => 132,
+            Protocol::Other(other) => other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{emitted, hex};
+    use super::*;
+    use proptest::prelude::*;
+
+    /// An echo from 10.1.0.2 to 10.2.0.2 with an option nobody knows, before and after a Linux
+    /// router took it.
+    const BEFORE: &str = "46000048301d00004001d68b0a0100020a0200025e040102";
+    const AFTER: &str = "46000048301d00003f01d78b0a0100020a0200025e040102";
+
+    fn problem(bytes: &[u8]) -> Problem {
+        let malformed = View::new(bytes).unwrap_err();
+        assert_eq!(malformed.layer, Layer::Ipv4);
+        malformed.problem
+    }
+
+    #[test]
+    fn a_header_off_a_real_wire_is_read_field_by_field() {
+        let bytes = hex(BEFORE);
+        let view = View::new(&bytes).unwrap();
+        assert!(view.checksum_ok());
+        assert_eq!(
+            (view.header_len(), view.total_len(), view.tos(), view.id()),
+            (24, 72, 0, 0x301d)
+        );
+        assert_eq!((view.ttl(), view.protocol()), (64, Protocol::Icmp));
+        assert!(!view.dont_fragment());
+        assert!(!view.is_fragment());
+        assert_eq!(view.src().to_string(), "10.1.0.2");
+        assert_eq!(view.dst().to_string(), "10.2.0.2");
+        assert_eq!(view.options(), hex("5e040102"));
+    }
+
+    #[test]
+    fn every_cut_of_a_header_is_refused_by_what_is_missing() {
+        let bytes = hex(BEFORE);
+        for len in 0..bytes.len() {
+            let need = if len < 20 { 20 } else { 24 };
+            let refused = View::new(&bytes[..len]).map(|_| ());
+            assert_eq!(refused, Err(Malformed::truncated(Layer::Ipv4, need, len)));
+        }
+        assert!(View::new(&bytes).is_ok());
+    }
+
+    #[test]
+    fn every_version_and_header_length_but_the_right_ones_is_refused() {
+        let mut bytes = [0; 60];
+        for first in 0..=u8::MAX {
+            bytes[0] = first;
+            match (first >> 4, first & 0x0f) {
+                (4, words @ 5..) => {
+                    let view = View::new(&bytes).unwrap();
+                    assert_eq!(view.header_len(), usize::from(words) * 4);
+                    assert_eq!(view.options().len() + 20, view.header_len());
+                }
+                (4, words) => assert_eq!(problem(&bytes), Problem::HeaderLength(words)),
+                (version, _) => assert_eq!(problem(&bytes), Problem::Version(version)),
+            }
+        }
+    }
+
+    #[test]
+    fn flags_and_offset_are_told_apart() {
+        let mut bytes = hex(BEFORE);
+        for bits in 0..=u16::MAX {
+            bytes[6..8].copy_from_slice(&bits.to_be_bytes());
+            let view = View::new(&bytes).unwrap();
+            let offset = view.fragment_offset();
+            assert_eq!(view.dont_fragment(), bits & 0x4000 != 0);
+            assert_eq!(view.more_fragments(), bits & 0x2000 != 0);
+            assert_eq!(offset.blocks(), bits & 0x1fff);
+            assert_eq!(
+                view.is_fragment(),
+                view.more_fragments() || offset != FragOffset::ZERO
+            );
+        }
+    }
+
+    #[test]
+    fn an_offset_has_13_bits_and_counts_in_eights() {
+        assert_eq!(FragOffset::try_new(8191), Some(FragOffset::MAX));
+        assert_eq!(FragOffset::try_new(8192), None);
+        assert_eq!(FragOffset::MAX.bytes(), 65_528);
+        for bytes in 0..=u16::MAX {
+            let offset = FragOffset::from_bytes(bytes);
+            assert_eq!(
+                offset.map(FragOffset::bytes),
+                (bytes % 8 == 0).then_some(bytes)
+            );
+        }
+    }
+
+    #[test]
+    fn the_lengths_of_header_datagram_and_frame_must_agree() {
+        let mut bytes = hex(BEFORE);
+        let mut check = |total: u16, got| {
+            bytes[2..4].copy_from_slice(&total.to_be_bytes());
+            View::new(&bytes)
+                .unwrap()
+                .check_lengths(got)
+                .map_err(|malformed| malformed.problem)
+        };
+        assert_eq!(check(24, 24), Ok(()));
+        assert_eq!(check(24, 46), Ok(()), "padding");
+        assert_eq!(
+            check(47, 46),
+            Err(Problem::BeyondFrame { total: 47, got: 46 })
+        );
+        assert_eq!(check(46, 46), Ok(()));
+        assert_eq!(
+            check(23, 46),
+            Err(Problem::TotalLength {
+                total: 23,
+                header: 24
+            })
+        );
+        assert_eq!(
+            check(0, 46),
+            Err(Problem::TotalLength {
+                total: 0,
+                header: 24
+            })
+        );
+        assert_eq!(
+            check(65_535, 24),
+            Err(Problem::BeyondFrame {
+                total: 65_535,
+                got: 24
+            })
+        );
+    }
+
+    #[test]
+    fn every_single_bit_error_breaks_the_checksum() {
+        let right = hex(BEFORE);
+        // From the second byte on: the first says how long the header is.
+        for bit in 8..right.len() * 8 {
+            let mut bytes = right.clone();
+            bytes[bit / 8] ^= 0x80 >> (bit % 8);
+            let view = View::new(&bytes).unwrap();
+            let refused = Header::parse(&view, bytes.len()).unwrap_err();
+            assert_eq!(
+                (refused.problem, refused.at),
+                (Problem::Checksum, 10),
+                "bit {bit}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_linux_router_makes_the_same_of_ttl_and_checksum() {
+        let mut bytes = hex(BEFORE);
+        decrement_ttl(&mut bytes);
+        assert_eq!(bytes, hex(AFTER));
+    }
+
+    #[test]
+    fn a_ttl_goes_down_to_zero_and_the_checksum_with_it() {
+        // 4500 0014 0000 0000 ff01 xxxx + addresses chosen so that the checksum passes both zeros.
+        for low in 0..=u16::MAX {
+            let mut bytes = hex("4500 0014 0000 0000 ff01 0000 c0000201 c633 0000");
+            bytes[18..20].copy_from_slice(&low.to_be_bytes());
+            set_checksum(&mut bytes);
+            decrement_ttl(&mut bytes);
+            let by_difference = bytes.clone();
+            set_checksum(&mut bytes);
+            assert_eq!(by_difference, bytes, "low half of the address {low:#06x}");
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "a packet without a hop left is not forwarded")]
+    fn a_ttl_of_zero_is_a_bug_of_the_caller() {
+        decrement_ttl(&mut [0; 20]);
+    }
+
+    #[test]
+    fn every_protocol_number_is_one_protocol_and_back() {
+        let mut named = 0;
+        for number in 0..=u8::MAX {
+            assert_eq!(u8::from(Protocol::from(number)), number);
+            named += usize::from(!matches!(Protocol::from(number), Protocol::Other(_)));
+        }
+        assert_eq!(named, 10);
+    }
+
+    /// The options of one header and what is found: the pointer of the fault, or what was seen:
+    /// `S`ource route, `R`ecord route, `T`imestamp, router `A`lert.
+    fn walk(options: &str) -> String {
+        match check_options(&hex(options)) {
+            Err(pointer) => format!("pointer {pointer}"),
+            Ok(seen) => {
+                let flags = [
+                    ('S', seen.source_route),
+                    ('R', seen.record_route),
+                    ('T', seen.timestamp),
+                    ('A', seen.router_alert),
+                ];
+                flags
+                    .iter()
+                    .filter(|(_, is)| *is)
+                    .map(|(letter, _)| *letter)
+                    .collect()
+            }
+        }
+    }
+
+    #[test]
+    fn options_get_the_verdicts_that_linux_6_18_gave_on_the_wire() {
+        assert_eq!(walk("0713040000000000000000000000000000000000"), "R");
+        assert_eq!(
+            walk("0707080102030400"),
+            "R",
+            "a full record route is no fault"
+        );
+        assert_eq!(walk("8307040a02000200"), "S");
+        assert_eq!(walk("8907040a02000200"), "S");
+        assert_eq!(walk("4414050100000000000000000000000000000000"), "T");
+        assert_eq!(walk("94040000"), "A");
+        assert_eq!(walk("07010400"), "pointer 20", "an option of length 1");
+        assert_eq!(
+            walk("07270400"),
+            "pointer 20",
+            "an option beyond the header"
+        );
+        assert_eq!(
+            walk("0707030000000000"),
+            "pointer 22",
+            "a record route that points at 3"
+        );
+        assert_eq!(walk("5e040102"), "", "an option nobody knows");
+        assert_eq!(walk("00deadbe"), "", "garbage behind the end of the list");
+    }
+
+    #[test]
+    fn options_get_the_verdicts_that_linux_has_in_its_source() {
+        assert_eq!(walk(""), "");
+        assert_eq!(walk("01010100"), "");
+        assert_eq!(walk("01010107"), "pointer 23", "no length");
+        assert_eq!(
+            walk("01010094 04000000"),
+            "",
+            "an alert behind the end of the list"
+        );
+        assert_eq!(
+            walk("83020000"),
+            "pointer 21",
+            "a source route without pointer"
+        );
+        assert_eq!(walk("8307030a 02000200"), "pointer 22");
+        assert_eq!(
+            walk("830304 830304 0000"),
+            "pointer 23",
+            "two source routes"
+        );
+        assert_eq!(walk("830304 890304 0000"), "pointer 23", "loose and strict");
+        assert_eq!(
+            walk("01070200"),
+            "pointer 22",
+            "a record route without pointer"
+        );
+        assert_eq!(
+            walk("070304 070304 0000"),
+            "pointer 23",
+            "two record routes"
+        );
+        assert_eq!(
+            walk("07070500 00000000"),
+            "pointer 22",
+            "room for three bytes"
+        );
+        assert_eq!(walk("07070801020304 830304 44040500 0000"), "SRT");
+        assert_eq!(walk("44030500"), "pointer 21", "a timestamp without flags");
+        assert_eq!(walk("44080400 00000000"), "pointer 22");
+        assert_eq!(walk("44080500 00000000"), "T", "room for one");
+        assert_eq!(
+            walk("44080600 00000000"),
+            "pointer 22",
+            "room for less than one"
+        );
+        assert_eq!(
+            walk("44080501 00000000"),
+            "pointer 22",
+            "with address: room for half"
+        );
+        assert_eq!(walk("440c0503 0000000000000000"), "T");
+        assert_eq!(walk("440c0603 0000000000000000"), "pointer 22");
+        assert_eq!(walk("44040502 44040502"), "pointer 24", "two timestamps");
+        assert_eq!(walk("440805e0 00000000"), "T");
+        assert_eq!(walk("440809e0 00000000"), "T", "14 hosts found no room");
+        assert_eq!(walk("440809f0 00000000"), "pointer 23", "the 16th");
+        assert_eq!(
+            walk("440809f3 00000000"),
+            "T",
+            "prespecified addresses do not count"
+        );
+        assert_eq!(walk("94030000"), "pointer 21", "an alert without value");
+        assert_eq!(walk("94040001"), "", "an alert of another value");
+    }
+
+    #[test]
+    fn later_fragments_keep_their_header_length_and_lose_what_is_not_copied() {
+        let blanked = |options: &str| {
+            let mut options = hex(options);
+            blank_uncopied(&mut options);
+            options
+        };
+        // As a Linux router fragmented them.
+        assert_eq!(
+            blanked("070b080a0200010000000000"),
+            hex("010101010101010101010100")
+        );
+        assert_eq!(
+            blanked("820b00000000000000000000"),
+            hex("820b00000000000000000000")
+        );
+        assert_eq!(
+            blanked("01010101820b000000000000000000070b080a020001000000000101"),
+            hex("01010101820b00000000000000000001010101010101010101010101")
+        );
+        // A fault ends the walk: what is behind it is left as it came.
+        assert_eq!(
+            blanked("440405000701440405000000"),
+            hex("010101010701440405000000")
+        );
+        assert_eq!(blanked("0727"), hex("0727"));
+        assert_eq!(blanked("07"), hex("07"));
+        assert_eq!(blanked(""), hex(""));
+    }
+
+    prop_compose! {
+        fn headers()(
+            lengths: (u8, u16, u16),
+            flags: (bool, bool, u16),
+            ends: (u8, u8, [u8; 4], [u8; 4]),
+        ) -> Header {
+            Header {
+                tos: lengths.0,
+                total_len: lengths.1.max(60),
+                id: lengths.2,
+                dont_fragment: flags.0,
+                more_fragments: flags.1,
+                fragment_offset: FragOffset::try_new(flags.2 & 0x1fff).unwrap(),
+                ttl: ends.0,
+                protocol: ends.1.into(),
+                src: ends.2.into(),
+                dst: ends.3.into(),
+            }
+        }
+    }
+
+    fn options() -> impl Strategy<Value = Vec<u8>> {
+        prop::collection::vec(any::<[u8; 4]>(), 0..=10).prop_map(|words| words.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_emitted_is_parsed(header in headers(), options in options()) {
+            let end = 20 + options.len();
+            let out = emitted(end + 3, |out| header.emit_with_options(&options, out));
+            let view = View::new(&out).unwrap();
+            prop_assert_eq!(Header::parse(&view, 65_535), Ok(header));
+            prop_assert_eq!(view.options(), &options[..]);
+            prop_assert_eq!(&out[end..], &[0xa5; 3], "what follows is left alone");
+        }
+
+        #[test]
+        fn etherparse_writes_the_same_bytes(header in headers(), options in options()) {
+            let mut theirs = etherparse::Ipv4Header {
+                dscp: etherparse::IpDscp::try_new(header.tos >> 2).unwrap(),
+                ecn: etherparse::IpEcn::try_new(header.tos & 3).unwrap(),
+                total_len: header.total_len,
+                identification: header.id,
+                dont_fragment: header.dont_fragment,
+                more_fragments: header.more_fragments,
+                fragment_offset: header.fragment_offset.blocks().try_into().unwrap(),
+                time_to_live: header.ttl,
+                protocol: etherparse::IpNumber(header.protocol.into()),
+                source: header.src.octets(),
+                destination: header.dst.octets(),
+                options: options[..].try_into().unwrap(),
+                ..Default::default()
+            };
+            theirs.header_checksum = theirs.calc_header_checksum();
+            let ours = emitted(20 + options.len(), |out| header.emit_with_options(&options, out));
+            prop_assert_eq!(&ours[..], &theirs.to_bytes()[..]);
+            prop_assert!(View::new(&ours).unwrap().checksum_ok());
+        }
+
+        #[test]
+        fn all_ttls_go_down_by_difference_as_by_full_sum(header in headers(), options in options()) {
+            let mut bytes = emitted(20 + options.len(), |out| {
+                Header { ttl: 255, ..header }.emit_with_options(&options, out);
+            });
+            for ttl in (0..255).rev() {
+                decrement_ttl(&mut bytes);
+                let full = emitted(bytes.len(), |out| {
+                    Header { ttl, ..header }.emit_with_options(&options, out);
+                });
+                prop_assert_eq!(&bytes, &full);
+            }
+        }
+
+        #[test]
+        fn a_sender_may_write_its_zero_checksum_as_ffff(header in headers()) {
+            // Both verify (RFC 1624 §3); forwarding must leave both right.
+            let mut bytes = emitted(20, |out| Header { ttl: 2, ..header }.emit(out));
+            bytes[4..6].fill(0);
+            bytes[10..12].fill(0);
+            let id = checksum(&bytes);
+            bytes[4..6].copy_from_slice(&id.to_be_bytes());
+            for zero in [[0, 0], [0xff, 0xff]] {
+                bytes[10..12].copy_from_slice(&zero);
+                prop_assert!(View::new(&bytes).unwrap().checksum_ok());
+                let mut forwarded = bytes.clone();
+                decrement_ttl(&mut forwarded);
+                prop_assert!(View::new(&forwarded).unwrap().checksum_ok());
+            }
+        }
+
+        #[test]
+        fn no_bytes_make_the_walk_of_options_panic_or_point_outside(
+            options in prop::collection::vec(
+                prop_oneof![
+                    prop::sample::select(vec![0, 1, 2, 3, 4, 5, 7, 8, 68, 131, 137, 148]),
+                    any::<u8>(),
+                ],
+                0..=40,
+            ),
+        ) {
+            match check_options(&options) {
+                Ok(_) => {
+                    let mut blanked = options.clone();
+                    blank_uncopied(&mut blanked);
+                    let seen = check_options(&blanked).unwrap();
+                    prop_assert!(!seen.record_route && !seen.timestamp);
+                }
+                Err(pointer) => prop_assert!((20..20 + options.len()).contains(&pointer)),
+            }
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! What a layer-4 header says to those who only sort packets: its ports.
+//!
+//! Invariant: ports exist only for TCP, UDP and SCTP, and only if all four bytes came.
+//! Not here: whether these bytes start a layer-4 header at all. Those of a later fragment do not.
+
+use super::ipv4::Protocol;
+use super::word;
+
+/// Source and destination port, where the protocol has ports and the bytes reach that far.
+#[inline]
+pub fn ports(protocol: Protocol, l4_bytes: &[u8]) -> Option<(u16, u16)> {
+    match protocol {
+        Protocol::Tcp | Protocol::Udp | Protocol::Sctp => {
+            let bytes = l4_bytes.first_chunk::<4>()?;
+            Some((word(bytes, 0), word(bytes, 2)))
+        }
+        Protocol::Icmp
+        | Protocol::Igmp
+        | Protocol::IpIp
+        | Protocol::Gre
+        | Protocol::Esp
+        | Protocol::Ah
+        | Protocol::Ospf
+        | Protocol::Other(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn three_protocols_have_ports_and_no_other() {
+        let bytes = [0x0f, 0xa0, 0x00, 0x35, 0xff];
+        for number in 0..=u8::MAX {
+            let expected = matches!(number, 6 | 17 | 132).then_some((4000, 53));
+            assert_eq!(
+                ports(Protocol::from(number), &bytes),
+                expected,
+                "protocol {number}"
+            );
+        }
+    }
+
+    #[test]
+    fn ports_of_which_a_byte_is_missing_are_none() {
+        let bytes = [0x0f, 0xa0, 0x00, 0x35];
+        for len in 0..4 {
+            assert_eq!(ports(Protocol::Udp, &bytes[..len]), None);
+        }
+        assert_eq!(ports(Protocol::Udp, &bytes), Some((4000, 53)));
+    }
+
+    #[test]
+    fn etherparse_headers_show_their_ports() {
+        let tcp = etherparse::TcpHeader::new(80, 65_535, 1, 1_024);
+        assert_eq!(ports(Protocol::Tcp, &tcp.to_bytes()), Some((80, 65_535)));
+    }
+}
