@@ -59,10 +59,7 @@ impl Drops {
 
     /// The reasons that occurred, with their counts, in the order of the packet's path.
     pub fn iter(&self) -> impl Iterator<Item = (DropReason, u64)> + '_ {
-        DropReason::ALL
-            .iter()
-            .map(|r| (*r, self.0[r.index()]))
-            .filter(|(_, n)| *n > 0)
+        DropReason::ALL.iter().map(|r| (*r, self.0[r.index()])).filter(|(_, n)| *n > 0)
     }
 
     /// Adds another lcore's drops.

@@ -34,11 +34,7 @@ impl Device {
     ///
     /// DPVS: inetaddr.c `inet_addr_select` walks its list newest first and keeps the last it saw.
     pub fn select_source(&self, towards: Ipv4Addr) -> Option<Ipv4Addr> {
-        let near = self
-            .addresses
-            .iter()
-            .rev()
-            .find(|net| net.contains(&towards));
+        let near = self.addresses.iter().rev().find(|net| net.contains(&towards));
         near.or(self.addresses.first()).map(Ipv4Net::addr)
     }
 
@@ -88,20 +84,11 @@ impl Devices {
             }
         }
         debug_assert!(next.index() < devices.len().max(1));
-        let nets = || {
-            devices
-                .iter()
-                .flat_map(|d| d.addresses.iter().map(move |net| (net, d.id)))
-        };
+        let nets = || devices.iter().flat_map(|d| d.addresses.iter().map(move |net| (net, d.id)));
         let local = nets().map(|(net, id)| (net.addr(), id)).collect();
         let subnets = nets().filter(|(net, _)| net.prefix_len() < 31);
         let broadcast = subnets.map(|(net, id)| (net.broadcast(), id)).collect();
-        Devices {
-            devices,
-            vlans,
-            local,
-            broadcast,
-        }
+        Devices { devices, vlans, local, broadcast }
     }
 
     /// How many devices there are.
@@ -166,19 +153,11 @@ mod tests {
             vid: VlanId::try_new(100).unwrap(),
             mac: None,
             mtu: Some(1400),
-            addresses: vec![
-                "10.0.100.1/24".parse().unwrap(),
-                "10.0.100.2/24".parse().unwrap(),
-            ],
+            addresses: vec!["10.0.100.1/24".parse().unwrap(), "10.0.100.2/24".parse().unwrap()],
         };
-        let ports = vec![
-            port("lan", "198.51.100.1/24", vec![vlan]),
-            port("wan", "192.0.2.1/31", vec![]),
-        ];
-        Devices::new(&Config {
-            ports,
-            ..Config::default()
-        })
+        let ports =
+            vec![port("lan", "198.51.100.1/24", vec![vlan]), port("wan", "192.0.2.1/31", vec![])];
+        Devices::new(&Config { ports, ..Config::default() })
     }
 
     #[test]
@@ -197,10 +176,7 @@ mod tests {
         let devices = devices();
         assert!(devices.is_broadcast(Ipv4Addr::new(198, 51, 100, 255)));
         assert!(devices.is_broadcast(Ipv4Addr::BROADCAST));
-        assert!(
-            !devices.is_broadcast(Ipv4Addr::new(192, 0, 2, 1)),
-            "RFC 3021"
-        );
+        assert!(!devices.is_broadcast(Ipv4Addr::new(192, 0, 2, 1)), "RFC 3021");
     }
 
     #[test]

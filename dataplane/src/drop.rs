@@ -189,10 +189,7 @@ mod tests {
     fn names_are_unique_and_indexes_are_dense() {
         for (index, reason) in DropReason::ALL.iter().enumerate() {
             assert_eq!(reason.index(), index);
-            let same = DropReason::ALL
-                .iter()
-                .filter(|r| r.name() == reason.name())
-                .count();
+            let same = DropReason::ALL.iter().filter(|r| r.name() == reason.name()).count();
             assert_eq!(same, 1, "{reason}");
         }
     }

@@ -48,20 +48,14 @@ impl<W: World> Env<'_, W> {
     /// Refuses a packet, by name.
     pub fn drop(&mut self, buf: W::Buf, reason: DropReason) {
         self.counters.drops[reason] += 1;
-        self.world.observe(Event::Dropped {
-            packet: buf.meta().id,
-            reason,
-        });
+        self.world.observe(Event::Dropped { packet: buf.meta().id, reason });
         self.world.free(buf);
     }
 
     /// Ends a packet that did what it came for.
     pub fn consume(&mut self, buf: W::Buf, by: Consumer) {
         self.counters.consumed += 1;
-        self.world.observe(Event::Consumed {
-            packet: buf.meta().id,
-            by,
-        });
+        self.world.observe(Event::Consumed { packet: buf.meta().id, by });
         self.world.free(buf);
     }
 
@@ -81,11 +75,7 @@ impl<W: World> Env<'_, W> {
         match &buf {
             Some(buf) => {
                 self.counters.made += 1;
-                self.world.observe(Event::Made {
-                    packet: buf.meta().id,
-                    cause,
-                    what,
-                });
+                self.world.observe(Event::Made { packet: buf.meta().id, cause, what });
             }
             None => {
                 self.counters.no_buffer += 1;

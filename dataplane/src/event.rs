@@ -49,71 +49,32 @@ pub struct NeighMove {
 
 /// One thing that happened on an lcore.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(
-    missing_docs,
-    reason = "each field is named by the word that a trace prints"
-)]
+#[expect(missing_docs, reason = "each field is named by the word that a trace prints")]
 pub enum Event {
     /// A frame was taken from a receive queue.
-    Rx {
-        packet: PacketId,
-        port: PortId,
-        queue: QueueId,
-        len: u32,
-    },
+    Rx { packet: PacketId, port: PortId, queue: QueueId, len: u32 },
     /// A frame was taken from one of this lcore's rings.
     RingRx { packet: PacketId, ring: Ring },
     /// A frame was put into another lcore's ring.
-    RingTx {
-        packet: PacketId,
-        ring: Ring,
-        to: LcoreId,
-    },
+    RingTx { packet: PacketId, ring: Ring, to: LcoreId },
     /// A packet was made; `cause` is the packet that made it necessary.
-    Made {
-        packet: PacketId,
-        cause: Option<PacketId>,
-        what: Made,
-    },
+    Made { packet: PacketId, cause: Option<PacketId>, what: Made },
     /// A packet was turned round in place into an answer.
-    Answered {
-        packet: PacketId,
-        what: &'static str,
-    },
+    Answered { packet: PacketId, what: &'static str },
     /// A packet reached its end here.
     Consumed { packet: PacketId, by: Consumer },
     /// A packet was refused.
-    Dropped {
-        packet: PacketId,
-        reason: DropReason,
-    },
+    Dropped { packet: PacketId, reason: DropReason },
     /// A packet waits for its neighbour's MAC.
-    Waits {
-        packet: PacketId,
-        address: Ipv4Addr,
-        waiting: u32,
-    },
+    Waits { packet: PacketId, address: Ipv4Addr, waiting: u32 },
     /// A frame was accepted by a transmit queue of the port.
-    Tx {
-        packet: PacketId,
-        port: PortId,
-        queue: QueueId,
-        len: u32,
-    },
+    Tx { packet: PacketId, port: PortId, queue: QueueId, len: u32 },
     /// A neighbour entry changed.
     Neigh(NeighMove),
     /// The MAC of a neighbour is another one now.
-    NeighMac {
-        port: PortId,
-        address: Ipv4Addr,
-        mac: Mac,
-    },
+    NeighMac { port: PortId, address: Ipv4Addr, mac: Mac },
     /// A change of a static neighbour was sent to another lcore, or could not be.
-    NeighSync {
-        to: LcoreId,
-        address: Ipv4Addr,
-        sent: bool,
-    },
+    NeighSync { to: LcoreId, address: Ipv4Addr, sent: bool },
     /// No buffer was left for a packet we wanted to make.
     NoBuffer { what: Made, cause: Option<PacketId> },
     /// An ICMP error was not sent, and why.
@@ -202,18 +163,7 @@ impl Event {
     /// Calls `field` with each field's name and value, always in the same order.
     pub fn fields(&self, field: &mut dyn FnMut(&'static str, Value)) {
         match *self {
-            Event::Rx {
-                packet,
-                port,
-                queue,
-                len,
-            }
-            | Event::Tx {
-                packet,
-                port,
-                queue,
-                len,
-            } => {
+            Event::Rx { packet, port, queue, len } | Event::Tx { packet, port, queue, len } => {
                 field("pkt", Value::U64(packet.0));
                 field("port", Value::Port(port));
                 field("queue", Value::U64(queue.0.into()));
@@ -228,11 +178,7 @@ impl Event {
                 field("ring", Value::Text(ring.name()));
                 field("to", Value::U64(to.0.into()));
             }
-            Event::Made {
-                packet,
-                cause,
-                what,
-            } => {
+            Event::Made { packet, cause, what } => {
                 field("pkt", Value::U64(packet.0));
                 made_fields(what, cause, field);
             }
@@ -249,11 +195,7 @@ impl Event {
                 field("pkt", Value::U64(packet.0));
                 field("reason", Value::Text(reason.name()));
             }
-            Event::Waits {
-                packet,
-                address,
-                waiting,
-            } => {
+            Event::Waits { packet, address, waiting } => {
                 field("pkt", Value::U64(packet.0));
                 field("for", Value::Ip(address));
                 field("waiting", Value::U64(waiting.into()));

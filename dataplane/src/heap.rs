@@ -28,11 +28,7 @@ struct Segment {
 
 impl Segment {
     fn new(headroom: usize) -> Segment {
-        Segment {
-            room: vec![0; HEADROOM + SEGMENT].into(),
-            start: headroom,
-            end: headroom,
-        }
+        Segment { room: vec![0; HEADROOM + SEGMENT].into(), start: headroom, end: headroom }
     }
 
     fn bytes(&self) -> &[u8] {
@@ -47,10 +43,7 @@ impl Segment {
 impl HeapBuf {
     /// An empty buffer of one segment.
     pub fn new(meta: Meta) -> HeapBuf {
-        HeapBuf {
-            meta,
-            segments: vec![Segment::new(HEADROOM)],
-        }
+        HeapBuf { meta, segments: vec![Segment::new(HEADROOM)] }
     }
 
     /// A buffer that holds `frame`, in as many segments as it takes.
@@ -62,11 +55,7 @@ impl HeapBuf {
 
     /// How many segments a frame of `len` bytes takes.
     pub const fn segments_for(len: usize) -> usize {
-        if len <= SEGMENT {
-            1
-        } else {
-            1 + (len - SEGMENT).div_ceil(NEXT_SEGMENT)
-        }
+        if len <= SEGMENT { 1 } else { 1 + (len - SEGMENT).div_ceil(NEXT_SEGMENT) }
     }
 
     /// Appends bytes, opening segments as needed.

@@ -115,10 +115,7 @@ pub fn input<W: World>(packet: Datagram<W::Buf>, env: &mut Env<'_, W>, next: &mu
     let Datagram { mut buf, ip, .. } = packet;
     env.counters.icmp_in += 1;
     let ip_len = usize::from(ip.header_len);
-    let Some([kind, code]) = buf
-        .head()
-        .get(ip_len..ip_len + HEADER_LEN)
-        .map(|h| [h[0], h[1]])
+    let Some([kind, code]) = buf.head().get(ip_len..ip_len + HEADER_LEN).map(|h| [h[0], h[1]])
     else {
         return env.drop(buf, DropReason::IcmpTruncated);
     };
@@ -147,10 +144,7 @@ pub fn input<W: World>(packet: Datagram<W::Buf>, env: &mut Env<'_, W>, next: &mu
     let new = checksum::incremental(old, request, reply);
     message[2..4].copy_from_slice(&new.to_be_bytes());
     env.counters.icmp_out += 1;
-    env.world.observe(Event::Answered {
-        packet: buf.meta().id,
-        what: "echo_reply",
-    });
+    env.world.observe(Event::Answered { packet: buf.meta().id, what: "echo_reply" });
     next.push(Step::LocalOut(Outgoing {
         buf,
         src: Some(ip.dst),
@@ -220,13 +214,7 @@ pub fn error_about<W: World>(
     let src = env.devices.owner(ip.dst).map(|_| ip.dst);
     // RFC 1812 §4.3.2.5: precedence internetwork control.
     let tos = ip.tos & 0x1e | 0xc0;
-    next.push(Step::LocalOut(Outgoing {
-        buf,
-        src,
-        dst: ip.src,
-        protocol: Protocol::Icmp,
-        tos,
-    }));
+    next.push(Step::LocalOut(Outgoing { buf, src, dst: ip.src, protocol: Protocol::Icmp, tos }));
 }
 
 /// Why no error may be sent about a packet: RFC 1122 §3.2.2, RFC 1812 §4.3.2.7.
@@ -249,11 +237,7 @@ fn forbidden<W: World>(
         return Some("source_not_one_host");
     }
     if ip.protocol == Protocol::Icmp {
-        match about
-            .head()
-            .get(usize::from(ip.header_len))
-            .map(|kind| Type::from(*kind))
-        {
+        match about.head().get(usize::from(ip.header_len)).map(|kind| Type::from(*kind)) {
             Some(kind) if !kind.is_error() => {}
             _ => return Some("about_an_error"),
         }
@@ -272,9 +256,7 @@ fn write_error<B: Buf>(
     about: &B,
     kind: ErrorKind,
 ) -> Result<(), crate::packet::NoRoom> {
-    let quote = about
-        .len()
-        .min(ERROR_LEN_MAX - crate::wire::ipv4::HEADER_LEN_MIN - HEADER_LEN);
+    let quote = about.len().min(ERROR_LEN_MAX - crate::wire::ipv4::HEADER_LEN_MIN - HEADER_LEN);
     let out = buf.append(HEADER_LEN + quote)?;
     let (icmp_type, code) = kind.type_and_code();
     out[..4].copy_from_slice(&[icmp_type, code, 0, 0]);
@@ -294,27 +276,18 @@ mod tests {
 
     #[test]
     fn the_bucket_starts_full_and_earns_by_the_nanosecond() {
-        let rate = Some(RateLimit {
-            per_second: 3,
-            burst: 2,
-        });
+        let rate = Some(RateLimit { per_second: 3, burst: 2 });
         let mut limit = ErrorLimit::default();
         let mut at = |ns| limit.take(rate, Instant::from_nanos(ns));
         assert_eq!([at(0), at(0), at(0)], [true, true, false]);
         // A third of a second is 333,333,333.3 ns: one nanosecond before, there is no token.
-        assert_eq!(
-            [at(333_333_333), at(333_333_334), at(333_333_335)],
-            [false, true, false]
-        );
+        assert_eq!([at(333_333_333), at(333_333_334), at(333_333_335)], [false, true, false]);
         assert_eq!([at(666_666_666), at(666_666_667)], [false, true]);
     }
 
     #[test]
     fn the_bucket_never_holds_more_than_its_burst() {
-        let rate = Some(RateLimit {
-            per_second: 1000,
-            burst: 2,
-        });
+        let rate = Some(RateLimit { per_second: 1000, burst: 2 });
         let mut limit = ErrorLimit::default();
         let mut at = |ns| limit.take(rate, Instant::from_nanos(ns));
         assert!(at(0));

@@ -125,10 +125,7 @@ pub struct IpIds {
 impl IpIds {
     /// The identifications of lcore number `index` of `of`.
     pub const fn new(index: u16, of: u16) -> IpIds {
-        IpIds {
-            next: index,
-            step: of,
-        }
+        IpIds { next: index, step: of }
     }
 
     fn take(&mut self) -> u16 {
@@ -145,12 +142,7 @@ pub fn input<W: World>(
     env: &mut Env<'_, W>,
     next: &mut Next<W::Buf>,
 ) {
-    let L3Frame {
-        mut buf,
-        device,
-        class,
-        ..
-    } = frame;
+    let L3Frame { mut buf, device, class, .. } = frame;
     if class == Class::OtherHost {
         return env.drop(buf, DropReason::IpOtherHost);
     }
@@ -166,11 +158,7 @@ pub fn input<W: World>(
     if let Some(reason) = unwelcome(&ip, env) {
         return env.drop(buf, reason);
     }
-    let packet = Datagram {
-        buf,
-        ip,
-        from: Origin { device, class },
-    };
+    let packet = Datagram { buf, ip, from: Origin { device, class } };
     if env.policy.check_options && usize::from(ip.header_len) > ipv4::HEADER_LEN_MIN {
         let header = &packet.buf.head()[..usize::from(ip.header_len)];
         match ipv4::check_options(&header[ipv4::HEADER_LEN_MIN..]) {
@@ -305,32 +293,17 @@ pub fn forward<W: World>(
         return env.drop(packet.buf, DropReason::TtlExceeded);
     }
     if packet.ip.total_len > hop.mtu && packet.ip.dont_fragment {
-        icmp::error(
-            limit,
-            &packet,
-            ErrorKind::FragmentationNeeded { mtu: hop.mtu },
-            env,
-            next,
-        );
+        icmp::error(limit, &packet, ErrorKind::FragmentationNeeded { mtu: hop.mtu }, env, next);
         return env.drop(packet.buf, DropReason::FragmentationNeeded);
     }
     if off {
         return env.drop(packet.buf, DropReason::ForwardingOff);
     }
-    let Datagram {
-        mut buf,
-        mut ip,
-        from,
-    } = packet;
+    let Datagram { mut buf, mut ip, from } = packet;
     ipv4::decrement_ttl(buf.head_mut());
     ip.ttl -= 1;
     env.counters.ip_forwarded += 1;
-    next.push(Step::Output(Outbound {
-        buf,
-        ip,
-        hop,
-        from: Some(from),
-    }));
+    next.push(Step::Output(Outbound { buf, ip, hop, from: Some(from) }));
 }
 
 /// Rank 4: finds a way for a packet of our own and puts the header in front.
@@ -341,13 +314,7 @@ pub fn local_out<W: World>(
     env: &mut Env<'_, W>,
     next: &mut Next<W::Buf>,
 ) {
-    let Outgoing {
-        mut buf,
-        src,
-        dst,
-        protocol,
-        tos,
-    } = packet;
+    let Outgoing { mut buf, src, dst, protocol, tos } = packet;
     // There is no loopback: what is for ourselves has no way out.
     let hop = match routes.output(dst) {
         Some(hop) if env.devices.owner(dst).is_none() => hop,
@@ -390,12 +357,7 @@ pub fn local_out<W: World>(
         fragment: false,
         first: true,
     };
-    next.push(Step::Output(Outbound {
-        buf,
-        ip,
-        hop,
-        from: None,
-    }));
+    next.push(Step::Output(Outbound { buf, ip, hop, from: None }));
 }
 
 /// Rank 5: the last look at the size.

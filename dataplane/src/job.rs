@@ -58,12 +58,8 @@ pub enum JobKind {
 
 impl JobKind {
     /// Every kind, in the order of [`JobKind::index`].
-    pub const ALL: [JobKind; 4] = [
-        JobKind::RecvFwd,
-        JobKind::Xmit,
-        JobKind::TimerManage,
-        JobKind::NeighSync,
-    ];
+    pub const ALL: [JobKind; 4] =
+        [JobKind::RecvFwd, JobKind::Xmit, JobKind::TimerManage, JobKind::NeighSync];
 
     /// DPVS's name of the job.
     pub const fn name(self) -> &'static str {
@@ -166,9 +162,7 @@ impl JobTable {
     /// # Errors
     /// `neigh_sync_skip` is zero.
     pub fn dpvs(neigh_sync_skip: u32) -> Result<JobTable, RegisterError> {
-        let slow = JobType::Slow {
-            skip_loops: neigh_sync_skip,
-        };
+        let slow = JobType::Slow { skip_loops: neigh_sync_skip };
         let mut table = JobTable::empty();
         for (role, kind, when) in [
             (Role::Master, JobKind::TimerManage, JobType::Loop),
@@ -193,10 +187,7 @@ impl JobTable {
         }
         let jobs = self.jobs_mut(role).ok_or(RegisterError::Idle(job.kind))?;
         if jobs.iter().any(|j| j.kind == job.kind) {
-            return Err(RegisterError::Exists {
-                kind: job.kind,
-                role,
-            });
+            return Err(RegisterError::Exists { kind: job.kind, role });
         }
         jobs.push(job);
         Ok(())
@@ -232,11 +223,7 @@ impl JobTable {
 
     /// The turn of a role's loop: what runs in which tick.
     pub fn schedule(&self, role: Role) -> Schedule {
-        let mut schedule = Schedule {
-            init: Vec::new(),
-            each: Vec::new(),
-            slow: Vec::new(),
-        };
+        let mut schedule = Schedule { init: Vec::new(), each: Vec::new(), slow: Vec::new() };
         for job in self.jobs(role) {
             match job.when {
                 JobType::Init => schedule.init.push(job.kind),
@@ -319,79 +306,33 @@ mod tests {
     fn jobs_run_in_the_order_of_their_registration_and_slow_ones_last() {
         let mut table = JobTable::empty();
         let slow = JobType::Slow { skip_loops: 3 };
-        table
-            .register(
-                Role::Worker,
-                Job {
-                    kind: JobKind::NeighSync,
-                    when: slow,
-                },
-            )
-            .unwrap();
-        table
-            .register(
-                Role::Worker,
-                Job {
-                    kind: JobKind::Xmit,
-                    when: LOOP,
-                },
-            )
-            .unwrap();
-        table
-            .register(
-                Role::Worker,
-                Job {
-                    kind: JobKind::RecvFwd,
-                    when: LOOP,
-                },
-            )
-            .unwrap();
+        table.register(Role::Worker, Job { kind: JobKind::NeighSync, when: slow }).unwrap();
+        table.register(Role::Worker, Job { kind: JobKind::Xmit, when: LOOP }).unwrap();
+        table.register(Role::Worker, Job { kind: JobKind::RecvFwd, when: LOOP }).unwrap();
         let schedule = table.schedule(Role::Worker);
-        let tick = |tick| {
-            (0..4)
-                .map_while(|slot| schedule.job_at(tick, slot))
-                .collect::<Vec<_>>()
-        };
+        let tick = |tick| (0..4).map_while(|slot| schedule.job_at(tick, slot)).collect::<Vec<_>>();
         assert_eq!(tick(0), []);
         assert_eq!(tick(1), [JobKind::Xmit, JobKind::RecvFwd]);
         assert_eq!(tick(2), [JobKind::Xmit, JobKind::RecvFwd]);
-        assert_eq!(
-            tick(3),
-            [JobKind::Xmit, JobKind::RecvFwd, JobKind::NeighSync]
-        );
-        assert_eq!(
-            tick(6),
-            [JobKind::Xmit, JobKind::RecvFwd, JobKind::NeighSync]
-        );
+        assert_eq!(tick(3), [JobKind::Xmit, JobKind::RecvFwd, JobKind::NeighSync]);
+        assert_eq!(tick(6), [JobKind::Xmit, JobKind::RecvFwd, JobKind::NeighSync]);
     }
 
     #[test]
     fn the_same_job_twice_is_refused_and_so_is_a_period_of_zero() {
         let mut table = JobTable::empty();
-        let xmit = Job {
-            kind: JobKind::Xmit,
-            when: LOOP,
-        };
+        let xmit = Job { kind: JobKind::Xmit, when: LOOP };
         table.register(Role::Worker, xmit).unwrap();
         assert_eq!(
             table.register(Role::Worker, xmit),
-            Err(RegisterError::Exists {
-                kind: JobKind::Xmit,
-                role: Role::Worker
-            })
+            Err(RegisterError::Exists { kind: JobKind::Xmit, role: Role::Worker })
         );
-        let never = Job {
-            kind: JobKind::NeighSync,
-            when: JobType::Slow { skip_loops: 0 },
-        };
+        let never = Job { kind: JobKind::NeighSync, when: JobType::Slow { skip_loops: 0 } };
         assert_eq!(
             table.register(Role::Worker, never),
             Err(RegisterError::ZeroSkip(JobKind::NeighSync))
         );
-        assert_eq!(
-            table.register(Role::Idle, xmit),
-            Err(RegisterError::Idle(JobKind::Xmit))
-        );
+        assert_eq!(table.register(Role::Idle, xmit), Err(RegisterError::Idle(JobKind::Xmit)));
         assert_eq!(table.jobs(Role::Worker), [xmit]);
     }
 
@@ -401,10 +342,7 @@ mod tests {
         let sync = table.unregister(Role::Worker, JobKind::NeighSync).unwrap();
         assert_eq!(
             table.unregister(Role::Worker, JobKind::NeighSync),
-            Err(RegisterError::NotExist {
-                kind: JobKind::NeighSync,
-                role: Role::Worker
-            })
+            Err(RegisterError::NotExist { kind: JobKind::NeighSync, role: Role::Worker })
         );
         table.register(Role::Worker, sync).unwrap();
         assert_eq!(table, JobTable::dpvs(100).unwrap());

@@ -94,10 +94,7 @@ impl<B: Buf> Lcore<B> {
                 neigh.add_static(n.dev, n.address, n.mac);
             }
         }
-        let rx = mine
-            .queues
-            .iter()
-            .flat_map(|q| q.rx.iter().map(|queue| (q.port, *queue)));
+        let rx = mine.queues.iter().flat_map(|q| q.rx.iter().map(|queue| (q.port, *queue)));
         let tick = if schedule.init().is_empty() { 1 } else { 0 };
         Ok(Lcore {
             id,
@@ -200,20 +197,10 @@ impl<B: Buf> Lcore<B> {
             JobKind::NeighSync => self.neigh_sync(world),
         };
         self.position = match self.schedule.job_at(tick, slot + 1) {
-            Some(_) => Position {
-                tick,
-                slot: slot + 1,
-            },
-            None => Position {
-                tick: tick + 1,
-                slot: 0,
-            },
+            Some(_) => Position { tick, slot: slot + 1 },
+            None => Position { tick: tick + 1, slot: 0 },
         };
-        Stepped {
-            kind,
-            tick,
-            work: Work { items: work },
-        }
+        Stepped { kind, tick, work: Work { items: work } }
     }
 
     /// Goes through idle ticks in closed form, from the start of a tick to `to`.
@@ -221,10 +208,7 @@ impl<B: Buf> Lcore<B> {
     /// The result is the same as stepping every job in between, none of which finds work.
     pub fn skip_to(&mut self, to: Position) {
         let from = self.position;
-        debug_assert!(
-            from.slot == 0 && from.tick > 0,
-            "an lcore parks at the start of a tick"
-        );
+        debug_assert!(from.slot == 0 && from.tick > 0, "an lcore parks at the start of a tick");
         debug_assert!(to >= from, "time does not run back");
         let ticks = to.tick - from.tick;
         self.counters.lcore_loop += ticks + u64::from(to.slot > 0);
@@ -296,19 +280,8 @@ impl<B: Buf> Lcore<B> {
                 let len = u32::try_from(buf.len()).unwrap_or(u32::MAX);
                 self.counters.ipackets += 1;
                 self.counters.ibytes += u64::from(len);
-                world.observe(Event::Rx {
-                    packet: buf.meta().id,
-                    port,
-                    queue,
-                    len,
-                });
-                self.take(
-                    Frame {
-                        buf,
-                        from_ring: false,
-                    },
-                    world,
-                );
+                world.observe(Event::Rx { packet: buf.meta().id, port, queue, len });
+                self.take(Frame { buf, from_ring: false }, world);
             }
             self.burst = burst;
         }
@@ -326,17 +299,8 @@ impl<B: Buf> Lcore<B> {
                     items += 1;
                     self.counters.ring_packets += 1;
                     let packet = buf.meta().id;
-                    world.observe(Event::RingRx {
-                        packet,
-                        ring: Ring::Arp,
-                    });
-                    self.take(
-                        Frame {
-                            buf,
-                            from_ring: true,
-                        },
-                        world,
-                    );
+                    world.observe(Event::RingRx { packet, ring: Ring::Arp });
+                    self.take(Frame { buf, from_ring: true }, world);
                 }
             }
         }
@@ -414,11 +378,7 @@ impl<B: Buf> Lcore<B> {
         for to in &self.peers {
             let sent = world.send(*to, Ring::Neigh, Parcel::Neigh(change)).is_ok();
             self.counters.neigh_sync_failed += u64::from(!sent);
-            world.observe(Event::NeighSync {
-                to: *to,
-                address: change.address,
-                sent,
-            });
+            world.observe(Event::NeighSync { to: *to, address: change.address, sent });
         }
     }
 }

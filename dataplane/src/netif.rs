@@ -87,14 +87,7 @@ pub fn deliver<W: World>(frame: Frame<W::Buf>, env: &mut Env<'_, W>, next: &mut 
         return env.drop(buf, DropReason::EthTruncated);
     }
     let (dst, src, device) = (header.dst, header.src, device.id);
-    let packet = L3Frame {
-        buf,
-        device,
-        dst,
-        src,
-        class,
-        from_ring,
-    };
+    let packet = L3Frame { buf, device, dst, src, class, from_ring };
     match header.ether_type {
         EtherType::Arp => next.push(Step::ArpInput(packet)),
         EtherType::Ipv4 => next.push(Step::Ipv4Input(packet)),
@@ -115,8 +108,7 @@ fn untag<W: World>(buf: &mut W::Buf, env: &Env<'_, W>) -> Result<EtherType, Drop
         None => return Err(DropReason::VlanReserved),
     };
     vlan::untag(buf.head_mut());
-    buf.strip_front(vlan::TAG_LEN)
-        .map_err(|_| DropReason::VlanTruncated)?;
+    buf.strip_front(vlan::TAG_LEN).map_err(|_| DropReason::VlanTruncated)?;
     buf.meta_mut().port = device;
     Ok(tag.ether_type)
 }
@@ -162,23 +154,12 @@ impl<B: Buf> TxQueues<B> {
     pub fn new(config: &Config, lcore: LcoreId) -> TxQueues<B> {
         let mut ports: Vec<Vec<TxQueue<B>>> = Vec::new();
         ports.resize_with(config.ports.len(), Vec::new);
-        let mine = config
-            .lcores
-            .iter()
-            .filter(|l| l.id == lcore)
-            .flat_map(|l| &l.queues);
+        let mine = config.lcores.iter().filter(|l| l.id == lcore).flat_map(|l| &l.queues);
         for queues in mine {
-            let new = queues.tx.iter().map(|id| TxQueue {
-                id: *id,
-                frames: Vec::new(),
-            });
+            let new = queues.tx.iter().map(|id| TxQueue { id: *id, frames: Vec::new() });
             ports[queues.port.index()].extend(new);
         }
-        TxQueues {
-            ports,
-            held: 0,
-            sent: Vec::new(),
-        }
+        TxQueues { ports, held: 0, sent: Vec::new() }
     }
 
     /// Frames that wait for job xmit.
@@ -251,12 +232,7 @@ fn burst<W: World>(
     for (packet, len) in sent.iter().copied() {
         env.counters.opackets += 1;
         env.counters.obytes += u64::from(len);
-        env.world.observe(Event::Tx {
-            packet,
-            port,
-            queue: queue.id,
-            len,
-        });
+        env.world.observe(Event::Tx { packet, port, queue: queue.id, len });
     }
     for buf in queue.frames.drain(..) {
         env.drop(buf, DropReason::TxRefused);
@@ -283,9 +259,7 @@ fn flow_hash(buf: &impl Buf) -> u16 {
     };
     // FNV-1a, folded: cheap, well spread over the low bits, and fixed for ever.
     let bytes = key.into_iter().flatten().flatten();
-    let hash = bytes.fold(0x811c_9dc5_u32, |h, b| {
-        (h ^ u32::from(*b)).wrapping_mul(0x0100_0193)
-    });
+    let hash = bytes.fold(0x811c_9dc5_u32, |h, b| (h ^ u32::from(*b)).wrapping_mul(0x0100_0193));
     let [a, b, c, d] = hash.to_le_bytes();
     u16::from_le_bytes([a ^ c, b ^ d])
 }

@@ -101,11 +101,7 @@ pub trait Buf {
             out[done..done + n].copy_from_slice(&segment[from..from + n]);
             done += n;
         }
-        if done == out.len() {
-            Ok(())
-        } else {
-            Err(NoRoom)
-        }
+        if done == out.len() { Ok(()) } else { Err(NoRoom) }
     }
 }
 

@@ -132,9 +132,6 @@ pub fn run<W: World>(tables: &mut Tables<W::Buf>, env: &mut Env<'_, W>, next: &m
             Step::Transmit(buf, port) => netif::transmit(&mut t.tx, buf, port, env),
         }
         let pushed = next.0.iter().skip(queued);
-        assert!(
-            pushed.map(Step::rank).all(|new| new > rank),
-            "the path never turns back"
-        );
+        assert!(pushed.map(Step::rank).all(|new| new > rank), "the path never turns back");
     }
 }

@@ -14,10 +14,7 @@ impl Rng {
     /// The stream of a seed.
     pub fn new(seed: u64) -> Rng {
         let mut mixer = SplitMix64(seed);
-        Rng {
-            seed,
-            state: std::array::from_fn(|_| mixer.next()),
-        }
+        Rng { seed, state: std::array::from_fn(|_| mixer.next()) }
     }
 
     /// The stream `name` below this one. It is the same whatever was drawn or forked before.
@@ -75,20 +72,11 @@ mod tests {
         assert_eq!(mixer.next(), 3_203_168_211_198_807_973);
         assert_eq!(mixer.next(), 9_817_491_932_198_370_423);
         // xoshiro256** from state 1, 2, 3, 4: the first outputs of Vigna's xoshiro256starstar.c.
-        let mut rng = Rng {
-            seed: 0,
-            state: [1, 2, 3, 4],
-        };
+        let mut rng = Rng { seed: 0, state: [1, 2, 3, 4] };
         let draws: [u64; 5] = std::array::from_fn(|_| rng.next_u64());
         assert_eq!(
             draws,
-            [
-                11_520,
-                0,
-                1_509_978_240,
-                1_215_971_899_390_074_240,
-                1_216_172_134_540_287_360
-            ]
+            [11_520, 0, 1_509_978_240, 1_215_971_899_390_074_240, 1_216_172_134_540_287_360]
         );
     }
 

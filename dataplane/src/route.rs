@@ -56,36 +56,19 @@ pub struct Routes {
 impl Routes {
     /// The routes that addresses bring, and the configured ones.
     pub fn new(config: &Config, devices: &Devices) -> Routes {
-        let mut routes = Routes {
-            by_length: vec![BTreeMap::new(); 33],
-            ..Routes::default()
-        };
+        let mut routes = Routes { by_length: vec![BTreeMap::new(); 33], ..Routes::default() };
         for device in devices.iter() {
             for net in &device.addresses {
                 routes.local.insert(net.addr(), device.id);
                 if net.prefix_len() < 32 {
-                    routes.add(
-                        *net,
-                        Hop {
-                            dev: device.id,
-                            gateway: None,
-                            mtu: device.mtu,
-                        },
-                    );
+                    routes.add(*net, Hop { dev: device.id, gateway: None, mtu: device.mtu });
                 }
             }
         }
         for route in &config.routes {
             let limit = devices.get(route.dev).mtu;
             let mtu = route.mtu.map_or(limit, |mtu| mtu.min(limit));
-            routes.add(
-                route.to,
-                Hop {
-                    dev: route.dev,
-                    gateway: route.via,
-                    mtu,
-                },
-            );
+            routes.add(route.to, Hop { dev: route.dev, gateway: route.via, mtu });
         }
         routes
     }
@@ -94,9 +77,7 @@ impl Routes {
     /// the same prefix and device is ignored: two addresses of one subnet bring the same route.
     fn add(&mut self, to: Ipv4Net, hop: Hop) {
         let length = to.prefix_len();
-        let hops = self.by_length[usize::from(length)]
-            .entry(to.network().to_bits())
-            .or_default();
+        let hops = self.by_length[usize::from(length)].entry(to.network().to_bits()).or_default();
         if hops.iter().all(|h| h.dev != hop.dev) {
             hops.push(hop);
         }
@@ -154,11 +135,7 @@ mod tests {
             dev: PortId(*dev),
             mtu: Some(1400),
         });
-        let config = Config {
-            ports,
-            routes: routes.collect(),
-            ..Config::default()
-        };
+        let config = Config { ports, routes: routes.collect(), ..Config::default() };
         Routes::new(&config, &Devices::new(&config))
     }
 
@@ -189,10 +166,7 @@ mod tests {
         let routes = routes(&[]);
         let far = ip("192.0.2.1");
         assert_eq!(routes.input(far, PortId(0), true), Some(Routed::Local));
-        assert!(matches!(
-            routes.input(far, PortId(0), false),
-            Some(Routed::Forward(_))
-        ));
+        assert!(matches!(routes.input(far, PortId(0), false), Some(Routed::Forward(_))));
         assert_eq!(routes.input(far, PortId(1), false), Some(Routed::Local));
     }
 
@@ -200,9 +174,6 @@ mod tests {
     fn a_route_may_lower_the_mtu_and_not_raise_it() {
         let routes = routes(&[("10.0.0.0/8", "192.0.2.10", 1)]);
         assert_eq!(routes.output(ip("10.0.0.1")).map(|hop| hop.mtu), Some(1400));
-        assert_eq!(
-            routes.output(ip("192.0.2.2")).map(|hop| hop.mtu),
-            Some(1500)
-        );
+        assert_eq!(routes.output(ip("192.0.2.2")).map(|hop| hop.mtu), Some(1500));
     }
 }

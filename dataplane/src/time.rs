@@ -117,12 +117,7 @@ impl Add for Nanos {
 impl fmt::Display for Instant {
     /// Seconds with nine decimals: `12.000000345`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}.{:09}",
-            self.0 / 1_000_000_000,
-            self.0 % 1_000_000_000
-        )
+        write!(f, "{}.{:09}", self.0 / 1_000_000_000, self.0 % 1_000_000_000)
     }
 }
 
@@ -147,18 +142,9 @@ mod tests {
     #[test]
     fn gates_are_absolute_multiples() {
         let step = Nanos::from_micros(10);
-        assert_eq!(
-            Instant::from_nanos(19_999).floor_to(step),
-            Instant::from_nanos(10_000)
-        );
-        assert_eq!(
-            Instant::from_nanos(10_001).ceil_to(step),
-            Instant::from_nanos(20_000)
-        );
-        assert_eq!(
-            Instant::from_nanos(10_000).ceil_to(step),
-            Instant::from_nanos(10_000)
-        );
+        assert_eq!(Instant::from_nanos(19_999).floor_to(step), Instant::from_nanos(10_000));
+        assert_eq!(Instant::from_nanos(10_001).ceil_to(step), Instant::from_nanos(20_000));
+        assert_eq!(Instant::from_nanos(10_000).ceil_to(step), Instant::from_nanos(10_000));
     }
 
     #[test]

@@ -7,8 +7,8 @@
 //! early; [`TimerWheel::next_due`] is exact after each operation.
 //! Not here: reading a clock, periodic timers (a handler arms the next turn), and random delays.
 //!
-//! DPVS: timer.c has two wheels of 524,288 slots and moves timers from one to the other as it turns,
-//! relative to two cursors; each fault in its history is one of these moves. Here a timer's place
+//! DPVS: timer.c has two wheels of 524,288 slots and moves timers from one to the other as they
+//! turn, relative to two cursors; most faults in its history are such moves. Here a timer's place
 //! follows from its due tick alone, whatever the time is when it is armed.
 
 use crate::time::{Instant, Nanos};
@@ -35,9 +35,9 @@ pub struct TimerId {
 /// All timers of an lcore.
 ///
 /// A radix tree over the due tick, 64 slots a node. A slot is empty, a list of timers in the order
-/// in which they were armed, or a node that spreads the same timers by the next six bits. Lists are
-/// split only when the earliest timer of one has to be known, so a timer that is cancelled early has
-/// cost one list insertion. All timers of one tick always are in the same list: that keeps them in
+/// in which they were armed, or a node that spreads the same timers by the next six bits. A list is
+/// split only when its earliest timer has to be known, so a timer that is cancelled long before has
+/// cost one insertion. All timers of one tick always are in the same list: that keeps them in
 /// order.
 #[derive(Clone, Debug)]
 pub struct TimerWheel<K> {
@@ -96,10 +96,7 @@ const NEVER: u64 = u64::MAX;
 const NONE: u32 = u32::MAX;
 const ROOT: u32 = 0;
 
-const _: () = assert!(
-    LAST_TICK >> (BITS * LEVELS) == 0,
-    "the tree tells all ticks apart"
-);
+const _: () = assert!(LAST_TICK >> (BITS * LEVELS) == 0, "the tree tells all ticks apart");
 
 impl<K: Copy> Default for TimerWheel<K> {
     fn default() -> TimerWheel<K> {
@@ -141,11 +138,7 @@ impl<K: Copy> TimerWheel<K> {
     /// The instant of the earliest timer, which may be in the past.
     #[inline]
     pub const fn next_due(&self) -> Option<Instant> {
-        if self.earliest == NEVER {
-            None
-        } else {
-            Some(instant_of(self.earliest))
-        }
+        if self.earliest == NEVER { None } else { Some(instant_of(self.earliest)) }
     }
 
     /// Arms a timer. It is due at the first tick that is not before `now + delay` and is after
@@ -163,13 +156,7 @@ impl<K: Copy> TimerWheel<K> {
         let due = not_before.max(tick_of(now) + 1).min(LAST_TICK);
         self.sequence += 1;
         let sequence = self.sequence;
-        let entry = self.new_entry(Entry {
-            due,
-            sequence,
-            previous: NONE,
-            next: NONE,
-            key,
-        });
+        let entry = self.new_entry(Entry { due, sequence, previous: NONE, next: NONE, key });
         self.insert(entry);
         self.armed += 1;
         // At the same tick, the one that was armed before leaves before.
@@ -212,8 +199,7 @@ impl<K: Copy> TimerWheel<K> {
     /// How far to drain in a call that may turn the wheel by one tick only: one tick further than
     /// it stands, but not beyond `now`.
     ///
-    /// This is how a DPVS wheel behaves after a stall: `while let Some(…) = pop_due(one_tick(now))`
-    /// with the limit taken once, before the loop.
+    /// This is how a DPVS wheel behaves after a stall: take this limit once, then pop up to it.
     // DPVS: rte_timer_manage runs an expired periodic timer once a call, and the wheel is one.
     pub fn one_tick(&self, now: Instant) -> Instant {
         instant_of(tick_of(now).min(self.cursor + 1))
@@ -244,10 +230,7 @@ impl<K: Copy> TimerWheel<K> {
         let here = &mut self.nodes[index(node)];
         if here.used & (1 << slot) == 0 {
             here.used |= 1 << slot;
-            here.slots[slot] = Slot {
-                first: entry,
-                last: entry,
-            };
+            here.slots[slot] = Slot { first: entry, last: entry };
         } else {
             let last = here.slots[slot].last;
             here.slots[slot].last = entry;
@@ -258,12 +241,7 @@ impl<K: Copy> TimerWheel<K> {
 
     /// Takes an entry out of its list and frees it.
     fn remove(&mut self, entry: u32) {
-        let Entry {
-            due,
-            previous,
-            next,
-            ..
-        } = self.entries[index(entry)];
+        let Entry { due, previous, next, .. } = self.entries[index(entry)];
         if previous != NONE {
             self.entries[index(previous)].next = next;
         }
@@ -397,14 +375,7 @@ impl<K: Copy> TimerWheel<K> {
 }
 
 impl Node {
-    const EMPTY: Node = Node {
-        used: 0,
-        split: 0,
-        slots: [Slot {
-            first: NONE,
-            last: NONE,
-        }; FAN],
-    };
+    const EMPTY: Node = Node { used: 0, split: 0, slots: [Slot { first: NONE, last: NONE }; FAN] };
 }
 
 /// The tick that `now` is in.
@@ -435,5 +406,360 @@ fn last_index(len: usize) -> u32 {
     match u32::try_from(len - 1) {
         Ok(last) if last != NONE => last,
         _ => unreachable!("2^32 timers need more memory than an lcore has"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn ns(n: u64) -> Instant {
+        Instant::from_nanos(n)
+    }
+
+    fn ms(n: u64) -> Instant {
+        Instant::EPOCH.saturating_add(Nanos::from_millis(n))
+    }
+
+    fn after_ms(n: u64) -> Nanos {
+        Nanos::from_millis(n)
+    }
+
+    /// All that is due, as milliseconds and keys.
+    fn drain(wheel: &mut TimerWheel<u32>, upto: Instant) -> Vec<(u64, u32)> {
+        let mut popped = Vec::new();
+        while let Some((due, key)) = wheel.pop_due(upto) {
+            popped.push((due.as_nanos() / 1_000_000, key));
+        }
+        popped
+    }
+
+    #[test]
+    fn a_timer_waits_for_the_first_tick_not_before_its_time() {
+        // (armed at, delay, due), all in nanoseconds.
+        for (now, delay, due) in [
+            (0, 0, 1_000_000), // at least one tick
+            (0, 1, 1_000_000), // B75: DPVS floors to 0 ms and complains
+            (0, 999_999, 1_000_000),
+            (0, 1_000_000, 1_000_000),
+            (0, 1_000_001, 2_000_000), // B75: DPVS fires 1 ns early
+            (999_999, 0, 1_000_000),
+            (999_999, 1, 1_000_000),
+            (999_999, 2, 2_000_000),
+            (1_000_000, 0, 2_000_000), // the tick of now has begun: the next
+            (1_500_000, 300_000, 2_000_000),
+            (1_500_000, 1_000_000, 3_000_000), // DPVS fires at 2 ms, half a tick early
+        ] {
+            let mut wheel = TimerWheel::new();
+            wheel.arm(ns(now), Nanos::new(delay), ()).unwrap();
+            assert_eq!(wheel.next_due(), Some(ns(due)), "{delay} ns after {now}");
+            assert_eq!(wheel.pop_due(ns(due - 1)), None);
+            assert_eq!(wheel.pop_due(ns(due)), Some((ns(due), ())));
+            assert_eq!(wheel.next_due(), None);
+        }
+    }
+
+    #[test]
+    fn timers_of_one_tick_leave_in_the_order_in_which_they_were_armed() {
+        // Due at 70 s, armed at times that DPVS would have sorted by level and cascade.
+        let mut wheel = TimerWheel::new();
+        for (key, armed_at) in [0, 1, 69_000, 69_936, 69_999].into_iter().enumerate() {
+            let now = ms(armed_at);
+            assert_eq!(drain(&mut wheel, now), []);
+            let key = u32::try_from(key).unwrap();
+            wheel.arm(now, after_ms(70_000 - armed_at), key).unwrap();
+        }
+        let expected = [(70_000, 0), (70_000, 1), (70_000, 2), (70_000, 3), (70_000, 4)];
+        assert_eq!(drain(&mut wheel, ms(70_000)), expected);
+    }
+
+    #[test]
+    fn the_longest_delay_is_kept_and_one_more_is_refused() {
+        let now = ns(123);
+        let mut wheel = TimerWheel::new();
+        let one_more = MAX_DELAY + Nanos::new(1);
+        assert_eq!(wheel.arm(now, one_more, ()), Err(TooFar(one_more)));
+        assert_eq!((wheel.len(), wheel.next_due()), (0, None), "nothing has changed");
+        wheel.arm(now, MAX_DELAY, ()).unwrap();
+        let due = ms(0xffff_ffff + 1);
+        assert_eq!(wheel.pop_due(ns(due.as_nanos() - 1)), None);
+        assert_eq!(wheel.pop_due(due), Some((due, ())));
+    }
+
+    #[test]
+    fn time_does_not_wrap_after_49_days() {
+        // B73: DPVS counts milliseconds in 32 bits.
+        let day_50 = ms(1 << 32);
+        let mut wheel = TimerWheel::starting_at(ns(day_50.as_nanos() - 1));
+        wheel.arm(ns(day_50.as_nanos() - 1), after_ms(0), 1).unwrap();
+        wheel.arm(ns(day_50.as_nanos() - 1), after_ms(1), 2).unwrap();
+        assert_eq!(drain(&mut wheel, day_50), [(1 << 32, 1)]);
+        assert_eq!(drain(&mut wheel, ms((1 << 32) + 1)), [((1 << 32) + 1, 2)]);
+    }
+
+    #[test]
+    fn the_last_tick_of_time_is_a_tick() {
+        let mut wheel = TimerWheel::new();
+        wheel.arm(Instant::MAX, after_ms(10), 7).unwrap();
+        wheel.arm(ns(u64::MAX - 1_000_000), MAX_DELAY, 8).unwrap();
+        assert_eq!(wheel.next_due(), Some(ms(LAST_TICK)));
+        assert_eq!(drain(&mut wheel, Instant::MAX), [(LAST_TICK, 7), (LAST_TICK, 8)]);
+    }
+
+    #[test]
+    fn a_name_is_good_for_one_timer_only() {
+        let mut wheel = TimerWheel::new();
+        let first = wheel.arm(ms(0), after_ms(5), 1).unwrap();
+        assert!(wheel.cancel(first));
+        assert!(!wheel.cancel(first));
+        let second = wheel.arm(ms(0), after_ms(5), 2).unwrap();
+        assert_eq!(second.entry, first.entry, "the place is used again");
+        assert!(!wheel.cancel(first), "the old name does not hit the new timer");
+        assert_eq!(drain(&mut wheel, ms(5)), [(5, 2)]);
+        assert!(!wheel.cancel(second), "it has fired");
+        let foreign = TimerId { entry: 99, sequence: 1 };
+        assert!(!wheel.cancel(foreign));
+    }
+
+    #[test]
+    fn a_handler_may_cancel_itself_the_next_one_and_arm_anew() {
+        // DPVS fixed each of these once: a lock taken twice, a freed "next", a freed self.
+        let mut wheel = TimerWheel::new();
+        let ids = [0, 1, 2, 3].map(|key| wheel.arm(ms(0), after_ms(10), key).unwrap());
+        assert_eq!(wheel.pop_due(ms(12)), Some((ms(10), 0)));
+        assert!(!wheel.cancel(ids[0]), "itself");
+        assert!(wheel.cancel(ids[1]), "the next of its tick");
+        assert!(wheel.cancel(ids[3]), "the last of its tick");
+        wheel.arm(ms(10), after_ms(1), 10).unwrap();
+        wheel.arm(ms(10), after_ms(2), 20).unwrap();
+        wheel.arm(ms(10), after_ms(3), 30).unwrap();
+        assert_eq!(wheel.len(), 4);
+        assert_eq!(drain(&mut wheel, ms(12)), [(10, 2), (11, 10), (12, 20)], "same drain, if due");
+        assert_eq!(drain(&mut wheel, ms(13)), [(13, 30)]);
+    }
+
+    #[test]
+    fn a_handler_that_arms_for_the_past_is_served_before_what_is_later() {
+        let mut wheel = TimerWheel::new();
+        wheel.arm(ms(0), after_ms(10), 1).unwrap();
+        wheel.arm(ms(0), after_ms(90), 2).unwrap();
+        assert_eq!(wheel.pop_due(ms(100)), Some((ms(10), 1)));
+        // It is late, and reckons from the time when it was due.
+        wheel.arm(ms(10), after_ms(30), 3).unwrap();
+        assert_eq!(drain(&mut wheel, ms(100)), [(40, 3), (90, 2)]);
+        wheel.arm(ms(10), after_ms(30), 4).unwrap();
+        assert_eq!(wheel.next_due(), Some(ms(40)), "even after the drain");
+        assert_eq!(drain(&mut wheel, ms(100)), [(40, 4)]);
+    }
+
+    #[test]
+    fn long_timers_are_exact_at_every_offset_from_the_wrap_of_a_dpvs_wheel() {
+        // B71: a wheel of DPVS wraps every 524,288 ticks; what a handler armed at that tick fired
+        // 524.288 s early. Each timer here arms itself anew in its handler, ten times.
+        const WRAP: u64 = 524_288;
+        for start in [0, 1, 63, 64, 4_095, 4_096, 300_007, WRAP - 1, WRAP, WRAP + 1, 3 * WRAP] {
+            let mut wheel = TimerWheel::starting_at(ms(start));
+            let mut expected = Vec::new();
+            for delay in [523_000, WRAP - 1, WRAP, 525_000, 1_050_000] {
+                wheel.arm(ms(start), after_ms(delay), delay).unwrap();
+                expected.extend((1..=10).map(|turn| start + turn * delay));
+            }
+            expected.sort_unstable();
+            let mut fired = Vec::new();
+            while let Some(due) = wheel.next_due() {
+                let (at, delay) = wheel.pop_due(due).unwrap();
+                assert_eq!(at, due);
+                fired.push(at.as_nanos() / 1_000_000);
+                if at < ms(start + 10 * delay) {
+                    wheel.arm(at, after_ms(delay), delay).unwrap();
+                }
+            }
+            assert_eq!(fired, expected, "armed at {start} ms");
+        }
+    }
+
+    #[test]
+    fn one_tick_a_call_catches_up_late_but_loses_nothing() {
+        let mut wheel = TimerWheel::starting_at(ms(100));
+        for delay in [1, 2, 2, 5] {
+            wheel.arm(ms(100), after_ms(delay), 0).unwrap();
+        }
+        // The lcore stalled until 104.5 ms; then it calls every 0.1 ms.
+        let mut fired = Vec::new();
+        for call in 0..8 {
+            let now = ns(104_500_000 + call * 100_000);
+            let upto = wheel.one_tick(now);
+            fired.push(drain(&mut wheel, upto));
+        }
+        let expected: [&[(u64, u32)]; 8] =
+            [&[(101, 0)], &[(102, 0), (102, 0)], &[], &[], &[], &[(105, 0)], &[], &[]];
+        assert_eq!(fired, expected, "105 ms is the sixth call");
+        assert_eq!(wheel.turned_to(), ms(105));
+        assert_eq!(wheel.one_tick(ns(105_999_999)), ms(105), "the tick is not over");
+        assert_eq!(wheel.one_tick(ms(200)), ms(106));
+    }
+
+    #[test]
+    fn a_drained_wheel_keeps_no_node_but_the_root() {
+        let mut wheel = TimerWheel::new();
+        for turn in 0..3 {
+            for n in 0..5_000_u32 {
+                let delay = u64::from(n).wrapping_mul(2_654_435_761) % 2_000_000;
+                wheel.arm(ms(turn * 2_000_000), after_ms(delay), n).unwrap();
+            }
+            assert_eq!(drain(&mut wheel, ms((turn + 1) * 2_000_000)).len(), 5_000);
+            assert_eq!(wheel.entries.len(), 5_000, "entries are used again");
+            assert_eq!(wheel.nodes[0].used, 0);
+            let mut free = 0;
+            let mut node = wheel.free_nodes;
+            while node != NONE {
+                free += 1;
+                node = wheel.nodes[index(node)].slots[0].first;
+            }
+            assert_eq!(free, wheel.nodes.len() - 1);
+        }
+    }
+
+    /// The same promises kept the slow way.
+    #[derive(Default)]
+    struct Model {
+        armed: Vec<(u64, u64, u32)>,
+        sequence: u64,
+    }
+
+    impl Model {
+        fn arm(&mut self, now: Instant, delay: Nanos, key: u32) -> u64 {
+            let (now, delay) = (u128::from(now.as_nanos()), u128::from(delay.get()));
+            let due = (now + delay).div_ceil(1_000_000).max(now / 1_000_000 + 1);
+            let due = due.min(u128::from(u64::MAX / 1_000_000));
+            self.sequence += 1;
+            self.armed.push((due.try_into().unwrap(), self.sequence, key));
+            self.sequence
+        }
+
+        fn cancel(&mut self, sequence: u64) -> bool {
+            let before = self.armed.len();
+            self.armed.retain(|(_, s, _)| *s != sequence);
+            self.armed.len() < before
+        }
+
+        fn next_due(&self) -> Option<Instant> {
+            self.armed.iter().min().map(|(due, ..)| ms(*due))
+        }
+
+        fn pop_due(&mut self, upto: Instant) -> Option<(Instant, u32)> {
+            let first = *self.armed.iter().min()?;
+            if ms(first.0) > upto {
+                return None;
+            }
+            self.armed.retain(|timer| *timer != first);
+            Some((ms(first.0), first.2))
+        }
+    }
+
+    #[derive(Clone, Debug)]
+    enum Op {
+        Arm(Nanos),
+        Cancel(prop::sample::Index),
+        /// Let time pass and take all that is due; the handler of each fifth timer arms another.
+        Advance(Nanos, Nanos),
+        /// Let time pass, and take one timer of those due.
+        PopOne(Nanos),
+    }
+
+    fn spans() -> impl Strategy<Value = Nanos> {
+        let edges = (0..31_u32, -2..=2_i64)
+            .prop_map(|(bit, off)| Nanos::from_millis((1_u64 << bit).saturating_add_signed(off)));
+        let dpvs = prop::sample::select(vec![523_000, 524_287, 524_288, 525_000, 1_050_000]);
+        prop_oneof![
+            4 => (0..5_000_000_u64).prop_map(Nanos::new),
+            4 => (0..200_u64).prop_map(Nanos::from_millis),
+            2 => (0..70_000_000_000_u64).prop_map(Nanos::new),
+            2 => dpvs.prop_map(Nanos::from_millis),
+            2 => edges,
+            1 => (0..=MAX_DELAY.get()).prop_map(Nanos::new),
+        ]
+    }
+
+    fn ops() -> impl Strategy<Value = Op> {
+        prop_oneof![
+            6 => spans().prop_map(Op::Arm),
+            3 => any::<prop::sample::Index>().prop_map(Op::Cancel),
+            2 => (spans(), spans()).prop_map(|(by, delay)| Op::Advance(by, delay)),
+            2 => spans().prop_map(Op::PopOne),
+        ]
+    }
+
+    fn starts() -> impl Strategy<Value = Instant> {
+        prop_oneof![
+            Just(Instant::EPOCH),
+            (0..44_u32, 0..3_000_000_u64).prop_map(|(bit, off)| ns(
+                ((1_000_000_u64 << bit) + off).saturating_sub(2_000_000)
+            )),
+            any::<u64>().prop_map(ns),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn a_timer_is_never_early_and_less_than_a_tick_late(now: u64, delay in spans()) {
+            let now = ns(now / 2);
+            let mut wheel = TimerWheel::new();
+            wheel.arm(now, delay, ()).unwrap();
+            let due = wheel.next_due().unwrap();
+            prop_assert_eq!(due.floor_to(TICK), due);
+            prop_assert!(due > now);
+            let wanted = now + delay;
+            prop_assert!(due >= wanted);
+            prop_assert!(due - wanted < TICK || (delay == Nanos::ZERO && due - wanted == TICK));
+        }
+
+        #[test]
+        fn the_wheel_does_what_a_list_does(
+            start in starts(),
+            ops in prop::collection::vec(ops(), 1..200),
+        ) {
+            let mut now = start;
+            let mut wheel = TimerWheel::starting_at(start);
+            let mut model = Model::default();
+            let mut names = Vec::new();
+            for (key, op) in (0..).zip(ops) {
+                match op {
+                    Op::Arm(delay) => {
+                        let id = wheel.arm(now, delay, key).unwrap();
+                        names.push((id, model.arm(now, delay, key)));
+                    }
+                    Op::Cancel(which) if !names.is_empty() => {
+                        let (id, sequence) = *which.get(&names);
+                        prop_assert_eq!(wheel.cancel(id), model.cancel(sequence));
+                    }
+                    Op::Cancel(_) => {}
+                    Op::Advance(by, delay) => {
+                        now = now.saturating_add(by);
+                        for turn in 0.. {
+                            let popped = wheel.pop_due(now);
+                            prop_assert_eq!(popped, model.pop_due(now));
+                            prop_assert_eq!(wheel.next_due(), model.next_due());
+                            let Some((at, _)) = popped else { break };
+                            if turn % 5 == 0 && turn < 50 {
+                                let id = wheel.arm(at, delay, key).unwrap();
+                                names.push((id, model.arm(at, delay, key)));
+                            }
+                        }
+                    }
+                    Op::PopOne(by) => {
+                        now = now.saturating_add(by);
+                        prop_assert_eq!(wheel.pop_due(now), model.pop_due(now));
+                    }
+                }
+                prop_assert_eq!(wheel.next_due(), model.next_due());
+                prop_assert_eq!(wheel.len(), model.armed.len());
+            }
+            while let Some(popped) = model.pop_due(Instant::MAX) {
+                prop_assert_eq!(wheel.pop_due(Instant::MAX), Some(popped));
+            }
+            prop_assert!(wheel.is_empty());
+        }
     }
 }

@@ -99,11 +99,7 @@ pub enum Problem {
 impl Malformed {
     /// `layer` needs `need` bytes and has `got`.
     pub(crate) const fn truncated(layer: Layer, need: usize, got: usize) -> Malformed {
-        Malformed {
-            layer,
-            problem: Problem::Truncated { need, got },
-            at: got,
-        }
+        Malformed { layer, problem: Problem::Truncated { need, got }, at: got }
     }
 }
 
@@ -158,42 +154,15 @@ mod tests {
         let shown: Vec<String> = [
             Malformed::truncated(Layer::Ethernet, 14, 13),
             Malformed::truncated(Layer::Vlan, 18, 17),
-            Malformed {
-                layer: Layer::Arp,
-                problem: Problem::Hardware(6),
-                at: 0,
-            },
-            Malformed {
-                layer: Layer::Arp,
-                problem: Problem::Protocol(0x86dd),
-                at: 2,
-            },
-            Malformed {
-                layer: Layer::Arp,
-                problem: Problem::HardwareLength(8),
-                at: 4,
-            },
-            Malformed {
-                layer: Layer::Arp,
-                problem: Problem::ProtocolLength(16),
-                at: 5,
-            },
+            Malformed { layer: Layer::Arp, problem: Problem::Hardware(6), at: 0 },
+            Malformed { layer: Layer::Arp, problem: Problem::Protocol(0x86dd), at: 2 },
+            Malformed { layer: Layer::Arp, problem: Problem::HardwareLength(8), at: 4 },
+            Malformed { layer: Layer::Arp, problem: Problem::ProtocolLength(16), at: 5 },
+            Malformed { layer: Layer::Ipv4, problem: Problem::Version(6), at: 0 },
+            Malformed { layer: Layer::Ipv4, problem: Problem::HeaderLength(4), at: 0 },
             Malformed {
                 layer: Layer::Ipv4,
-                problem: Problem::Version(6),
-                at: 0,
-            },
-            Malformed {
-                layer: Layer::Ipv4,
-                problem: Problem::HeaderLength(4),
-                at: 0,
-            },
-            Malformed {
-                layer: Layer::Ipv4,
-                problem: Problem::TotalLength {
-                    total: 19,
-                    header: 20,
-                },
+                problem: Problem::TotalLength { total: 19, header: 20 },
                 at: 2,
             },
             Malformed {
@@ -201,11 +170,7 @@ mod tests {
                 problem: Problem::BeyondFrame { total: 60, got: 46 },
                 at: 2,
             },
-            Malformed {
-                layer: Layer::Ipv4,
-                problem: Problem::Checksum,
-                at: 10,
-            },
+            Malformed { layer: Layer::Ipv4, problem: Problem::Checksum, at: 10 },
             Malformed::truncated(Layer::Icmp, 8, 0),
         ]
         .map(|malformed| malformed.to_string())

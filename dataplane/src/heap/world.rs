@@ -90,11 +90,7 @@ impl HeapWorld {
 
     fn new_meta(&mut self, port: PortId) -> Meta {
         self.last_id += 1;
-        Meta {
-            id: PacketId(self.last_id),
-            port,
-            ..Meta::default()
-        }
+        Meta { id: PacketId(self.last_id), port, ..Meta::default() }
     }
 
     fn take_segments(&mut self, n: usize) -> Option<()> {
@@ -140,17 +136,9 @@ impl World for HeapWorld {
             *room -= n;
         }
         for buf in from.drain(..n) {
-            let frame = (0..buf.segments())
-                .flat_map(|i| buf.segment(i))
-                .copied()
-                .collect();
+            let frame = (0..buf.segments()).flat_map(|i| buf.segment(i)).copied().collect();
             self.pool += buf.segments();
-            self.sent.push(Sent {
-                at: self.now,
-                port,
-                queue,
-                frame,
-            });
+            self.sent.push(Sent { at: self.now, port, queue, frame });
         }
     }
 

@@ -24,27 +24,13 @@ fn router(workers: u8) -> Config {
     };
     let worker = |id: u8| {
         let queue = vec![QueueId(u16::from(id - 1))];
-        let on = |port| PortQueues {
-            port,
-            rx: queue.clone(),
-            tx: queue.clone(),
-        };
-        LcoreConfig {
-            id: LcoreId(id),
-            role: Role::Worker,
-            queues: vec![on(LAN), on(WAN)],
-        }
+        let on = |port| PortQueues { port, rx: queue.clone(), tx: queue.clone() };
+        LcoreConfig { id: LcoreId(id), role: Role::Worker, queues: vec![on(LAN), on(WAN)] }
     };
-    let master = LcoreConfig {
-        id: LcoreId(0),
-        role: Role::Master,
-        queues: vec![],
-    };
+    let master = LcoreConfig { id: LcoreId(0), role: Role::Master, queues: vec![] };
     Config {
         ports: vec![port("lan", DUT_LAN), port("wan", DUT_WAN)],
-        lcores: std::iter::once(master)
-            .chain((1..=workers).map(worker))
-            .collect(),
+        lcores: std::iter::once(master).chain((1..=workers).map(worker)).collect(),
         ..Config::default()
     }
 }
@@ -58,17 +44,13 @@ struct Box {
 impl Box {
     fn new(config: &Config) -> Box {
         let lcore = |l: &LcoreConfig| Lcore::new(config, l.id).unwrap();
-        Box {
-            world: HeapWorld::new(config),
-            lcores: config.lcores.iter().map(lcore).collect(),
-        }
+        Box { world: HeapWorld::new(config), lcores: config.lcores.iter().map(lcore).collect() }
     }
 
     /// Runs one whole tick of each lcore at `ms`.
     fn tick(&mut self, ms: u64) {
         for lcore in &mut self.lcores {
-            self.world
-                .set(Instant::EPOCH + Nanos::from_millis(ms), lcore.id());
+            self.world.set(Instant::EPOCH + Nanos::from_millis(ms), lcore.id());
             let tick = lcore.position().tick;
             while lcore.position().tick == tick {
                 lcore.step(&mut self.world);
@@ -100,11 +82,7 @@ fn a_packet_to_an_unknown_next_hop_waits_for_the_arp_reply() {
     dut.tick(3);
     let sent = &dut.world.sent[1];
     assert_eq!((sent.port, dut.held()), (WAN, 0));
-    let expected = udp(ALICE, BOB)
-        .ttl(63)
-        .src_mac(DUT_WAN.mac)
-        .dst_mac(BOB.mac)
-        .build();
+    let expected = udp(ALICE, BOB).ttl(63).src_mac(DUT_WAN.mac).dst_mac(BOB.mac).build();
     assert_eq!(sent.frame, expected);
     assert_eq!(dut.world.in_use(), 0);
 }
@@ -121,10 +99,7 @@ fn as_many_packets_wait_as_may_and_the_next_one_is_dropped() {
     assert_eq!((dut.held(), dut.drops(1)), (4, vec![]), "at the limit");
     dut.receive(LAN, &udp(ALICE, BOB));
     dut.tick(1);
-    assert_eq!(
-        (dut.held(), dut.drops(1)),
-        (4, vec![(DropReason::NeighQueueFull, 1)])
-    );
+    assert_eq!((dut.held(), dut.drops(1)), (4, vec![(DropReason::NeighQueueFull, 1)]));
 }
 
 #[test]
@@ -139,20 +114,13 @@ fn the_neighbour_table_takes_as_many_as_it_may() {
     assert_eq!((dut.held(), dut.drops(1)), (2, vec![]), "at the limit");
     dut.receive(LAN, &udp(ALICE, BOB.with_ip([192, 0, 2, 12])));
     dut.tick(1);
-    assert_eq!(
-        (dut.held(), dut.drops(1)),
-        (2, vec![(DropReason::NeighTableFull, 1)])
-    );
+    assert_eq!((dut.held(), dut.drops(1)), (2, vec![(DropReason::NeighTableFull, 1)]));
 }
 
 #[test]
 fn the_33rd_frame_pushes_the_first_32_out() {
     let mut config = router(1);
-    let bob = NeighConfig {
-        dev: WAN,
-        address: BOB.ip,
-        mac: Mac(BOB.mac),
-    };
+    let bob = NeighConfig { dev: WAN, address: BOB.ip, mac: Mac(BOB.mac) };
     config.neighbours = vec![bob];
     let mut dut = Box::new(&config);
     for _ in 0..32 {
@@ -160,11 +128,7 @@ fn the_33rd_frame_pushes_the_first_32_out() {
     }
     dut.world.set(Instant::EPOCH, LcoreId(1));
     dut.lcores[1].step(&mut dut.world);
-    assert_eq!(
-        (dut.world.sent.len(), dut.held()),
-        (0, 32),
-        "at the limit they wait for xmit"
-    );
+    assert_eq!((dut.world.sent.len(), dut.held()), (0, 32), "at the limit they wait for xmit");
     dut.lcores[1].step(&mut dut.world);
     assert_eq!((dut.world.sent.len(), dut.held()), (32, 0), "job xmit");
     for _ in 0..32 {
@@ -174,21 +138,13 @@ fn the_33rd_frame_pushes_the_first_32_out() {
     dut.tick(1);
     dut.world.set(Instant::EPOCH, LcoreId(1));
     dut.lcores[1].step(&mut dut.world);
-    assert_eq!(
-        (dut.world.sent.len(), dut.held()),
-        (64, 1),
-        "one over, before xmit ran"
-    );
+    assert_eq!((dut.world.sent.len(), dut.held()), (64, 1), "one over, before xmit ran");
 }
 
 #[test]
 fn what_the_port_refuses_is_dropped_by_name_and_bytes_are_those_that_left() {
     let mut config = router(1);
-    config.neighbours = vec![NeighConfig {
-        dev: WAN,
-        address: BOB.ip,
-        mac: Mac(BOB.mac),
-    }];
+    config.neighbours = vec![NeighConfig { dev: WAN, address: BOB.ip, mac: Mac(BOB.mac) }];
     let mut dut = Box::new(&config);
     dut.world.tx_room = Some(2);
     for _ in 0..5 {
@@ -196,10 +152,7 @@ fn what_the_port_refuses_is_dropped_by_name_and_bytes_are_those_that_left() {
     }
     dut.tick(0);
     let counters = dut.lcores[1].counters();
-    assert_eq!(
-        (counters.opackets, counters.obytes),
-        (2, 2 * (14 + 20 + 8 + 32))
-    );
+    assert_eq!((counters.opackets, counters.obytes), (2, 2 * (14 + 20 + 8 + 32)));
     assert_eq!(dut.drops(1), [(DropReason::TxRefused, 3)]);
     assert_eq!(dut.world.in_use(), 0);
 }
@@ -244,11 +197,7 @@ fn the_master_tells_every_worker_and_says_whose_ring_was_full() {
     for last in 1..=3 {
         let address = std::net::Ipv4Addr::new(192, 0, 2, last);
         let mac = Some(Mac(BOB.mac));
-        dut.lcores[0].command(NeighChange {
-            port: WAN,
-            address,
-            mac,
-        });
+        dut.lcores[0].command(NeighChange { port: WAN, address, mac });
     }
     assert!(dut.lcores[0].has_work());
     for ms in 0..3 {
@@ -256,40 +205,25 @@ fn the_master_tells_every_worker_and_says_whose_ring_was_full() {
         dut.tick(ms);
     }
     assert!(!dut.lcores[0].has_work());
-    assert_eq!(
-        dut.lcores[0].counters().neigh_sync_failed,
-        2,
-        "one change, two workers"
-    );
+    assert_eq!(dut.lcores[0].counters().neigh_sync_failed, 2, "one change, two workers");
     for worker in 1..=2 {
         assert_eq!(dut.lcores[worker].counters().neigh_changes, 2);
-        assert!(
-            dut.lcores[worker].neighbours().iter().all(|n| n.4),
-            "all are static"
-        );
+        assert!(dut.lcores[worker].neighbours().iter().all(|n| n.4), "all are static");
     }
 }
 
 #[test]
 fn an_absent_neighbour_is_asked_three_times_and_the_sender_told() {
     let mut config = router(1);
-    config.neighbours = vec![NeighConfig {
-        dev: LAN,
-        address: ALICE.ip,
-        mac: Mac(ALICE.mac),
-    }];
+    config.neighbours = vec![NeighConfig { dev: LAN, address: ALICE.ip, mac: Mac(ALICE.mac) }];
     let mut dut = Box::new(&config);
     dut.receive(LAN, &udp(ALICE, BOB));
     // What a timer makes leaves with job xmit of the next tick.
     for ms in [0, 999, 1000, 1001, 1999, 2000, 2001, 2999, 3000, 3001] {
         dut.tick(ms);
     }
-    let sent: Vec<(u64, PortId)> = dut
-        .world
-        .sent
-        .iter()
-        .map(|s| (s.at.as_nanos() / 1_000_000, s.port))
-        .collect();
+    let sent: Vec<(u64, PortId)> =
+        dut.world.sent.iter().map(|s| (s.at.as_nanos() / 1_000_000, s.port)).collect();
     assert_eq!(sent, [(0, WAN), (1001, WAN), (2001, WAN), (3001, LAN)]);
     let error = &dut.world.sent[3].frame;
     assert_eq!(&error[34..36], [3, 1], "host unreachable");
@@ -383,11 +317,7 @@ proptest! {
 #[test]
 fn an_echo_request_for_any_of_our_addresses_is_answered_in_place() {
     let mut config = router(1);
-    config.neighbours = vec![NeighConfig {
-        dev: LAN,
-        address: ALICE.ip,
-        mac: Mac(ALICE.mac),
-    }];
+    config.neighbours = vec![NeighConfig { dev: LAN, address: ALICE.ip, mac: Mac(ALICE.mac) }];
     let mut dut = Box::new(&config);
     dut.receive(LAN, &icmp_echo(ALICE, DUT_WAN).tos(0x20));
     dut.tick(0);
@@ -405,9 +335,7 @@ fn jitter_comes_from_the_seed_and_each_lcore_has_its_own() {
         config.seed = seed;
         let mut dut = Box::new(&config);
         dut.receive(LAN, &udp(ALICE, BOB));
-        dut.world
-            .receive(LAN, QueueId(1), &udp(ALICE, BOB).build())
-            .unwrap();
+        dut.world.receive(LAN, QueueId(1), &udp(ALICE, BOB).build()).unwrap();
         (0..6000).for_each(|ms| dut.tick(ms));
         let gone = |e: &(Instant, LcoreId, Event)| match e.2 {
             Event::Neigh(moved) if moved.to.is_none() => Some(e.0),
@@ -421,9 +349,5 @@ fn jitter_comes_from_the_seed_and_each_lcore_has_its_own() {
     assert_ne!(first[0], first[1], "two lcores");
     // Spec 3.2: 3 s in send, 2 s in none, up to 200 ms more each.
     let (low, high) = (Nanos::from_millis(5000), Nanos::from_millis(5402));
-    assert!(
-        first
-            .iter()
-            .all(|at| (low..=high).contains(&at.saturating_since(Instant::EPOCH)))
-    );
+    assert!(first.iter().all(|at| (low..=high).contains(&at.saturating_since(Instant::EPOCH))));
 }

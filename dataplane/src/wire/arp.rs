@@ -52,13 +52,7 @@ impl Packet {
         let Some(bytes) = bytes.first_chunk::<LEN>() else {
             return Err(Malformed::truncated(Layer::Arp, LEN, bytes.len()));
         };
-        let bad = |problem, at| {
-            Err(Malformed {
-                layer: Layer::Arp,
-                problem,
-                at,
-            })
-        };
+        let bad = |problem, at| Err(Malformed { layer: Layer::Arp, problem, at });
         match word(bytes, 0) {
             HARDWARE_ETHERNET => {}
             other => return bad(Problem::Hardware(other), 0),
@@ -166,11 +160,7 @@ mod tests {
         assert_eq!(refusal(|b| b[3] = 6), (Problem::Protocol(0x0806), 2));
         assert_eq!(refusal(|b| b[4] = 8), (Problem::HardwareLength(8), 4));
         assert_eq!(refusal(|b| b[5] = 16), (Problem::ProtocolLength(16), 5));
-        assert_eq!(
-            refusal(|b| b.fill(0)),
-            (Problem::Hardware(0), 0),
-            "the first fault counts"
-        );
+        assert_eq!(refusal(|b| b.fill(0)), (Problem::Hardware(0), 0), "the first fault counts");
     }
 
     #[test]
@@ -180,10 +170,7 @@ mod tests {
             bytes[6..8].copy_from_slice(&number.to_be_bytes());
             let operation = Packet::parse(&bytes).unwrap().operation;
             assert_eq!(u16::from(operation), number);
-            assert_eq!(
-                matches!(operation, Operation::Other(_)),
-                !matches!(number, 1 | 2)
-            );
+            assert_eq!(matches!(operation, Operation::Other(_)), !matches!(number, 1 | 2));
         }
     }
 

@@ -142,11 +142,7 @@ mod tests {
                 sum.add(&bytes[..first]);
                 sum.add(&bytes[first..second]);
                 sum.add(&bytes[second..]);
-                assert_eq!(
-                    sum.finish(),
-                    by_definition(&bytes),
-                    "cut at {first} and {second}"
-                );
+                assert_eq!(sum.finish(), by_definition(&bytes), "cut at {first} and {second}");
             }
         }
     }

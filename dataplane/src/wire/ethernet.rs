@@ -46,11 +46,7 @@ impl Header {
     #[inline]
     pub fn parse(frame: &[u8]) -> Result<Header, Malformed> {
         let Some(bytes) = frame.first_chunk::<HEADER_LEN>() else {
-            return Err(Malformed::truncated(
-                Layer::Ethernet,
-                HEADER_LEN,
-                frame.len(),
-            ));
+            return Err(Malformed::truncated(Layer::Ethernet, HEADER_LEN, frame.len()));
         };
         Ok(Header {
             dst: Mac(octets(bytes, 0)),
@@ -65,10 +61,7 @@ impl Header {
     /// `out` is shorter than that.
     #[inline]
     pub fn emit(&self, out: &mut [u8]) {
-        assert!(
-            out.len() >= HEADER_LEN,
-            "the caller made room for an Ethernet header"
-        );
+        assert!(out.len() >= HEADER_LEN, "the caller made room for an Ethernet header");
         out[0..6].copy_from_slice(&self.dst.0);
         out[6..12].copy_from_slice(&self.src.0);
         out[12..14].copy_from_slice(&u16::from(self.ether_type).to_be_bytes());
@@ -135,11 +128,7 @@ mod tests {
         }
         let named = [0x0800, 0x0806, 0x8100, 0x86dd, 0x88a8].map(EtherType::from);
         assert!(named.iter().all(|t| !matches!(t, EtherType::Other(_))));
-        assert_eq!(
-            EtherType::from(0x002e),
-            EtherType::Other(46),
-            "an 802.3 length"
-        );
+        assert_eq!(EtherType::from(0x002e), EtherType::Other(46), "an 802.3 length");
     }
 
     proptest! {

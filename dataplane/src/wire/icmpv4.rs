@@ -1,7 +1,7 @@
 //! The ICMP header (RFC 792): type, code, checksum and four bytes whose meaning the type says.
 //!
-//! Invariant: `parse` takes any eight bytes. The checksum is a value as it came: it covers the whole
-//! message, which may lie in several segments, so the caller sums it with [`Sum`].
+//! Invariant: `parse` takes any eight bytes. The checksum is a value as it came: it covers all of
+//! the message, which may lie in several segments, so the caller sums it with [`Sum`].
 //! Not here: when an error may be sent and what it quotes (`icmp`).
 //!
 //! [`Sum`]: super::checksum::Sum
@@ -114,10 +114,7 @@ impl Header {
     /// `out` is shorter than that.
     #[inline]
     pub fn emit(&self, out: &mut [u8]) {
-        assert!(
-            out.len() >= HEADER_LEN,
-            "the caller made room for an ICMP header"
-        );
+        assert!(out.len() >= HEADER_LEN, "the caller made room for an ICMP header");
         out[0] = self.kind;
         out[1] = self.code;
         out[2..4].copy_from_slice(&self.checksum.to_be_bytes());
@@ -207,11 +204,7 @@ mod tests {
         for number in 0..=u8::MAX {
             let message_type = Type::from(number);
             assert_eq!(u8::from(message_type), number);
-            assert_eq!(
-                message_type.is_error(),
-                matches!(number, 3 | 4 | 5 | 11 | 12),
-                "{number}"
-            );
+            assert_eq!(message_type.is_error(), matches!(number, 3 | 4 | 5 | 11 | 12), "{number}");
             let named = matches!(number, 0 | 3..=5 | 8..=18);
             assert_eq!(!matches!(message_type, Type::Other(_)), named, "{number}");
         }

@@ -15,11 +15,8 @@ pub fn ports(protocol: Protocol, l4_bytes: &[u8]) -> Option<(u16, u16)> {
             Some((word(bytes, 0), word(bytes, 2)))
         }
         Protocol::Icmp
-        | Protocol::Igmp
         | Protocol::IpIp
         | Protocol::Gre
-        | Protocol::Esp
-        | Protocol::Ah
         | Protocol::Ospf
         | Protocol::Other(_) => None,
     }
@@ -34,11 +31,7 @@ mod tests {
         let bytes = [0x0f, 0xa0, 0x00, 0x35, 0xff];
         for number in 0..=u8::MAX {
             let expected = matches!(number, 6 | 17 | 132).then_some((4000, 53));
-            assert_eq!(
-                ports(Protocol::from(number), &bytes),
-                expected,
-                "protocol {number}"
-            );
+            assert_eq!(ports(Protocol::from(number), &bytes), expected, "protocol {number}");
         }
     }
 

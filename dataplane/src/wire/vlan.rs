@@ -41,11 +41,7 @@ impl Tag {
     #[inline]
     pub fn parse(frame: &[u8]) -> Result<Tag, Malformed> {
         let Some(bytes) = frame.first_chunk::<TAGGED_HEADER_LEN>() else {
-            return Err(Malformed::truncated(
-                Layer::Vlan,
-                TAGGED_HEADER_LEN,
-                frame.len(),
-            ));
+            return Err(Malformed::truncated(Layer::Vlan, TAGGED_HEADER_LEN, frame.len()));
         };
         Ok(Tag {
             pcp: bytes[14] >> 5,
@@ -74,10 +70,7 @@ impl Tag {
 /// `head` is shorter than the 18 bytes that [`Tag::parse`] asked for.
 #[inline]
 pub fn untag(head: &mut [u8]) {
-    assert!(
-        head.len() >= TAGGED_HEADER_LEN,
-        "a tag was read from this frame"
-    );
+    assert!(head.len() >= TAGGED_HEADER_LEN, "a tag was read from this frame");
     head.copy_within(0..12, TAG_LEN);
 }
 
@@ -88,10 +81,7 @@ pub fn untag(head: &mut [u8]) {
 /// `head` is shorter than 18 bytes.
 #[inline]
 pub fn tag(head: &mut [u8], tci: u16) {
-    assert!(
-        head.len() >= TAGGED_HEADER_LEN,
-        "the frame has an Ethernet header and room for a tag"
-    );
+    assert!(head.len() >= TAGGED_HEADER_LEN, "the frame has an Ethernet header and room for a tag");
     head.copy_within(TAG_LEN..TAG_LEN + 12, 0);
     head[12..14].copy_from_slice(&u16::from(EtherType::Vlan).to_be_bytes());
     head[14..16].copy_from_slice(&tci.to_be_bytes());
@@ -127,15 +117,7 @@ mod tests {
     #[test]
     fn a_tag_is_read_field_by_field() {
         let tag = Tag::parse(&hex(TAGGED)).unwrap();
-        assert_eq!(
-            tag,
-            Tag {
-                pcp: 5,
-                dei: true,
-                vid: 100,
-                ether_type: EtherType::Ipv4
-            }
-        );
+        assert_eq!(tag, Tag { pcp: 5, dei: true, vid: 100, ether_type: EtherType::Ipv4 });
         assert_eq!(tag.tci(), 0xb064);
     }
 

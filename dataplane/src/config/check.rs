@@ -1,0 +1,256 @@
+//! Whether a dataplane can be built from a configuration: every rule, and who breaks it.
+
+use super::{Config, ConfigError, LcoreConfig, Limits, RouteConfig};
+use crate::device::Devices;
+use crate::job::Role;
+use crate::types::{LcoreId, Mac, PortId, QueueId};
+use ipnet::Ipv4Net;
+use std::net::Ipv4Addr;
+
+impl Config {
+    /// The forwarding workers, in the order of the configuration.
+    pub fn workers(&self) -> impl Iterator<Item = LcoreId> + '_ {
+        self.lcores.iter().filter(|l| l.role == Role::Worker).map(|l| l.id)
+    }
+
+    /// Whether a dataplane can be built from this.
+    ///
+    /// # Errors
+    /// The first thing that is wrong.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        self.check_limits()?;
+        self.check_policy()?;
+        self.check_devices()?;
+        self.check_lcores()?;
+        self.check_queues()?;
+        self.check_routes()?;
+        let devices = self.device_count();
+        for n in &self.neighbours {
+            named(&format!("neighbour {}", n.address), n.dev, devices)?;
+            host_mac(&format!("neighbour {}", n.address), n.mac)?;
+        }
+        Ok(())
+    }
+
+    fn device_count(&self) -> usize {
+        self.ports.len() + self.ports.iter().map(|p| p.vlans.len()).sum::<usize>()
+    }
+
+    fn check_limits(&self) -> Result<(), ConfigError> {
+        let l = &self.limits;
+        let ranges = [
+            ("limits.neigh_queue", l.neigh_queue, Limits::NEIGH_QUEUE),
+            ("limits.neigh_entries", l.neigh_entries, Limits::NEIGH_ENTRIES),
+            ("limits.arp_ring", l.arp_ring, Limits::RING),
+            ("limits.neigh_ring", l.neigh_ring, Limits::RING),
+            ("limits.tx_burst", l.tx_burst, Limits::TX_BURST),
+            ("limits.pool", l.pool, Limits::POOL),
+            ("limits.rx_descriptors", l.rx_descriptors, Limits::DESCRIPTORS),
+            ("limits.tx_descriptors", l.tx_descriptors, Limits::DESCRIPTORS),
+        ];
+        ranges.iter().try_for_each(|(what, value, (min, max))| {
+            in_range(what, u64::from(*value), u64::from(*min), u64::from(*max))
+        })
+    }
+
+    fn check_policy(&self) -> Result<(), ConfigError> {
+        let p = &self.policy;
+        in_range("policy.default_ttl", u64::from(p.default_ttl), 1, 255)?;
+        in_range("policy.neigh_sync_skip", u64::from(p.neigh_sync_skip), 1, u64::from(u32::MAX))?;
+        let ns = p.timer_interval.get();
+        in_range("policy.timer_interval in ns", ns, 1_000, 10_000_000_000)?;
+        let ns = p.neigh_reachable.get();
+        in_range("policy.neigh_reachable in ns", ns, 1_000_000_000, 3_600_000_000_000)?;
+        in_range("policy.neigh_jitter in ns", p.neigh_jitter.get(), 0, 10_000_000_000)?;
+        if let Some(rate) = p.icmp_rate_limit {
+            let max = u64::from(u32::MAX);
+            in_range("policy.icmp_rate_limit.per_second", u64::from(rate.per_second), 1, max)?;
+            in_range("policy.icmp_rate_limit.burst", u64::from(rate.burst), 1, max)?;
+        }
+        Ok(())
+    }
+
+    fn check_devices(&self) -> Result<(), ConfigError> {
+        if self.ports.is_empty() {
+            return Err(ConfigError::NoPorts);
+        }
+        in_range("the number of ports", self.ports.len() as u64, 1, Limits::PORTS)?;
+        let mut names: Vec<&str> = Vec::new();
+        let mut addresses: Vec<(Ipv4Addr, &str)> = Vec::new();
+        for port in &self.ports {
+            device(&port.name, port.mac, port.mtu, &port.addresses, &mut names, &mut addresses)?;
+            let queues = |what| format!("{what} queues of port {}", port.name);
+            in_range(&queues("rx"), u64::from(port.rx_queues), 0, Limits::QUEUES)?;
+            in_range(&queues("tx"), u64::from(port.tx_queues), 0, Limits::QUEUES)?;
+            for (index, vlan) in port.vlans.iter().enumerate() {
+                if port.vlans[..index].iter().any(|v| v.vid == vlan.vid) {
+                    return Err(ConfigError::VlanTwice { port: port.name.clone(), vid: vlan.vid });
+                }
+                let mtu = vlan.mtu.unwrap_or(port.mtu);
+                let what = format!("MTU of {}", vlan.name);
+                in_range(&what, u64::from(mtu), u64::from(Limits::MTU.0), u64::from(port.mtu))?;
+                let mac = vlan.mac.unwrap_or(port.mac);
+                device(&vlan.name, mac, mtu, &vlan.addresses, &mut names, &mut addresses)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn check_lcores(&self) -> Result<(), ConfigError> {
+        for (index, lcore) in self.lcores.iter().enumerate() {
+            in_range("the number of an lcore", u64::from(lcore.id.0), 0, u64::from(LcoreId::MAX))?;
+            if self.lcores[..index].iter().any(|l| l.id == lcore.id) {
+                return Err(ConfigError::LcoreTwice(lcore.id));
+            }
+            let queues = lcore.queues.iter().any(|q| !q.rx.is_empty() || !q.tx.is_empty());
+            match lcore.role {
+                Role::Worker if !queues => return Err(ConfigError::WorkerWithoutPorts(lcore.id)),
+                Role::Worker => {}
+                Role::Master | Role::Idle if queues => {
+                    return Err(ConfigError::QueuesWithoutWorker(lcore.id));
+                }
+                Role::Master | Role::Idle => {}
+            }
+        }
+        if self.workers().next().is_none() {
+            return Err(ConfigError::NoWorkers);
+        }
+        match self.lcores.iter().filter(|l| l.role == Role::Master).count() {
+            1 => Ok(()),
+            n => Err(ConfigError::Masters(n)),
+        }
+    }
+
+    /// Every queue has exactly one owner, and every worker can send on every port. Spec 1.1.
+    fn check_queues(&self) -> Result<(), ConfigError> {
+        for lcore in &self.lcores {
+            for queues in &lcore.queues {
+                named(&format!("lcore {}", lcore.id), queues.port, self.ports.len())?;
+            }
+        }
+        for (port, id) in self.ports.iter().zip(0..) {
+            let of = |lcore: &LcoreConfig, rx: bool| -> Vec<QueueId> {
+                let mine = lcore.queues.iter().filter(|q| q.port == PortId(id));
+                mine.flat_map(|q| if rx { &q.rx } else { &q.tx }).copied().collect()
+            };
+            for (direction, rx, count) in
+                [("rx", true, port.rx_queues), ("tx", false, port.tx_queues)]
+            {
+                let mut owners: Vec<Vec<LcoreId>> = vec![Vec::new(); usize::from(count)];
+                let wrong = |queue, problem: String| ConfigError::Queue {
+                    port: port.name.clone(),
+                    direction,
+                    queue,
+                    problem,
+                };
+                for lcore in &self.lcores {
+                    for queue in of(lcore, rx) {
+                        match owners.get_mut(queue.index()) {
+                            Some(owner) => owner.push(lcore.id),
+                            None => {
+                                let problem = format!("does not exist: the port has {count}");
+                                return Err(wrong(queue, problem));
+                            }
+                        }
+                    }
+                }
+                for (owner, queue) in owners.iter().zip(0..) {
+                    match owner.as_slice() {
+                        [_] => {}
+                        [] => {
+                            return Err(wrong(QueueId(queue), "belongs to no lcore".into()));
+                        }
+                        [a, b, ..] => {
+                            let problem = format!("belongs to lcores {a} and {b}");
+                            return Err(wrong(QueueId(queue), problem));
+                        }
+                    }
+                }
+            }
+            for lcore in self.lcores.iter().filter(|l| l.role == Role::Worker) {
+                if of(lcore, false).is_empty() {
+                    let port = port.name.clone();
+                    return Err(ConfigError::NoTxQueue { lcore: lcore.id, port });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn check_routes(&self) -> Result<(), ConfigError> {
+        let devices = Devices::new(self);
+        for (index, route) in self.routes.iter().enumerate() {
+            named(&format!("route to {}", route.to), route.dev, devices.len())?;
+            let dev = devices.get(route.dev);
+            if let Some(via) = route.via
+                && !dev.on_link(via)
+            {
+                let dev = dev.name.clone();
+                return Err(ConfigError::GatewayOffLink { to: route.to, via, dev });
+            }
+            if let Some(mtu) = route.mtu {
+                let (min, max) = Limits::MTU;
+                let what = format!("MTU of the route to {}", route.to);
+                in_range(&what, u64::from(mtu), u64::from(min), u64::from(max))?;
+            }
+            let same = |r: &RouteConfig| r.to.trunc() == route.to.trunc() && r.dev == route.dev;
+            if self.routes[..index].iter().any(same) {
+                return Err(ConfigError::RouteTwice { to: route.to, dev: dev.name.clone() });
+            }
+        }
+        Ok(())
+    }
+}
+
+fn in_range(what: &str, value: u64, min: u64, max: u64) -> Result<(), ConfigError> {
+    if (min..=max).contains(&value) {
+        return Ok(());
+    }
+    Err(ConfigError::Range { what: what.to_owned(), value, min, max })
+}
+
+fn named(what: &str, dev: PortId, devices: usize) -> Result<(), ConfigError> {
+    if dev.index() < devices {
+        return Ok(());
+    }
+    Err(ConfigError::NoDevice { what: what.to_owned(), dev: dev.0, devices })
+}
+
+fn host_mac(whose: &str, mac: Mac) -> Result<(), ConfigError> {
+    if mac.is_multicast() || mac == Mac::ZERO {
+        return Err(ConfigError::BadMac { whose: whose.to_owned(), mac });
+    }
+    Ok(())
+}
+
+fn device<'a>(
+    name: &'a str,
+    mac: Mac,
+    mtu: u16,
+    nets: &[Ipv4Net],
+    names: &mut Vec<&'a str>,
+    addresses: &mut Vec<(Ipv4Addr, &'a str)>,
+) -> Result<(), ConfigError> {
+    if names.contains(&name) {
+        return Err(ConfigError::DeviceTwice(name.to_owned()));
+    }
+    names.push(name);
+    host_mac(&format!("device {name}"), mac)?;
+    let (min, max) = Limits::MTU;
+    in_range(&format!("MTU of {name}"), u64::from(mtu), u64::from(min), u64::from(max))?;
+    for net in nets {
+        let address = net.addr();
+        let wide = net.prefix_len() < 31;
+        let edge = wide && (address == net.network() || address == net.broadcast());
+        let class = address.octets()[0];
+        if edge || class == 0 || class == 127 || class >= 224 {
+            return Err(ConfigError::BadAddress { dev: name.to_owned(), address });
+        }
+        if let Some((_, first)) = addresses.iter().find(|(a, _)| *a == address) {
+            let (first, second) = ((*first).to_owned(), name.to_owned());
+            return Err(ConfigError::AddressTwice { address, first, second });
+        }
+        addresses.push((address, name));
+    }
+    Ok(())
+}

@@ -1,0 +1,204 @@
+use super::*;
+
+fn good() -> Config {
+    let port = |name: &str, last: u8, address: &str| PortConfig {
+        name: name.into(),
+        mac: Mac([2, 0, 0, 0, 0, last]),
+        mtu: 1500,
+        addresses: vec![address.parse().unwrap()],
+        rx_queues: 1,
+        tx_queues: 1,
+        vlans: vec![],
+    };
+    let on = |port| PortQueues { port, rx: vec![QueueId(0)], tx: vec![QueueId(0)] };
+    let queues = vec![on(PortId(0)), on(PortId(1))];
+    Config {
+        ports: vec![port("lan", 1, "198.51.100.1/24"), port("wan", 2, "192.0.2.1/24")],
+        lcores: vec![
+            LcoreConfig { id: LcoreId(0), role: Role::Master, queues: vec![] },
+            LcoreConfig { id: LcoreId(1), role: Role::Worker, queues },
+        ],
+        ..Config::default()
+    }
+}
+
+fn vlan(name: &str, vid: u16) -> VlanConfig {
+    let vid = VlanId::try_new(vid).unwrap();
+    VlanConfig { name: name.into(), vid, mac: None, mtu: None, addresses: vec![] }
+}
+
+fn route(to: &str, via: Option<&str>, dev: u16) -> RouteConfig {
+    let via = via.map(|via| via.parse().unwrap());
+    RouteConfig { to: to.parse().unwrap(), via, dev: PortId(dev), mtu: None }
+}
+
+/// What `check` says after `change`.
+fn refused(change: impl FnOnce(&mut Config)) -> String {
+    let mut config = good();
+    change(&mut config);
+    match config.check() {
+        Ok(()) => "ok".into(),
+        Err(error) => error.to_string(),
+    }
+}
+
+#[test]
+fn what_is_right_passes() {
+    assert_eq!(refused(|_| {}), "ok");
+    assert_eq!(
+        refused(|c| c.ports[0].vlans = vec![vlan("lan.1", 1), vlan("lan.4094", 4094)]),
+        "ok"
+    );
+    assert_eq!(refused(|c| c.routes = vec![route("0.0.0.0/0", Some("192.0.2.254"), 1)]), "ok");
+}
+
+#[test]
+fn devices_that_cannot_be() {
+    let said = [
+        refused(|c| c.ports.clear()),
+        refused(|c| c.ports[1].name = "lan".into()),
+        refused(|c| c.ports[0].vlans = vec![vlan("wan", 7)]),
+        refused(|c| c.ports[0].vlans = vec![vlan("a", 7), vlan("b", 7)]),
+        refused(|c| c.ports[0].mac = Mac([3, 0, 0, 0, 0, 1])),
+        refused(|c| c.ports[0].mac = Mac::ZERO),
+        refused(|c| c.ports[1].addresses = c.ports[0].addresses.clone()),
+        refused(|c| c.ports[0].addresses = vec!["10.0.0.0/24".parse().unwrap()]),
+        refused(|c| c.ports[0].addresses = vec!["10.0.0.255/24".parse().unwrap()]),
+        refused(|c| c.ports[0].addresses = vec!["224.0.0.1/32".parse().unwrap()]),
+    ];
+    insta::assert_snapshot!(said.join("\n"), @r"
+    there is no port: a dataplane needs at least one
+    two devices are named lan
+    two devices are named wan
+    port lan has VLAN 7 twice
+    device lan: 03:00:00:00:00:01 is no unicast address
+    device lan: 00:00:00:00:00:00 is no unicast address
+    address 198.51.100.1 is on lan and on wan
+    device lan: 10.0.0.0 is no address for a host
+    device lan: 10.0.0.255 is no address for a host
+    device lan: 224.0.0.1 is no address for a host
+    ");
+}
+
+#[test]
+fn lcores_and_queues_that_cannot_be() {
+    let said = [
+        refused(|c| c.lcores[1].role = Role::Idle),
+        refused(|c| drop(c.lcores.remove(1))),
+        refused(|c| drop(c.lcores.remove(0))),
+        refused(|c| c.lcores.push(c.lcores[1].clone())),
+        refused(|c| c.lcores[1].id = LcoreId(64)),
+        refused(|c| c.lcores[1].queues.clear()),
+        refused(|c| c.ports[0].rx_queues = 2),
+        refused(|c| c.lcores[1].queues[0].rx.push(QueueId(1))),
+        refused(|c| c.lcores[1].queues[0].rx.push(QueueId(0))),
+        refused(|c| {
+            let worker = LcoreConfig { id: LcoreId(2), ..c.lcores[1].clone() };
+            c.lcores.push(worker);
+        }),
+        refused(|c| {
+            c.ports[1].tx_queues = 0;
+            c.lcores[1].queues[1].tx.clear();
+        }),
+        refused(|c| c.lcores[1].queues[1].port = PortId(2)),
+    ];
+    insta::assert_snapshot!(said.join("\n"), @r"
+    lcore 1 is no worker, so it cannot own queues
+    no lcore is a worker: nobody would receive a packet
+    0 lcores are the master: exactly one must be
+    lcore 1 is there twice
+    the number of an lcore is 64, and must be from 0 to 63
+    lcore 1 is a worker without ports: it would have nothing to do
+    port lan: rx queue 1 belongs to no lcore
+    port lan: rx queue 1 does not exist: the port has 1
+    port lan: rx queue 0 belongs to lcores 1 and 1
+    port lan: rx queue 0 belongs to lcores 1 and 2
+    lcore 1 has no tx queue on port wan: what it forwards there would be lost
+    lcore 1 names device 2, and there are only 2
+    ");
+}
+
+#[test]
+fn routes_and_neighbours_that_cannot_be() {
+    let mac = Mac([2, 0, 0, 0, 0, 9]);
+    let neighbour =
+        |dev, mac| NeighConfig { dev: PortId(dev), address: [192, 0, 2, 9].into(), mac };
+    let said = [
+        refused(|c| c.routes = vec![route("10.0.0.0/8", Some("203.0.113.1"), 1)]),
+        refused(|c| c.routes = vec![route("10.0.0.0/8", None, 2)]),
+        refused(|c| c.routes = vec![route("10.0.0.0/8", None, 1), route("10.9.0.0/8", None, 1)]),
+        refused(|c| c.routes = vec![RouteConfig { mtu: Some(67), ..route("10.0.0.0/8", None, 1) }]),
+        refused(|c| c.neighbours = vec![neighbour(2, mac)]),
+        refused(|c| c.neighbours = vec![neighbour(1, Mac::BROADCAST)]),
+    ];
+    insta::assert_snapshot!(said.join("\n"), @r"
+    route to 10.0.0.0/8: gateway 203.0.113.1 is on no subnet of wan
+    route to 10.0.0.0/8 names device 2, and there are only 2
+    the route to 10.9.0.0/8 on wan is there twice
+    MTU of the route to 10.0.0.0/8 is 67, and must be from 68 to 9000
+    neighbour 192.0.2.9 names device 2, and there are only 2
+    neighbour 192.0.2.9: ff:ff:ff:ff:ff:ff is no unicast address
+    ");
+}
+
+/// Sets a limit.
+type Set = fn(&mut Config, u32);
+
+/// Each range, with how to set what it bounds.
+fn ranges() -> Vec<(&'static str, Set, u64, u64)> {
+    let wide = |(min, max): (u32, u32)| (u64::from(min), u64::from(max));
+    let row = |name, set: Set, range| {
+        let (min, max) = wide(range);
+        (name, set, min, max)
+    };
+    vec![
+        row("neigh_queue", |c, n| c.limits.neigh_queue = n, Limits::NEIGH_QUEUE),
+        row("neigh_entries", |c, n| c.limits.neigh_entries = n, Limits::NEIGH_ENTRIES),
+        row("arp_ring", |c, n| c.limits.arp_ring = n, Limits::RING),
+        row("neigh_ring", |c, n| c.limits.neigh_ring = n, Limits::RING),
+        row("tx_burst", |c, n| c.limits.tx_burst = n, Limits::TX_BURST),
+        row("pool", |c, n| c.limits.pool = n, Limits::POOL),
+        row("rx_descriptors", |c, n| c.limits.rx_descriptors = n, Limits::DESCRIPTORS),
+        row("tx_descriptors", |c, n| c.limits.tx_descriptors = n, Limits::DESCRIPTORS),
+        row("mtu", |c, n| c.ports[0].mtu = u16::try_from(n).unwrap(), (68, 9000)),
+    ]
+}
+
+#[test]
+fn each_limit_takes_its_ends_and_nothing_beyond() {
+    for (name, set, min, max) in ranges() {
+        let at = |n: u64| refused(|c| set(c, u32::try_from(n).unwrap()));
+        assert_eq!(at(min), "ok", "{name} at {min}");
+        assert_eq!(at(max), "ok", "{name} at {max}");
+        for beyond in [min - 1, max + 1] {
+            let said = at(beyond);
+            assert!(said.contains(&format!("must be from {min} to {max}")), "{name}: {said}");
+        }
+    }
+}
+
+#[test]
+fn each_policy_number_takes_its_ends_and_nothing_beyond() {
+    type SetNs = fn(&mut Policy, u64);
+    let rows: [(&str, SetNs, u64, u64); 3] = [
+        ("timer_interval", |p, n| p.timer_interval = Nanos::new(n), 1_000, 10_000_000_000),
+        (
+            "neigh_reachable",
+            |p, n| p.neigh_reachable = Nanos::new(n),
+            1_000_000_000,
+            3_600_000_000_000,
+        ),
+        ("neigh_sync_skip", |p, n| p.neigh_sync_skip = u32::try_from(n).unwrap(), 1, 1_000_000),
+    ];
+    for (name, set, min, max) in rows {
+        assert_eq!(refused(|c| set(&mut c.policy, min)), "ok", "{name} at {min}");
+        assert_eq!(refused(|c| set(&mut c.policy, max)), "ok", "{name} at {max}");
+        assert_ne!(refused(|c| set(&mut c.policy, min - 1)), "ok", "{name} below {min}");
+    }
+    for policy in [Policy::default(), Policy::dpvs()] {
+        assert_eq!(refused(|c| c.policy = policy), "ok");
+    }
+    assert_ne!(refused(|c| c.policy.default_ttl = 0), "ok");
+    let none = Some(RateLimit { per_second: 0, burst: 1 });
+    assert_ne!(refused(|c| c.policy.icmp_rate_limit = none), "ok");
+}

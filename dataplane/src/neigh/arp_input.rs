@@ -1,0 +1,164 @@
+//! ARP as it comes in: requests for us are answered, replies are learnt and shared. RFC 826.
+//!
+//! Invariant: nothing is learnt from a packet that was refused. Not here: what learning does to an
+//! entry and to the packets that wait for it (`neigh.rs`).
+
+use super::{Neighbours, learn};
+use crate::drop::DropReason;
+use crate::env::Env;
+use crate::event::{Consumer, Event, Made};
+use crate::netif::{Class, L3Frame};
+use crate::packet::{Buf, Meta};
+use crate::path::{Next, Step};
+use crate::wire::Problem;
+use crate::wire::arp::{self, Operation};
+use crate::wire::ethernet::{self, EtherType};
+use crate::world::{Parcel, Ring, World};
+
+/// Rank 1: answers requests for our addresses and learns from replies.
+pub fn arp_input<W: World>(
+    table: &mut Neighbours<W::Buf>,
+    frame: L3Frame<W::Buf>,
+    env: &mut Env<'_, W>,
+    next: &mut Next<W::Buf>,
+) {
+    let packet = match accepted(&frame, env) {
+        Ok(packet) => packet,
+        Err(reason) => return env.drop(frame.buf, reason),
+    };
+    let key = (frame.device, packet.sender_ip);
+    let known = table.entries.get(&key).map(|entry| entry.is_static);
+    let ours = match env.devices.owner(packet.target_ip) {
+        Some(owner) => owner == frame.device || env.policy.weak_host,
+        None => false,
+    };
+    // RFC 826: an announcement updates what we know, whomever it names as its target.
+    let announcement = packet.sender_ip == packet.target_ip;
+    if announcement && known == Some(false) {
+        learn(table, key, packet.sender_mac, env, next);
+        return env.consume(frame.buf, Consumer::Arp);
+    }
+    if known == Some(true) && (announcement || packet.operation == Operation::Reply) {
+        return env.drop(frame.buf, DropReason::ArpStatic);
+    }
+    if !ours {
+        return env.drop(frame.buf, DropReason::ArpNotOurs);
+    }
+    if packet.operation == Operation::Request {
+        let on_link = env.devices.get(frame.device).on_link(packet.sender_ip);
+        if env.policy.arp_learn_requests && on_link && !packet.sender_ip.is_unspecified() {
+            learn(table, key, packet.sender_mac, env, next);
+        }
+        return answer(frame, &packet, env, next);
+    }
+    env.counters.arp_replies_in += 1;
+    reply_input(table, frame, &packet, known.is_some(), env, next);
+}
+
+/// The checks of RFC 826 and RFC 1122 §2.3.2, as POLICY has them.
+fn accepted<W: World>(
+    frame: &L3Frame<W::Buf>,
+    env: &Env<'_, W>,
+) -> Result<arp::Packet, DropReason> {
+    if frame.class == Class::OtherHost && !env.policy.arp_other_host {
+        return Err(DropReason::ArpOtherHost);
+    }
+    let packet =
+        arp::Packet::parse(frame.buf.head()).map_err(|malformed| match malformed.problem {
+            Problem::Hardware(_) | Problem::HardwareLength(_) => DropReason::ArpHardware,
+            Problem::Protocol(_) | Problem::ProtocolLength(_) => DropReason::ArpProtocol,
+            _ => DropReason::ArpTruncated,
+        })?;
+    let ip = packet.sender_ip;
+    // A request from 0.0.0.0 is a probe (RFC 5227 §1.1), a reply from there is nonsense.
+    let nobody = ip.is_unspecified() && packet.operation == Operation::Reply;
+    let group = ip.is_multicast() || ip.is_loopback() || env.devices.is_broadcast(ip);
+    let conflict = env.devices.owner(ip).is_some();
+    let bad = nobody || group || conflict || packet.sender_mac.is_multicast();
+    if env.policy.arp_check_sender && bad {
+        return Err(DropReason::ArpSender);
+    }
+    match packet.operation {
+        Operation::Request | Operation::Reply => Ok(packet),
+        Operation::Other(_) => Err(DropReason::ArpOperation),
+    }
+}
+
+/// Turns a request round, in place and as long as it was.
+fn answer<W: World>(
+    frame: L3Frame<W::Buf>,
+    request: &arp::Packet,
+    env: &mut Env<'_, W>,
+    next: &mut Next<W::Buf>,
+) {
+    let L3Frame { mut buf, device, src, .. } = frame;
+    let mac = env.devices.get(device).mac;
+    let reply = arp::Packet {
+        operation: Operation::Reply,
+        sender_mac: mac,
+        sender_ip: request.target_ip,
+        target_mac: request.sender_mac,
+        target_ip: request.sender_ip,
+    };
+    reply.emit(buf.head_mut());
+    match buf.prepend(ethernet::HEADER_LEN) {
+        Ok(out) => ethernet::Header { dst: src, src: mac, ether_type: EtherType::Arp }.emit(out),
+        Err(_) => return env.drop(buf, DropReason::NoHeadroom),
+    }
+    env.counters.arp_requests_in += 1;
+    env.counters.arp_replies_out += 1;
+    env.world.observe(Event::Answered { packet: buf.meta().id, what: "arp_reply" });
+    next.push(Step::Egress(buf, device));
+}
+
+/// A reply for us: the other workers get a copy, and it is learnt.
+fn reply_input<W: World>(
+    table: &mut Neighbours<W::Buf>,
+    mut frame: L3Frame<W::Buf>,
+    packet: &arp::Packet,
+    known: bool,
+    env: &mut Env<'_, W>,
+    next: &mut Next<W::Buf>,
+) {
+    let solicited = frame.buf.meta().flags & Meta::SOLICITED != 0;
+    if !frame.from_ring {
+        spread(&mut frame, known, env);
+    }
+    let key = (frame.device, packet.sender_ip);
+    if known || solicited || env.policy.arp_unsolicited_creates {
+        learn(table, key, packet.sender_mac, env, next);
+        env.consume(frame.buf, Consumer::Arp);
+    } else if frame.from_ring {
+        // A copy of what another lcore received: that one is counted as unsolicited, not this.
+        env.consume(frame.buf, Consumer::Arp);
+    } else {
+        env.drop(frame.buf, DropReason::ArpUnsolicited);
+    }
+}
+
+/// Puts a copy of an ARP reply into the ring of each other worker. Spec 2.3.
+fn spread<W: World>(frame: &mut L3Frame<W::Buf>, known: bool, env: &mut Env<'_, W>) {
+    if env.peers.is_empty() {
+        return;
+    }
+    let header = ethernet::Header { dst: frame.dst, src: frame.src, ether_type: EtherType::Arp };
+    let Ok(out) = frame.buf.prepend(ethernet::HEADER_LEN) else {
+        return;
+    };
+    header.emit(out);
+    for to in env.peers {
+        let Some(mut copy) = env.duplicate(&frame.buf, Made::ArpCopy) else {
+            continue;
+        };
+        copy.meta_mut().flags = if known { Meta::SOLICITED } else { 0 };
+        let packet = copy.meta().id;
+        match env.world.send(*to, Ring::Arp, Parcel::Frame(copy)) {
+            Ok(()) => env.world.observe(Event::RingTx { packet, ring: Ring::Arp, to: *to }),
+            Err(Parcel::Frame(copy)) => env.drop(copy, DropReason::ArpRingFull),
+            Err(Parcel::Neigh(_)) => unreachable!("what came back is what was sent"),
+        }
+    }
+    // The header was there a moment ago, so it comes off again.
+    let stripped = frame.buf.strip_front(ethernet::HEADER_LEN);
+    debug_assert!(stripped.is_ok(), "the header just put in front comes off again");
+}
