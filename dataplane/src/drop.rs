@@ -157,8 +157,6 @@ reasons! {
     NeighDeleted = "neigh_deleted",
 
     // Transmit and rings.
-    /// This lcore has no transmit queue on that port.
-    TxNoQueue = "tx_no_queue",
     /// The port took fewer packets than were offered.
     TxRefused = "tx_refused",
     /// The arp_ring of another lcore was full.

@@ -46,6 +46,11 @@ impl HeapBuf {
         HeapBuf { meta, segments: vec![Segment::new(HEADROOM)] }
     }
 
+    /// An empty buffer of one segment with `headroom` bytes in front, at most [`HEADROOM`].
+    pub fn with_headroom(meta: Meta, headroom: usize) -> HeapBuf {
+        HeapBuf { meta, segments: vec![Segment::new(headroom.min(HEADROOM))] }
+    }
+
     /// A buffer that holds `frame`, in as many segments as it takes.
     pub fn from_frame(meta: Meta, frame: &[u8]) -> HeapBuf {
         let mut buf = HeapBuf::new(meta);

@@ -6,7 +6,7 @@
 use crate::config::Config;
 use crate::event::Event;
 use crate::heap::HeapBuf;
-use crate::packet::{Buf, Meta, PacketId};
+use crate::packet::{Buf, HEADROOM, Meta, PacketId};
 use crate::time::Instant;
 use crate::types::{LcoreId, PortId, QueueId};
 use crate::world::{BURST, Parcel, Ring, World};
@@ -76,9 +76,21 @@ impl HeapWorld {
 
     /// Puts a frame into a receive queue. Returns its identity, or nothing when the pool is dry.
     pub fn receive(&mut self, port: PortId, queue: QueueId, frame: &[u8]) -> Option<PacketId> {
+        self.receive_with_headroom(port, queue, frame, HEADROOM)
+    }
+
+    /// The same, with only so many bytes of room in front of the frame.
+    pub fn receive_with_headroom(
+        &mut self,
+        port: PortId,
+        queue: QueueId,
+        frame: &[u8],
+        headroom: usize,
+    ) -> Option<PacketId> {
         self.take_segments(HeapBuf::segments_for(frame.len()))?;
         let meta = self.new_meta(port);
-        let buf = HeapBuf::from_frame(meta, frame);
+        let mut buf = HeapBuf::with_headroom(meta, headroom);
+        buf.extend(frame);
         self.rx.entry((port, queue)).or_default().push_back(buf);
         Some(meta.id)
     }

@@ -1,10 +1,10 @@
 use super::*;
-use crate::config::{LcoreConfig, NeighConfig, PortConfig, PortQueues};
+use crate::config::{LcoreConfig, NeighConfig, PortConfig, PortQueues, VlanConfig};
 use crate::drop::DropReason;
 use crate::heap::{HeapBuf, HeapWorld};
 use crate::time::Nanos;
 use crate::types::Mac;
-use fixtures::{ALICE, BOB, DUT_LAN, DUT_WAN, Host, arp_reply, icmp_echo, udp};
+use fixtures::{ALICE, BOB, CAROL, DUT_LAN, DUT_WAN, Host, arp_reply, icmp_echo, udp};
 use proptest::prelude::*;
 
 const LAN: PortId = PortId(0);
@@ -350,4 +350,23 @@ fn jitter_comes_from_the_seed_and_each_lcore_has_its_own() {
     // Spec 3.2: 3 s in send, 2 s in none, up to 200 ms more each.
     let (low, high) = (Nanos::from_millis(5000), Nanos::from_millis(5402));
     assert!(first.iter().all(|at| (low..=high).contains(&at.saturating_since(Instant::EPOCH))));
+}
+
+#[test]
+fn a_frame_without_headroom_cannot_be_tagged_and_is_dropped_by_name() {
+    for (headroom, dropped) in [(4, vec![]), (3, vec![(DropReason::NoHeadroom, 1)])] {
+        let mut config = router(1);
+        let vid = crate::types::VlanId::try_new(7).unwrap();
+        let addresses = vec!["203.0.113.1/24".parse().unwrap()];
+        let vlan = VlanConfig { name: "wan.7".into(), vid, mac: None, mtu: None, addresses };
+        config.ports[1].vlans = vec![vlan];
+        config.neighbours =
+            vec![NeighConfig { dev: PortId(2), address: CAROL.ip, mac: Mac(CAROL.mac) }];
+        let mut dut = Box::new(&config);
+        let frame = udp(ALICE, CAROL).build();
+        dut.world.receive_with_headroom(LAN, Q0, &frame, headroom).unwrap();
+        dut.tick(0);
+        assert_eq!(dut.drops(1), dropped, "{headroom} bytes of headroom");
+        assert_eq!(dut.world.in_use(), 0);
+    }
 }

@@ -1,8 +1,8 @@
 //! The IPv4 header (RFC 791): read, written, changed in place, and the walk of its options.
 //!
 //! Invariant: a [`View`] has version 4 and a whole header. Lengths and checksum are two further
-//! questions ([`View::check_lengths`], [`View::checksum_ok`]): each refusal has its own counter, and
-//! the checksum is asked for only if the port has not checked it.
+//! questions ([`View::check_lengths`], [`View::checksum_ok`]): each refusal has a counter, and the
+//! checksum is asked for only if the port has not checked it.
 //! Not here: what to do with the answers (`ipv4/input.rs`), and cutting and joining fragments.
 //!
 //! DPVS: ipv4.c ipv4_rcv never looks at options; ours are walked the way Linux's
@@ -12,32 +12,13 @@ use super::checksum::{Sum, checksum, incremental};
 use super::{Layer, Malformed, Problem, octets, word};
 use std::net::Ipv4Addr;
 
+pub use super::l4::Protocol;
+
 /// Bytes of a header without options.
 pub const HEADER_LEN_MIN: usize = 20;
 
 /// Bytes of the longest header: 15 words.
 pub const HEADER_LEN_MAX: usize = 60;
-
-/// What an IPv4 datagram carries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Protocol {
-    /// 1
-    Icmp,
-    /// 4: IPv4 in IPv4.
-    IpIp,
-    /// 6
-    Tcp,
-    /// 17
-    Udp,
-    /// 47
-    Gre,
-    /// 89
-    Ospf,
-    /// 132
-    Sctp,
-    /// Anything else. Made only by `From<u8>`, so it never holds a number named above.
-    Other(u8),
-}
 
 /// Where a fragment belongs in its datagram: 13 bits that count blocks of 8 bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -262,7 +243,7 @@ impl Header {
     /// The checksum is wrong, or else [`View::check_lengths`] refuses.
     pub fn parse(view: &View<'_>, got: usize) -> Result<Header, Malformed> {
         if !view.checksum_ok() {
-            return Err(Malformed { layer: Layer::Ipv4, problem: Problem::Checksum, at: 10 });
+            return Err(malformed(Problem::Checksum, 10));
         }
         view.check_lengths(got)?;
         Ok(Header::from(view))
@@ -323,6 +304,11 @@ impl From<&View<'_>> for Header {
     }
 }
 
+/// What is wrong at byte `at` of the header.
+const fn malformed(problem: Problem, at: usize) -> Malformed {
+    Malformed { layer: Layer::Ipv4, problem, at }
+}
+
 /// Takes one from the TTL, and the difference from the checksum (RFC 1624, RFC 1812 §5.3.1).
 ///
 /// # Panics
@@ -370,16 +356,10 @@ mod kind {
 pub fn check_options(options: &[u8]) -> Result<OptionsSeen, usize> {
     let mut seen = OptionsSeen::default();
     let mut at = 0;
-    while let Some(&first) = options.get(at) {
-        match first {
-            kind::END => break,
-            kind::NO_OPERATION => at += 1,
-            _ => {
-                let option = option_at(options, at).ok_or(HEADER_LEN_MIN + at)?;
-                seen.note(option).map_err(|offset| HEADER_LEN_MIN + at + offset)?;
-                at += option.len();
-            }
-        }
+    while let Some(start) = next_option(options, at) {
+        let option = option_at(options, start).ok_or(HEADER_LEN_MIN + start)?;
+        seen.note(option).map_err(|offset| HEADER_LEN_MIN + start + offset)?;
+        at = start + option.len();
     }
     Ok(seen)
 }
@@ -390,22 +370,22 @@ pub fn check_options(options: &[u8]) -> Result<OptionsSeen, usize> {
 /// Linux does the same (ip_options_fragment). A malformed list is left alone from the fault on.
 pub fn blank_uncopied(options: &mut [u8]) {
     let mut at = 0;
-    while let Some(&first) = options.get(at) {
-        match first {
-            kind::END => break,
-            kind::NO_OPERATION => at += 1,
-            _ => {
-                let Some(option) = option_at(options, at) else {
-                    break;
-                };
-                let end = at + option.len();
-                if first & kind::COPIED == 0 {
-                    options[at..end].fill(kind::NO_OPERATION);
-                }
-                at = end;
-            }
+    while let Some(start) = next_option(options, at)
+        && let Some(option) = option_at(options, start)
+    {
+        at = start + option.len();
+        if options[start] & kind::COPIED == 0 {
+            options[start..at].fill(kind::NO_OPERATION);
         }
     }
+}
+
+/// Where the first option from `at` on starts, if one does before the end of the list.
+#[inline]
+fn next_option(options: &[u8], at: usize) -> Option<usize> {
+    let skipped = options.get(at..)?.iter().position(|byte| *byte != kind::NO_OPERATION)?;
+    let start = at + skipped;
+    if options[start] == kind::END { None } else { Some(start) }
 }
 
 /// The whole option at `at`: type, length, and what the length says follows. Nothing if the length
@@ -483,38 +463,6 @@ fn check_timestamp(option: &[u8]) -> Result<(), usize> {
         return Err(3);
     }
     Ok(())
-}
-
-impl From<u8> for Protocol {
-    #[inline]
-    fn from(number: u8) -> Protocol {
-        match number {
-            1 => Protocol::Icmp,
-            4 => Protocol::IpIp,
-            6 => Protocol::Tcp,
-            17 => Protocol::Udp,
-            47 => Protocol::Gre,
-            89 => Protocol::Ospf,
-            132 => Protocol::Sctp,
-            other => Protocol::Other(other),
-        }
-    }
-}
-
-impl From<Protocol> for u8 {
-    #[inline]
-    fn from(protocol: Protocol) -> u8 {
-        match protocol {
-            Protocol::Icmp => 1,
-            Protocol::IpIp => 4,
-            Protocol::Tcp => 6,
-            Protocol::Udp => 17,
-            Protocol::Gre => 47,
-            Protocol::Ospf => 89,
-            Protocol::Sctp => 132,
-            Protocol::Other(other) => other,
-        }
-    }
 }
 
 #[cfg(test)]
@@ -658,16 +606,6 @@ mod tests {
     #[should_panic(expected = "a packet without a hop left is not forwarded")]
     fn a_ttl_of_zero_is_a_bug_of_the_caller() {
         decrement_ttl(&mut [0; 20]);
-    }
-
-    #[test]
-    fn every_protocol_number_is_one_protocol_and_back() {
-        let mut named = 0;
-        for number in 0..=u8::MAX {
-            assert_eq!(u8::from(Protocol::from(number)), number);
-            named += usize::from(!matches!(Protocol::from(number), Protocol::Other(_)));
-        }
-        assert_eq!(named, 7);
     }
 
     /// The options of one header and what is found: the pointer of the fault, or what was seen:
