@@ -17,6 +17,8 @@ pub const NEXT_SEGMENT: usize = SEGMENT + HEADROOM;
 pub struct HeapBuf {
     meta: Meta,
     segments: Vec<Segment>,
+    /// Segments that were ever opened: what a pool was charged.
+    opened: usize,
 }
 
 #[derive(Debug)]
@@ -43,12 +45,12 @@ impl Segment {
 impl HeapBuf {
     /// An empty buffer of one segment.
     pub fn new(meta: Meta) -> HeapBuf {
-        HeapBuf { meta, segments: vec![Segment::new(HEADROOM)] }
+        HeapBuf::with_headroom(meta, HEADROOM)
     }
 
     /// An empty buffer of one segment with `headroom` bytes in front, at most [`HEADROOM`].
     pub fn with_headroom(meta: Meta, headroom: usize) -> HeapBuf {
-        HeapBuf { meta, segments: vec![Segment::new(headroom.min(HEADROOM))] }
+        HeapBuf { meta, segments: vec![Segment::new(headroom.min(HEADROOM))], opened: 1 }
     }
 
     /// A buffer that holds `frame`, in as many segments as it takes.
@@ -68,6 +70,7 @@ impl HeapBuf {
         while !bytes.is_empty() {
             if self.last().tailroom() == 0 {
                 self.segments.push(Segment::new(0));
+                self.opened += 1;
             }
             let last = self.last_mut();
             let n = last.tailroom().min(bytes.len());
@@ -147,12 +150,18 @@ impl Buf for HeapBuf {
         if len > self.len() {
             return Err(NoRoom);
         }
-        let mut left = len;
+        let (mut left, mut kept) = (len, 0);
         for segment in &mut self.segments {
             let n = (segment.end - segment.start).min(left);
             segment.end = segment.start + n;
             left -= n;
+            kept += 1;
+            if left == 0 {
+                break;
+            }
         }
+        // As with an mbuf, what lies behind the end is freed.
+        self.segments.truncate(kept);
         Ok(())
     }
 }

@@ -131,7 +131,7 @@ impl World for HeapWorld {
     }
 
     fn free(&mut self, buf: HeapBuf) {
-        self.pool += buf.segments();
+        self.pool += buf.opened;
         assert!(self.pool <= self.pool_size, "a buffer came back twice");
     }
 
@@ -149,7 +149,7 @@ impl World for HeapWorld {
         }
         for buf in from.drain(..n) {
             let frame = (0..buf.segments()).flat_map(|i| buf.segment(i)).copied().collect();
-            self.pool += buf.segments();
+            self.pool += buf.opened;
             self.sent.push(Sent { at: self.now, port, queue, frame });
         }
     }
