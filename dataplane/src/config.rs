@@ -201,7 +201,7 @@ pub struct Policy {
     /// An address of any device is ours on each of them, for ARP and for IPv4 (RFC 1122 §3.3.4.2,
     /// as Linux); else an address is ours only on its own device (as DPVS).
     pub weak_host: bool,
-    /// Take VLAN id 0 as untagged and refuse 4095; else the reverse.
+    /// Take VLAN id 0 as untagged and refuse 4095; else refuse 0 and take 4095 for a VLAN.
     pub vid0_untagged: bool,
     /// Tell the sender when there is no route, no protocol, no port: ICMP 3/0, 3/2, 3/3.
     pub icmp_unreachable: bool,

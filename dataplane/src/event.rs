@@ -15,7 +15,7 @@ use std::net::Ipv4Addr;
 pub enum Made {
     /// An ARP request.
     ArpRequest,
-    /// A copy of an ARP reply for another lcore.
+    /// A copy of an ARP packet for another lcore.
     ArpCopy,
     /// An ICMP error: its type and code.
     IcmpError(u8, u8),

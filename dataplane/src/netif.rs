@@ -105,6 +105,8 @@ fn untag<W: World>(buf: &mut W::Buf, env: &Env<'_, W>) -> Result<EtherType, Drop
         Some(vid) => env.devices.vlan(port, vid).ok_or(DropReason::VlanUnknown)?,
         // IEEE 802.1Q §9.6: VID 0 carries a priority and no VLAN.
         None if tag.vid == 0 && env.policy.vid0_untagged => port,
+        // DPVS takes 4095 for a VLAN as any other, and no device here can have it.
+        None if tag.vid != 0 && !env.policy.vid0_untagged => return Err(DropReason::VlanUnknown),
         None => return Err(DropReason::VlanReserved),
     };
     vlan::untag(buf.head_mut());

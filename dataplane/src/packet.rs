@@ -29,7 +29,7 @@ pub struct Meta {
 }
 
 impl Meta {
-    /// An ARP reply in a ring: the lcore that received it had asked for it.
+    /// An ARP packet in a ring: the lcore that received it has learnt from it.
     pub const SOLICITED: u16 = 1;
 }
 

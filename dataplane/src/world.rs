@@ -16,7 +16,7 @@ pub const BURST: usize = 32;
 /// The rings that every forwarding worker has, filled by others and drained by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Ring {
-    /// Copies of ARP replies that another worker received. Spec 2.3.
+    /// Copies of ARP packets that another worker received. Spec 2.3.
     Arp,
     /// Changes of static neighbours, from the master. Spec 3.2.
     Neigh,

@@ -15,10 +15,10 @@ use crate::wire::arp::{self, Operation};
 use crate::wire::ethernet::{self, EtherType};
 use crate::world::{Parcel, Ring, World};
 
-/// Rank 1: answers requests for our addresses and learns from replies.
+/// Rank 1: answers requests for our addresses and learns from who says where he is.
 pub fn arp_input<W: World>(
     table: &mut Neighbours<W::Buf>,
-    frame: L3Frame<W::Buf>,
+    mut frame: L3Frame<W::Buf>,
     env: &mut Env<'_, W>,
     next: &mut Next<W::Buf>,
 ) {
@@ -28,31 +28,47 @@ pub fn arp_input<W: World>(
     };
     let key = (frame.device, packet.sender_ip);
     let known = table.entries.get(&key).map(|entry| entry.is_static);
+    // RFC 826: an announcement updates what is known, whomever it names as its target. DPVS has
+    // no eye for it: its target is not ours.
+    let announcement = packet.sender_ip == packet.target_ip && env.policy.arp_learn_requests;
+    let reply = packet.operation == Operation::Reply;
+    if known == Some(true) && (announcement || reply) {
+        return env.drop(frame.buf, DropReason::ArpStatic);
+    }
     let ours = match env.devices.owner(packet.target_ip) {
         Some(owner) => owner == frame.device || env.policy.weak_host,
         None => false,
     };
-    // RFC 826: an announcement updates what we know, whomever it names as its target.
-    let announcement = packet.sender_ip == packet.target_ip;
-    if announcement && known == Some(false) {
-        learn(table, key, packet.sender_mac, env, next);
-        return env.consume(frame.buf, Consumer::Arp);
-    }
-    if known == Some(true) && (announcement || packet.operation == Operation::Reply) {
-        return env.drop(frame.buf, DropReason::ArpStatic);
-    }
-    if !ours {
+    let update = announcement && (known.is_some() || !env.peers.is_empty());
+    if !ours && !update {
         return env.drop(frame.buf, DropReason::ArpNotOurs);
     }
-    if packet.operation == Operation::Request {
-        let on_link = env.devices.get(frame.device).on_link(packet.sender_ip);
-        if env.policy.arp_learn_requests && on_link && !packet.sender_ip.is_unspecified() {
-            learn(table, key, packet.sender_mac, env, next);
-        }
-        return answer(frame, &packet, env, next);
+    let on_link = env.devices.get(frame.device).on_link(packet.sender_ip);
+    let teaches = on_link && !packet.sender_ip.is_unspecified();
+    let learns = match (announcement, reply) {
+        (true, _) => known.is_some(),
+        (false, true) => known.is_some() || env.policy.arp_unsolicited_creates,
+        (false, false) => teaches && env.policy.arp_learn_requests,
+    };
+    if reply && ours {
+        env.counters.arp_replies_in += 1;
     }
-    env.counters.arp_replies_in += 1;
-    reply_input(table, frame, &packet, known.is_some(), env, next);
+    // What this worker may learn, or another one asked for, every worker shall hear.
+    if !frame.from_ring && (reply || learns || announcement) {
+        spread(&mut frame, learns, env);
+    }
+    let told = frame.buf.meta().flags & Meta::SOLICITED != 0;
+    if learns || told {
+        learn(table, key, packet.sender_mac, env, next);
+    }
+    if ours && !reply && !announcement && !frame.from_ring {
+        answer(frame, &packet, env, next);
+    } else if learns || told || frame.from_ring || !env.peers.is_empty() {
+        // With other workers, one of them may have asked: nobody here can say that nobody did.
+        env.consume(frame.buf, Consumer::Arp);
+    } else {
+        env.drop(frame.buf, DropReason::ArpUnsolicited);
+    }
 }
 
 /// The checks of RFC 826 and RFC 1122 §2.3.2, as POLICY has them.
@@ -111,33 +127,11 @@ fn answer<W: World>(
     next.push(Step::Egress(buf, device));
 }
 
-/// A reply for us: the other workers get a copy, and it is learnt.
-fn reply_input<W: World>(
-    table: &mut Neighbours<W::Buf>,
-    mut frame: L3Frame<W::Buf>,
-    packet: &arp::Packet,
-    known: bool,
-    env: &mut Env<'_, W>,
-    next: &mut Next<W::Buf>,
-) {
-    let solicited = frame.buf.meta().flags & Meta::SOLICITED != 0;
-    if !frame.from_ring {
-        spread(&mut frame, known, env);
-    }
-    let key = (frame.device, packet.sender_ip);
-    if known || solicited || env.policy.arp_unsolicited_creates {
-        learn(table, key, packet.sender_mac, env, next);
-        env.consume(frame.buf, Consumer::Arp);
-    } else if frame.from_ring {
-        // A copy of what another lcore received: that one is counted as unsolicited, not this.
-        env.consume(frame.buf, Consumer::Arp);
-    } else {
-        env.drop(frame.buf, DropReason::ArpUnsolicited);
-    }
-}
-
-/// Puts a copy of an ARP reply into the ring of each other worker. Spec 2.3.
-fn spread<W: World>(frame: &mut L3Frame<W::Buf>, known: bool, env: &mut Env<'_, W>) {
+/// Puts a copy into the ring of each other worker. Spec 2.3.
+///
+/// DPVS: replies only, since it learns from nothing else. The copy says whether it was `learnt`
+/// here: then it creates an entry there too, else it only updates what is known there.
+fn spread<W: World>(frame: &mut L3Frame<W::Buf>, learnt: bool, env: &mut Env<'_, W>) {
     if env.peers.is_empty() {
         return;
     }
@@ -150,7 +144,7 @@ fn spread<W: World>(frame: &mut L3Frame<W::Buf>, known: bool, env: &mut Env<'_, 
         let Some(mut copy) = env.duplicate(&frame.buf, Made::ArpCopy) else {
             continue;
         };
-        copy.meta_mut().flags = if known { Meta::SOLICITED } else { 0 };
+        copy.meta_mut().flags = if learnt { Meta::SOLICITED } else { 0 };
         let packet = copy.meta().id;
         match env.world.send(*to, Ring::Arp, Parcel::Frame(copy)) {
             Ok(()) => env.world.observe(Event::RingTx { packet, ring: Ring::Arp, to: *to }),
