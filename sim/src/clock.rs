@@ -1,0 +1,195 @@
+//! When the steps of an idle loop start: closed forms, so that idle time is skipped and not stepped.
+//!
+//! An idle turn of a loop costs the same in every tick, but for the SLOW jobs, which run in those
+//! ticks that their period divides. So the start of tick `k`, counted from a tick `k0` that started
+//! at `t0`, is `t0 + (k − k0)·C + Σ cost·(⌊(k−1)/period⌋ − ⌊(k0−1)/period⌋)`; the tick that runs at
+//! a given time is found between two bounds that lie close together.
+//!
+//! Invariant: what is computed here is what stepping every idle job would give; tests compare them.
+//! Not here: who is idle, and who wakes whom (`engine/lcores.rs`).
+
+use crate::plan::Costs;
+use dataplane::job::{JobKind, Schedule};
+use dataplane::lcore::Position;
+use dataplane::{Instant, LcoreId};
+
+/// The start of a tick.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TickStart {
+    /// The tick, at least 1.
+    pub tick: u64,
+    /// When its first job starts.
+    pub at: Instant,
+}
+
+/// The earliest start that a step of lcore `woken` may have, when a step of lcore `by` at `at` gave
+/// it something to do: `(start, woken) > (at, by)`.
+///
+/// Steps at one instant happen in the order of their lcores, so a higher lcore sees at once what a
+/// lower one sent, and a lower one sees it a nanosecond later at the earliest.
+pub fn not_before(at: Instant, by: LcoreId, woken: LcoreId) -> Instant {
+    if woken > by { at } else { Instant::from_nanos(at.as_nanos().saturating_add(1)) }
+}
+
+/// One turn of a role's loop, with what each job costs when it finds nothing to do.
+#[derive(Clone, Debug)]
+pub struct Turn {
+    each: Vec<(JobKind, u64)>,
+    each_cost: u64,
+    slow: Vec<SlowJob>,
+    slow_cost: u64,
+    slope: Option<Slope>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct SlowJob {
+    kind: JobKind,
+    period: u64,
+    cost: u64,
+}
+
+/// What a tick costs on average: `cost` nanoseconds in `ticks` ticks.
+#[derive(Clone, Copy, Debug)]
+struct Slope {
+    cost: u64,
+    ticks: u64,
+}
+
+/// A tick that costs no time would never end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the LOOP jobs cost nothing when they are idle: time would stand still")]
+pub struct FreeTurn;
+
+impl Turn {
+    /// The turn of a loop whose jobs cost `costs`.
+    ///
+    /// # Errors
+    /// There are jobs, and those of every tick cost nothing.
+    pub fn new(schedule: &Schedule, costs: &Costs) -> Result<Turn, FreeTurn> {
+        let each = schedule.each().iter();
+        let each: Vec<_> = each.map(|kind| (*kind, costs.idle(*kind).get())).collect();
+        let slow = schedule.slow().iter().map(|(kind, period)| SlowJob {
+            kind: *kind,
+            period: u64::from(period.get()),
+            cost: costs.idle(*kind).get(),
+        });
+        let slow: Vec<_> = slow.collect();
+        let each_cost = each.iter().map(|(_, cost)| cost).sum();
+        if each_cost == 0 && !(each.is_empty() && slow.is_empty()) {
+            return Err(FreeTurn);
+        }
+        let slow_cost = slow.iter().map(|job| job.cost).sum();
+        let slope = Slope::of(each_cost, &slow);
+        Ok(Turn { each, each_cost, slow, slow_cost, slope })
+    }
+
+    /// Whether this loop has no job at all.
+    pub fn is_empty(&self) -> bool {
+        self.each.is_empty() && self.slow.is_empty()
+    }
+
+    /// Job number `slot` of `tick`, with its idle cost; nothing when the tick has fewer jobs.
+    pub fn job_at(&self, tick: u64, slot: usize) -> Option<(JobKind, u64)> {
+        if let Some(job) = self.each.get(slot) {
+            return Some(*job);
+        }
+        let due = self.slow.iter().filter(|job| tick.is_multiple_of(job.period));
+        due.map(|job| (job.kind, job.cost)).nth(slot - self.each.len())
+    }
+
+    /// When `tick` starts, if all ticks since `from` are idle.
+    pub fn start_of(&self, from: TickStart, tick: u64) -> Instant {
+        from.at.saturating_add(dataplane::Nanos::new(self.cost_until(from.tick, tick)))
+    }
+
+    /// The first step that starts at `not_before` or later, if all jobs since `from` are idle, and
+    /// when it starts.
+    pub fn first_step(&self, from: TickStart, not_before: Instant) -> (Position, Instant) {
+        if from.at >= not_before {
+            return (Position { tick: from.tick, slot: 0 }, from.at);
+        }
+        let start = self.last_before(from, not_before);
+        let (tick, mut at, mut slot) = (start.tick, start.at, 0);
+        while let Some((_, cost)) = self.job_at(tick, slot) {
+            if at >= not_before {
+                return (Position { tick, slot }, at);
+            }
+            at = Instant::from_nanos(at.as_nanos().saturating_add(cost));
+            slot += 1;
+        }
+        (Position { tick: tick + 1, slot: 0 }, at)
+    }
+
+    /// The last tick that starts before `end`, which is after the start of `from`.
+    fn last_before(&self, from: TickStart, end: Instant) -> TickStart {
+        let room = (end - from.at).get() - 1;
+        let (mut low, mut beyond) = self.bounds(room);
+        while beyond - low > 1 {
+            let middle = low + (beyond - low) / 2;
+            if self.cost_until(from.tick, from.tick.saturating_add(middle)) <= room {
+                low = middle;
+            } else {
+                beyond = middle;
+            }
+        }
+        let tick = from.tick + low;
+        TickStart { tick, at: self.start_of(from, tick) }
+    }
+
+    /// Numbers of ticks: the first certainly costs no more than `room`, the second certainly more.
+    fn bounds(&self, room: u64) -> (u64, u64) {
+        match self.slope {
+            // Each SLOW job runs at most once more, or once less, than its period says on average.
+            Some(slope) => (
+                slope.ticks_in(room.saturating_sub(self.slow_cost)),
+                slope.ticks_in(room.saturating_add(self.slow_cost)).saturating_add(1),
+            ),
+            None => (
+                room / self.each_cost.saturating_add(self.slow_cost),
+                (room / self.each_cost).saturating_add(1),
+            ),
+        }
+    }
+
+    /// What the idle ticks from `from` to before `to` cost; the longest time there is, if it is more.
+    fn cost_until(&self, from: u64, to: u64) -> u64 {
+        let mut cost = (to - from).saturating_mul(self.each_cost);
+        for job in &self.slow {
+            let runs = (to - 1) / job.period - (from - 1) / job.period;
+            cost = cost.saturating_add(runs.saturating_mul(job.cost));
+        }
+        cost
+    }
+}
+
+impl Slope {
+    /// Nothing when the numbers get too large to be exact; the bounds are then wider.
+    fn of(each_cost: u64, slow: &[SlowJob]) -> Option<Slope> {
+        let mut ticks: u64 = 1;
+        for job in slow {
+            ticks = (ticks / greatest_common_divisor(ticks, job.period)).checked_mul(job.period)?;
+        }
+        let mut cost = each_cost.checked_mul(ticks)?;
+        for job in slow {
+            cost = cost.checked_add(job.cost.checked_mul(ticks / job.period)?)?;
+        }
+        (cost > 0).then_some(Slope { cost, ticks })
+    }
+
+    fn ticks_in(self, time: u64) -> u64 {
+        match time.checked_mul(self.ticks) {
+            Some(product) => product / self.cost,
+            None => {
+                let wide = u128::from(time) * u128::from(self.ticks) / u128::from(self.cost);
+                u64::try_from(wide).unwrap_or(u64::MAX)
+            }
+        }
+    }
+}
+
+fn greatest_common_divisor(a: u64, b: u64) -> u64 {
+    if b == 0 { a } else { greatest_common_divisor(b, a % b) }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,272 @@
+//! A model of lcores that send each other work, stepped with and without skipping.
+
+use super::*;
+use crate::plan::Cost;
+use dataplane::Nanos;
+use dataplane::job::{Job, JobTable, JobType, Role, Schedule, Work};
+use dataplane::lcore::Position;
+use dataplane::rng::Rng;
+use std::collections::VecDeque;
+
+const JOBS: usize = JobKind::ALL.len();
+const END: Instant = Instant::from_nanos(30_000);
+
+/// Something to do, which is then handed on `hops` times.
+#[derive(Clone, Copy, Debug)]
+struct Item {
+    hops: u64,
+    value: u64,
+}
+
+/// A job takes up to four items in a run, and the timers that are due.
+struct Model {
+    id: LcoreId,
+    schedule: Schedule,
+    position: Position,
+    timers: Vec<Timer>,
+    runs: [u64; JOBS],
+}
+
+#[derive(Clone)]
+struct Timer {
+    job: JobKind,
+    due: Instant,
+    period: u64,
+}
+
+/// The queues of all lcores, by job.
+#[derive(Default)]
+struct Queues {
+    now: Instant,
+    items: Vec<[VecDeque<Item>; JOBS]>,
+    woken: Vec<usize>,
+    seen: Vec<(u64, u8, u64, &'static str, usize, usize)>,
+}
+
+impl Queues {
+    fn put(&mut self, item: Item) -> usize {
+        let index = usize::try_from(item.value).unwrap() % self.items.len();
+        let job = usize::try_from(item.value / 7).unwrap() % JOBS;
+        self.items[index][job].push_back(item);
+        index
+    }
+
+    fn wait_for(&self, index: usize) -> bool {
+        self.items[index].iter().any(|queue| !queue.is_empty())
+    }
+}
+
+impl Core for Model {
+    fn id(&self) -> LcoreId {
+        self.id
+    }
+
+    fn schedule(&self) -> &Schedule {
+        &self.schedule
+    }
+
+    fn position(&self) -> Position {
+        self.position
+    }
+
+    fn has_work(&self) -> bool {
+        false
+    }
+
+    fn next_wakeup(&self) -> Option<Instant> {
+        self.timers.iter().map(|timer| timer.due).min()
+    }
+
+    fn skip_to(&mut self, to: Position) {
+        let from = self.position;
+        assert_eq!(from.slot, 0);
+        for kind in self.schedule.each() {
+            self.runs[kind.index()] += to.tick - from.tick;
+        }
+        for (kind, period) in self.schedule.slow() {
+            let period = u64::from(period.get());
+            self.runs[kind.index()] += (to.tick - 1) / period - (from.tick - 1) / period;
+        }
+        for slot in 0..to.slot {
+            self.runs[self.schedule.job_at(to.tick, slot).unwrap().index()] += 1;
+        }
+        self.position = to;
+    }
+}
+
+impl Step<Queues> for Model {
+    fn step(&mut self, world: &mut Queues) -> Stepped {
+        let Position { tick, slot } = self.position;
+        let kind = self.schedule.job_at(tick, slot).unwrap();
+        let queue = &mut world.items[usize::from(self.id.0)][kind.index()];
+        let mut items: Vec<Item> = queue.drain(..queue.len().min(4)).collect();
+        let taken = items.len();
+        for timer in self.timers.iter_mut().filter(|t| t.job == kind && t.due <= world.now) {
+            items.push(Item { hops: 2, value: timer.due.as_nanos() * 7919 });
+            timer.due = match timer.period {
+                0 => Instant::MAX,
+                period => timer.due + Nanos::new(period),
+            };
+        }
+        if !items.is_empty() {
+            let fired = items.len() - taken;
+            let now = world.now.as_nanos();
+            world.seen.push((now, self.id.0, tick, kind.name(), taken, fired));
+        }
+        let items_done = u32::try_from(items.len()).unwrap();
+        for item in items.into_iter().filter(|item| item.hops > 0) {
+            let value = (item.value.wrapping_mul(1_103_515_245) + 12_345) % (1 << 30);
+            let index = world.put(Item { hops: item.hops - 1, value });
+            world.woken.push(index);
+        }
+        self.runs[kind.index()] += 1;
+        self.position.slot += 1;
+        if self.schedule.job_at(tick, slot + 1).is_none() {
+            self.position = Position { tick: tick + 1, slot: 0 };
+        }
+        Stepped { kind, tick, work: Work { items: items_done } }
+    }
+}
+
+struct Scenario {
+    costs: Costs,
+    tables: Vec<JobTable>,
+    timers: Vec<Vec<Timer>>,
+    arrivals: Vec<(Instant, Item)>,
+}
+
+fn scenario(seed: u64) -> Scenario {
+    let mut rng = Rng::new(seed);
+    let lcores = 1 + rng.below(4);
+    let mut costs = Costs::default();
+    for cost in &mut costs.0 {
+        *cost = Cost { idle: 1 + rng.below(9), per_item: 1 + rng.below(50) };
+    }
+    let mut tables = Vec::new();
+    let mut timers = Vec::new();
+    for _ in 0..lcores {
+        let mut table = JobTable::empty();
+        let slow_jobs = usize::try_from(rng.below(3)).unwrap();
+        let mut own = Vec::new();
+        for (number, kind) in JobKind::ALL.into_iter().enumerate() {
+            let skip_loops = [2, 3, 7, 10, 100][usize::try_from(rng.below(5)).unwrap()];
+            let slow = number > 0 && number <= slow_jobs;
+            let when = if slow { JobType::Slow { skip_loops } } else { JobType::Loop };
+            table.register(Role::Worker, Job { kind, when }).unwrap();
+            if rng.below(5) == 0 {
+                let due = Instant::from_nanos(1 + rng.below(9_000));
+                let period = [0, 500, 3333][usize::try_from(rng.below(3)).unwrap()];
+                own.push(Timer { job: kind, due, period });
+            }
+        }
+        tables.push(table);
+        timers.push(own);
+    }
+    let mut arrivals: Vec<_> = (0..rng.below(13))
+        .map(|_| {
+            let at = Instant::from_nanos(rng.below(20_000));
+            (at, Item { hops: rng.below(7), value: rng.below(1 << 30) })
+        })
+        .collect();
+    arrivals.sort_by_key(|(at, _)| *at);
+    Scenario { costs, tables, timers, arrivals }
+}
+
+/// What can be seen of a run: the steps that found work, and where each lcore ended.
+#[derive(Debug, PartialEq)]
+struct Outcome {
+    seen: Vec<(u64, u8, u64, &'static str, usize, usize)>,
+    ends: Vec<([u64; JOBS], Position, Instant)>,
+}
+
+fn run(seed: u64, pace: Pace, ties: bool) -> (Outcome, u64) {
+    let Scenario { costs, tables, timers, arrivals } = scenario(seed);
+    let models = tables.iter().zip(timers).zip(0..).map(|((table, timers), id)| Model {
+        id: LcoreId(id),
+        schedule: table.schedule(Role::Worker),
+        position: Position { tick: 1, slot: 0 },
+        timers,
+        runs: [0; JOBS],
+    });
+    let mut lcores = Lcores::new(models.collect(), &costs, pace).unwrap();
+    let mut world = Queues::default();
+    world.items.resize_with(tables.len(), Default::default);
+    let mut arrivals = arrivals.into_iter().peekable();
+    let mut steps = 0;
+    loop {
+        let (at, index) = lcores.earliest();
+        let arrival = arrivals.peek().map_or(Instant::MAX, |(at, _)| *at);
+        if at.min(arrival) >= END {
+            break;
+        }
+        if arrival <= at {
+            let (at, item) = arrivals.next().unwrap();
+            let index = world.put(item);
+            lcores.wake(index, at);
+            continue;
+        }
+        let Some(due) = lcores.due(index, at) else { continue };
+        world.now = at;
+        lcores.step(due, &mut world);
+        steps += 1;
+        for woken in std::mem::take(&mut world.woken) {
+            if ties {
+                lcores.wake_by(woken, at, lcores.cores()[index].id);
+            } else {
+                lcores.wake(woken, at);
+            }
+        }
+        if lcores.is_idle(index) && !world.wait_for(index) {
+            lcores.park(index);
+        }
+    }
+    lcores.advance_to(END);
+    let ends = lcores.cores().iter().zip(&lcores.clocks);
+    let ends = ends.map(|(core, clock)| (core.runs, core.position, clock.at)).collect();
+    (Outcome { seen: world.seen, ends }, steps)
+}
+
+#[test]
+fn skipping_shows_what_stepping_shows() {
+    let (mut stepped, mut skipped, mut seen) = (0, 0, 0);
+    for seed in 0..300 {
+        let (every, all_steps) = run(seed, Pace::Step, true);
+        let (some, few_steps) = run(seed, Pace::Skip, true);
+        assert_eq!(every, some, "seed {seed}");
+        stepped += all_steps;
+        skipped += few_steps;
+        seen += some.seen.len();
+    }
+    assert!(seen > 3_000, "the scenarios have something to show: {seen}");
+    assert!(skipped * 3 < stepped, "and there is something to skip: {skipped} of {stepped}");
+}
+
+#[test]
+fn without_the_tie_rule_it_would_show_something_else() {
+    let differs = |seed: &u64| run(*seed, Pace::Step, true).0 != run(*seed, Pace::Skip, false).0;
+    assert!((0..300).find(differs).is_some());
+}
+
+#[test]
+fn an_hour_of_idleness_is_one_wake_a_timer() {
+    let mut rng_free = scenario(0);
+    rng_free.costs = Costs::default();
+    let table = JobTable::dpvs(100).unwrap();
+    let model = Model {
+        id: LcoreId(0),
+        schedule: table.schedule(Role::Worker),
+        position: Position { tick: 1, slot: 0 },
+        timers: Vec::new(),
+        runs: [0; JOBS],
+    };
+    let mut lcores = Lcores::new(vec![model], &rng_free.costs, Pace::Skip).unwrap();
+    lcores.park(0);
+    let hour = Instant::EPOCH + Nanos::from_secs(3600);
+    assert_eq!(lcores.earliest().0, Instant::MAX);
+    lcores.advance_to(hour);
+    // 100 turns of 100 ns and one neigh_sync of 20 ns.
+    let hundreds = hour.as_nanos() / 10_020;
+    let core = &lcores.cores()[0];
+    assert_eq!(core.runs[JobKind::NeighSync.index()], hundreds);
+    assert!(core.runs[JobKind::RecvFwd.index()] - hundreds * 100 <= 100);
+}

@@ -1,0 +1,111 @@
+//! What a run comes to.
+
+use crate::capture::CaptureInfo;
+use crate::ledger::Ledger;
+use crate::source::InputTotals;
+use crate::trace::Digests;
+use dataplane::job::{Role, Schedule};
+use dataplane::lcore::Position;
+use dataplane::{Buf, Counters, Instant, Lcore, LcoreId, Mac, PortId};
+use std::net::Ipv4Addr;
+
+/// What a run came to.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// What carried the packets, such as `heap` or `DPDK 22.11.11`.
+    pub backend: String,
+    /// The virtual time at its end.
+    pub end: Instant,
+    /// Why it ended.
+    pub ended: Ended,
+    /// What came and went.
+    pub ledger: Ledger,
+    /// Digests of all that happened.
+    pub digests: Digests,
+    /// The lcores, in the order of their numbers.
+    pub lcores: Vec<LcoreOutcome>,
+    /// What was read of each input.
+    pub inputs: Vec<InputTotals>,
+    /// The captures that pcap ports polled.
+    pub polled: Vec<(PortId, CaptureInfo)>,
+    /// Invariants that do not hold, a sentence each. There should be none.
+    pub broken: Vec<String>,
+    /// Records of the trace.
+    pub records: u64,
+    /// Events that were handled. It depends on the pace.
+    pub events: u64,
+    /// Of these, steps of lcores. It depends on the pace.
+    pub steps: u64,
+}
+
+/// Why a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// All input was through, and no packet held any more.
+    Quiet,
+    /// It was its time.
+    Until,
+    /// It was interrupted.
+    Interrupted,
+}
+
+/// What an lcore came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LcoreOutcome {
+    /// Its number.
+    pub id: LcoreId,
+    /// What it is for.
+    pub role: Role,
+    /// The turn of its loop.
+    pub schedule: Schedule,
+    /// Its next step.
+    pub position: Position,
+    /// Nanoseconds that it spent in runs that found something to do.
+    pub busy: u64,
+    /// What it counted.
+    pub counters: Counters,
+    /// Whom it knows on the links.
+    pub neighbours: Vec<Neighbour>,
+}
+
+/// A neighbour that an lcore knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Neighbour {
+    /// The device on whose link it is.
+    pub port: PortId,
+    /// Its address.
+    pub address: Ipv4Addr,
+    /// Its MAC, as far as it is known.
+    pub mac: Mac,
+    /// The state of the entry.
+    pub state: &'static str,
+}
+
+impl Ended {
+    /// A word for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Ended::Quiet => "quiet",
+            Ended::Until => "until",
+            Ended::Interrupted => "interrupted",
+        }
+    }
+}
+
+impl LcoreOutcome {
+    pub(super) fn of<B: Buf>(core: &Lcore<B>, busy: u64) -> LcoreOutcome {
+        let neighbours = core.neighbours().iter().map(|(port, address, state, mac, fixed)| {
+            let state = if fixed { "static" } else { state.name() };
+            Neighbour { port, address, mac, state }
+        });
+        LcoreOutcome {
+            id: core.id(),
+            role: core.role(),
+            schedule: core.schedule().clone(),
+            position: core.position(),
+            busy,
+            counters: core.counters().clone(),
+            neighbours: neighbours.collect(),
+        }
+    }
+}

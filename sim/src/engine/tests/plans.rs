@@ -1,0 +1,164 @@
+//! Plans for tests: the box between two wires, and boxes of which everything is random.
+
+use crate::plan::{Command, Cost, Costs, Input, Plan, PortPlan, Snapped, Source, WirePlan};
+use dataplane::config::{LcoreConfig, NeighConfig, PortConfig, PortQueues, RouteConfig};
+use dataplane::job::{JobKind, Role};
+use dataplane::rng::Rng;
+use dataplane::world::NeighChange;
+use dataplane::{Config, Instant, LcoreId, Mac, Nanos, PortId, QueueId};
+use fixtures::{ALICE, BOB, CAROL, DUT_LAN, DUT_WAN, Frame, GW, Host};
+use fixtures::{arp_announce, arp_reply, arp_request, icmp_echo, raw, tcp, udp};
+
+pub fn ms(n: u64) -> Instant {
+    Instant::from_nanos(n * 1_000_000)
+}
+
+pub fn us(n: u64) -> Instant {
+    Instant::from_nanos(n * 1_000)
+}
+
+/// The box with a LAN and a WAN port, a master and so many workers with a queue each.
+pub fn dut(workers: u16) -> Plan {
+    let port = |name: &str, host: Host| PortConfig {
+        name: name.to_owned(),
+        mac: Mac(host.mac),
+        mtu: 1500,
+        addresses: vec![format!("{}/24", host.ip).parse().unwrap()],
+        rx_queues: workers,
+        tx_queues: workers,
+        vlans: Vec::new(),
+    };
+    let mut config =
+        Config { ports: vec![port("lan", DUT_LAN), port("wan", DUT_WAN)], ..Config::default() };
+    config.lcores.push(LcoreConfig { id: LcoreId(0), role: Role::Master, queues: Vec::new() });
+    for worker in 0..workers {
+        let queue = || vec![QueueId(worker)];
+        let queues = |port| PortQueues { port, rx: queue(), tx: queue() };
+        config.lcores.push(LcoreConfig {
+            id: LcoreId(u8::try_from(worker + 1).unwrap()),
+            role: Role::Worker,
+            queues: vec![queues(PortId(0)), queues(PortId(1))],
+        });
+    }
+    config.routes.push(RouteConfig {
+        to: "0.0.0.0/0".parse().unwrap(),
+        via: Some(GW.ip),
+        dev: PortId(1),
+        mtu: None,
+    });
+    Plan {
+        config,
+        ports: vec![PortPlan::Ring(WirePlan::default()); 2],
+        costs: Costs::default(),
+        until: None,
+        inputs: Vec::new(),
+        commands: Vec::new(),
+        snapped: Snapped::Pad,
+    }
+}
+
+impl Plan {
+    /// Frames that come to a port of the box.
+    pub fn frames(&mut self, to: Host, frames: impl IntoIterator<Item = (Instant, Frame)>) {
+        let port = PortId(u16::from(to == DUT_WAN));
+        let frames = frames.into_iter().map(|(at, frame)| (at, frame.build())).collect();
+        self.inputs.push(Input { port, source: Source::Frames(frames) });
+    }
+
+    /// A neighbour on the WAN that is known from the start.
+    pub fn static_neighbour(&mut self, host: Host) {
+        let (dev, address, mac) = (PortId(1), host.ip, Mac(host.mac));
+        self.config.neighbours.push(NeighConfig { dev, address, mac });
+    }
+}
+
+fn pick<T: Copy>(rng: &mut Rng, from: &[T]) -> T {
+    from[usize::try_from(rng.below(from.len() as u64)).unwrap()]
+}
+
+fn number(rng: &mut Rng, from: u64, to: u64) -> u32 {
+    u32::try_from(from + rng.below(to - from + 1)).unwrap()
+}
+
+/// A box of which everything is random: its lcores, costs, limits and wires, and what comes in.
+pub fn random(seed: u64) -> Plan {
+    let rng = &mut Rng::new(seed);
+    let mut plan = dut(u16::try_from(1 + rng.below(4)).unwrap());
+    // The master may come first or last: ties are between lcores, by number.
+    plan.config.lcores[0].id = pick(rng, &[LcoreId(0), LcoreId(9)]);
+    // Long enough for three seconds to be stepped in a moment.
+    for cost in &mut plan.costs.0 {
+        *cost = Cost { idle: 1_000 + rng.below(20_000), per_item: rng.below(20_000) };
+    }
+    plan.costs.0[JobKind::TimerManage.index()].idle = pick(rng, &[0, 700, 10_000]);
+    let limits = &mut plan.config.limits;
+    limits.pool = pick(rng, &[64, 80, 200, 16_383]);
+    limits.rx_descriptors = pick(rng, &[1, 4, 256]);
+    limits.tx_descriptors = pick(rng, &[1, 3, 512]);
+    limits.tx_burst = pick(rng, &[1, 8, 32]);
+    limits.arp_ring = pick(rng, &[1, 2047]);
+    limits.neigh_ring = pick(rng, &[1, 2047]);
+    limits.neigh_queue = pick(rng, &[1, 128]);
+    let policy = &mut plan.config.policy;
+    policy.timer_interval = Nanos::from_micros(pick(rng, &[10, 333, 5_000]));
+    policy.neigh_sync_skip = pick(rng, &[1, 3, 100]);
+    policy.timer_catch_up = rng.below(2) == 0;
+    policy.neigh_retransmit = rng.below(3) > 0;
+    policy.neigh_reachable = Nanos::from_secs(1);
+    for port in &mut plan.ports {
+        *port = PortPlan::Ring(WirePlan {
+            rate: pick(rng, &[None, None, Some(10_000_000), Some(1_000_000_000)]),
+            delay: Nanos::new(rng.below(2_000_000)),
+            queue: pick(rng, &[0, 2, 1024]),
+        });
+    }
+    for port in &mut plan.config.ports {
+        port.mtu = pick(rng, &[1500, 9000]);
+    }
+    for _ in 0..1 + rng.below(3) {
+        let frames = burst(rng);
+        let to = pick(rng, &[DUT_LAN, DUT_WAN]);
+        plan.frames(to, frames);
+    }
+    let mut commands: Vec<_> = (0..rng.below(4)).map(|_| command(rng)).collect();
+    commands.sort_by_key(|command| command.at);
+    plan.commands = commands;
+    plan.until = pick(rng, &[None, Some(Nanos::from_millis(1_500))]);
+    if !plan.config.policy.neigh_retransmit {
+        // A packet may wait for a minute, and somebody has to step through it.
+        plan.until = Some(Nanos::from_millis(800));
+    }
+    plan
+}
+
+fn command(rng: &mut Rng) -> Command {
+    let mac = pick(rng, &[Some(Mac(BOB.mac)), None]);
+    let what = NeighChange { port: PortId(1), address: pick(rng, &[BOB, GW]).ip, mac };
+    Command { at: us(rng.below(400_000)), what }
+}
+
+fn burst(rng: &mut Rng) -> Vec<(Instant, Frame)> {
+    let many = number(rng, 1, 120);
+    let width = pick(rng, &[1, 1_000, 300_000]);
+    let mut frames: Vec<_> = (0..many).map(|_| (us(rng.below(width)), frame(rng))).collect();
+    frames.sort_by_key(|(at, _)| *at);
+    frames
+}
+
+fn frame(rng: &mut Rng) -> Frame {
+    let port = u16::try_from(1_000 + rng.below(8)).unwrap();
+    let len = usize::try_from(pick(rng, &[0, 18, 600, 1_400, 4_000])).unwrap();
+    match rng.below(12) {
+        0 => arp_reply(BOB, DUT_WAN),
+        1 => arp_reply(GW, DUT_WAN),
+        2 => arp_request(ALICE, DUT_LAN),
+        3 => arp_announce(BOB),
+        4 => icmp_echo(ALICE, DUT_LAN).len(len),
+        5 => icmp_echo(ALICE, DUT_LAN).ttl(1),
+        6 => udp(ALICE, BOB).ttl(1),
+        7 => raw(ALICE, DUT_LAN, 0x88b5, &[0; 50]),
+        8 => tcp(ALICE, BOB).ports(port, 53),
+        9 => udp(ALICE, CAROL).ports(port, 53).len(len),
+        _ => udp(ALICE, BOB).ports(port, 53).len(len),
+    }
+}

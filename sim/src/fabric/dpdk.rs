@@ -1,0 +1,286 @@
+//! DPDK as a fabric.
+//!
+//! The pool is larger than the plan's: what a capture's reader has ahead of its time lies outside
+//! the limit, which `world.rs` keeps. Pool, ports and rings of one run serve the next one, if they
+//! fit: making them takes longer than a short run.
+
+use super::{Disagreement, Fabric, FabricError};
+use crate::capture::CaptureInfo;
+use crate::plan::{Plan, PortPlan, Source};
+use ::dpdk::{Eal, Mbuf, Pool, Port, PortError, Ring as DpdkRing};
+use dataplane::heap::HeapBuf;
+use dataplane::world::{BURST, NeighChange, Parcel, Ring};
+use dataplane::{Buf, PortId, QueueId};
+use std::path::PathBuf;
+
+/// Buffers that the longest frame takes.
+const LONGEST: usize = HeapBuf::segments_for(super::MAX_FRAME);
+
+/// DPDK's mbufs, rings and ports.
+pub struct DpdkFabric {
+    ports: Vec<(Shape, Port)>,
+    rings: Vec<Rings>,
+    ring_room: (u32, u32),
+    /// Buffers beside the plan's that captures may have read ahead, and how many they have.
+    reserve: usize,
+    ahead: usize,
+    pool: Option<Pool>,
+    eal: Eal,
+}
+
+/// What distinguishes one port from another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Shape {
+    Ring { rx: u16, tx: u16, rx_room: u32, tx_room: u32 },
+    Null { rx: u16, tx: u16, rx_frame_len: Option<u16> },
+    Pcap { path: PathBuf, tx: u16 },
+}
+
+struct Rings {
+    arp: DpdkRing<Mbuf>,
+    neigh: DpdkRing<Box<NeighChange>>,
+}
+
+/// A capture that is read through net_pcap, in bursts, ahead of its time.
+pub struct Capture {
+    /// Nothing for a capture that libpcap does not read although we do.
+    port: Option<Port>,
+    /// What was read and not yet asked for, last first.
+    burst: Vec<Mbuf>,
+}
+
+impl DpdkFabric {
+    /// A fabric without ports, on DPDK's thread.
+    pub fn new(eal: Eal) -> DpdkFabric {
+        let ring_room = (0, 0);
+        let (ports, rings) = (Vec::new(), Vec::new());
+        DpdkFabric { ports, rings, ring_room, reserve: 0, ahead: 0, pool: None, eal }
+    }
+
+    fn begin_pool(&mut self, plan: &Plan) -> Result<(), FabricError> {
+        let captures =
+            plan.inputs.iter().filter(|i| matches!(i.source, Source::Capture(_))).count();
+        let polled = plan.ports.iter().filter(|p| matches!(p, PortPlan::Pcap { .. })).count();
+        // Each input has one frame at hand, and one is on its way to a queue; captures read a burst
+        // ahead, or one frame if that gets too much; a pcap port reads a burst at once, of which the
+        // plan's pool may have no room for any.
+        self.reserve = (BURST + 2 * captures) * LONGEST;
+        self.ahead = 0;
+        let beside =
+            self.reserve + (plan.inputs.len() + 1) * LONGEST + polled.min(1) * BURST * LONGEST;
+        let size =
+            plan.config.limits.pool.saturating_add(u32::try_from(beside).unwrap_or(u32::MAX));
+        if self.pool.as_ref().is_none_or(|pool| pool.size() < size) {
+            // The old one's memory first: both may not fit. Ports and rings hold on to it.
+            self.ports.clear();
+            self.rings.clear();
+            self.pool = None;
+            self.pool = Some(Pool::new(self.eal, size)?);
+        }
+        Ok(())
+    }
+
+    fn begin_rings(&mut self, plan: &Plan) -> Result<(), FabricError> {
+        let room = (plan.config.limits.arp_ring, plan.config.limits.neigh_ring);
+        let lcores = plan.config.lcores.len();
+        if self.ring_room != room {
+            self.rings.clear();
+            self.ring_room = room;
+        }
+        while self.rings.len() < lcores {
+            let arp = DpdkRing::new(self.eal, room.0)?;
+            let neigh = DpdkRing::new(self.eal, room.1)?;
+            self.rings.push(Rings { arp, neigh });
+        }
+        Ok(())
+    }
+
+    fn pool(&self) -> &Pool {
+        match &self.pool {
+            Some(pool) => pool,
+            None => unreachable!("begin() makes the pool"),
+        }
+    }
+
+    fn make_port(&self, shape: &Shape) -> Result<Port, PortError> {
+        let (eal, pool) = (self.eal, self.pool());
+        match shape {
+            Shape::Ring { rx, tx, rx_room, tx_room } => {
+                Port::ring(eal, pool, *rx, *tx, *rx_room, *tx_room)
+            }
+            Shape::Null { rx, tx, rx_frame_len } => Port::null(eal, pool, *rx_frame_len, *rx, *tx),
+            Shape::Pcap { path, tx } => Port::pcap(eal, pool, &[path], *tx),
+        }
+    }
+
+    fn port(&mut self, port: PortId) -> &mut Port {
+        &mut self.ports[port.index()].1
+    }
+}
+
+impl Shape {
+    fn of(plan: &Plan, index: usize) -> Shape {
+        let (config, limits) = (&plan.config.ports[index], &plan.config.limits);
+        let (rx, tx) = (config.rx_queues, config.tx_queues);
+        match &plan.ports[index] {
+            PortPlan::Ring(_) => Shape::Ring {
+                rx,
+                tx,
+                rx_room: limits.rx_descriptors,
+                tx_room: limits.tx_descriptors,
+            },
+            PortPlan::Pcap { rx: Some(path) } => Shape::Pcap { path: path.clone(), tx },
+            PortPlan::Pcap { rx: None } => Shape::Null { rx, tx, rx_frame_len: None },
+            PortPlan::Null { rx_frame_len } => Shape::Null { rx, tx, rx_frame_len: *rx_frame_len },
+        }
+    }
+}
+
+impl Fabric for DpdkFabric {
+    type Buf = Mbuf;
+    type Capture = Capture;
+
+    fn name(&self) -> String {
+        self.eal.version().to_owned()
+    }
+
+    fn begin(&mut self, plan: &Plan) -> Result<(), FabricError> {
+        self.begin_pool(plan)?;
+        self.begin_rings(plan)?;
+        let mut spare = std::mem::take(&mut self.ports);
+        let shapes: Vec<_> = (0..plan.ports.len()).map(|index| Shape::of(plan, index)).collect();
+        // What does not fit goes first: a process has 32 ports at most.
+        spare.retain(|(shape, _)| shapes.contains(shape));
+        for (shape, config) in shapes.into_iter().zip(&plan.config.ports) {
+            // A capture starts over in a new port only.
+            let reusable = !matches!(shape, Shape::Pcap { .. });
+            let port = match spare.iter().position(|(other, _)| reusable && *other == shape) {
+                Some(at) => spare.swap_remove(at).1,
+                None => {
+                    let name = config.name.clone();
+                    self.make_port(&shape).map_err(|source| FabricError::Port { name, source })?
+                }
+            };
+            self.ports.push((shape, port));
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self) -> u64 {
+        let mut left = Vec::new();
+        for (shape, port) in &mut self.ports {
+            if let Shape::Ring { rx, tx, .. } = shape {
+                (0..*rx).for_each(
+                    |queue| {
+                        while port.rx_burst(QueueId(queue), &mut left, BURST) > 0 {}
+                    },
+                );
+                (0..*tx).for_each(
+                    |queue| {
+                        while port.collect(QueueId(queue), &mut left, BURST) > 0 {}
+                    },
+                );
+            }
+        }
+        for rings in &self.rings {
+            while rings.arp.pop_burst(&mut left, BURST) > 0 {}
+            while rings.neigh.pop().is_some() {}
+        }
+        drop(left);
+        self.ports.retain(|(shape, _)| !matches!(shape, Shape::Pcap { .. }));
+        self.pool.as_ref().map_or(0, |pool| u64::from(pool.in_use()))
+    }
+
+    fn alloc(&mut self) -> Option<Mbuf> {
+        self.pool().alloc()
+    }
+
+    fn make(&mut self, frame: &[u8]) -> Option<Mbuf> {
+        let pool = self.pool();
+        let mut buf = pool.alloc()?;
+        buf.extend(frame, pool).ok()?;
+        Some(buf)
+    }
+
+    fn copy(&mut self, of: &Mbuf) -> Option<Mbuf> {
+        of.copy(self.pool())
+    }
+
+    fn inject(&mut self, port: PortId, queue: QueueId, frame: Mbuf) -> Result<(), Mbuf> {
+        self.port(port).inject(queue, frame)
+    }
+
+    fn rx_burst(&mut self, port: PortId, queue: QueueId, into: &mut Vec<Mbuf>) {
+        let port = self.port(port);
+        if queue.0 < port.rx_queues() {
+            port.rx_burst(queue, into, BURST);
+        }
+    }
+
+    fn tx_burst(&mut self, port: PortId, queue: QueueId, from: &mut Vec<Mbuf>) {
+        self.port(port).tx_burst(queue, from);
+    }
+
+    fn collect(&mut self, port: PortId, queue: QueueId, into: &mut Vec<Mbuf>, max: usize) {
+        let (shape, port) = &mut self.ports[port.index()];
+        if matches!(shape, Shape::Ring { .. }) {
+            port.collect(queue, into, max);
+        }
+    }
+
+    fn send(&mut self, lcore: usize, ring: Ring, parcel: Parcel<Mbuf>) -> Result<(), Parcel<Mbuf>> {
+        let rings = &self.rings[lcore];
+        match (ring, parcel) {
+            (Ring::Arp, Parcel::Frame(buf)) => rings.arp.push(buf).map_err(Parcel::Frame),
+            (Ring::Neigh, Parcel::Neigh(change)) => {
+                rings.neigh.push(Box::new(change)).map_err(|change| Parcel::Neigh(*change))
+            }
+            (Ring::Arp | Ring::Neigh, parcel) => Err(parcel),
+        }
+    }
+
+    fn recv(&mut self, lcore: usize, ring: Ring) -> Option<Parcel<Mbuf>> {
+        let rings = &self.rings[lcore];
+        match ring {
+            Ring::Arp => rings.arp.pop().map(Parcel::Frame),
+            Ring::Neigh => rings.neigh.pop().map(|change| Parcel::Neigh(*change)),
+        }
+    }
+
+    fn open(&mut self, info: &CaptureInfo) -> Result<Capture, FabricError> {
+        let port = match info.libpcap {
+            Some(_) => None,
+            None => {
+                let port = Port::pcap(self.eal, self.pool(), &[&info.path], 1);
+                let path = info.path.clone();
+                Some(port.map_err(|source| FabricError::Capture { path, source })?)
+            }
+        };
+        Ok(Capture { port, burst: Vec::new() })
+    }
+
+    fn next_frame(&mut self, capture: &mut Capture, data: &[u8]) -> Result<Mbuf, Disagreement> {
+        let expected = data.len();
+        let Some(port) = &mut capture.port else {
+            return self.make(data).ok_or(Disagreement { expected, got: None });
+        };
+        if capture.burst.is_empty() {
+            let room = (self.reserve - self.ahead) / LONGEST;
+            port.rx_burst(QueueId(0), &mut capture.burst, room.clamp(1, BURST));
+            self.ahead += segments(&capture.burst);
+            capture.burst.reverse();
+        }
+        let Some(frame) = capture.burst.pop() else {
+            return Err(Disagreement { expected, got: None });
+        };
+        self.ahead -= frame.segments();
+        if frame.len() != expected {
+            return Err(Disagreement { expected, got: Some(frame.len()) });
+        }
+        Ok(frame)
+    }
+}
+
+fn segments(burst: &[Mbuf]) -> usize {
+    burst.iter().map(Mbuf::segments).sum()
+}

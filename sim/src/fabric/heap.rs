@@ -1,0 +1,207 @@
+//! Plain memory as a fabric.
+
+use super::{Disagreement, Fabric, FabricError};
+use crate::capture::{CaptureInfo, CaptureReader};
+use crate::plan::{Plan, PortPlan};
+use dataplane::heap::HeapBuf;
+use dataplane::packet::SEGMENT;
+use dataplane::world::{BURST, NeighChange, Parcel, Ring};
+use dataplane::{Buf, Meta, PortId, QueueId};
+use std::collections::VecDeque;
+
+/// Packets on the heap, in queues that end where DPDK's would.
+#[derive(Default)]
+pub struct HeapFabric {
+    ports: Vec<Port>,
+    rings: Vec<Rings>,
+}
+
+struct Port {
+    rx: Rx,
+    tx: Option<Vec<Queue<HeapBuf>>>,
+}
+
+enum Rx {
+    Ring(Vec<Queue<HeapBuf>>),
+    Pcap(Box<CaptureReader>),
+    Zeros(u16),
+    Nothing,
+}
+
+struct Rings {
+    arp: Queue<HeapBuf>,
+    neigh: Queue<NeighChange>,
+}
+
+/// A queue that holds no more than so many.
+struct Queue<T> {
+    items: VecDeque<T>,
+    capacity: usize,
+}
+
+impl<T> Queue<T> {
+    fn new(capacity: u32) -> Queue<T> {
+        let capacity = usize::try_from(capacity).unwrap_or(usize::MAX);
+        Queue { items: VecDeque::new(), capacity }
+    }
+
+    fn push(&mut self, item: T) -> Result<(), T> {
+        if self.items.len() == self.capacity {
+            return Err(item);
+        }
+        self.items.push_back(item);
+        Ok(())
+    }
+
+    fn pop_burst(&mut self, into: &mut Vec<T>, max: usize) {
+        let n = self.items.len().min(max);
+        into.extend(self.items.drain(..n));
+    }
+}
+
+impl HeapFabric {
+    /// A fabric without ports.
+    pub fn new() -> HeapFabric {
+        HeapFabric::default()
+    }
+
+    fn rx_ring(&mut self, port: PortId, queue: QueueId) -> &mut Queue<HeapBuf> {
+        match &mut self.ports[port.index()].rx {
+            Rx::Ring(queues) => &mut queues[queue.index()],
+            Rx::Pcap(_) | Rx::Zeros(_) | Rx::Nothing => {
+                unreachable!("the wire ends at ring ports only")
+            }
+        }
+    }
+}
+
+impl Fabric for HeapFabric {
+    type Buf = HeapBuf;
+    type Capture = ();
+
+    fn name(&self) -> String {
+        "heap".to_owned()
+    }
+
+    fn begin(&mut self, plan: &Plan) -> Result<(), FabricError> {
+        let limits = &plan.config.limits;
+        self.ports.clear();
+        for (config, what) in plan.config.ports.iter().zip(&plan.ports) {
+            let queues = |n: u16, room| (0..n).map(|_| Queue::new(room)).collect();
+            let (rx, tx) = match what {
+                PortPlan::Ring(_) => (
+                    Rx::Ring(queues(config.rx_queues, limits.rx_descriptors)),
+                    Some(queues(config.tx_queues, limits.tx_descriptors)),
+                ),
+                PortPlan::Pcap { rx: Some(path) } => {
+                    (Rx::Pcap(Box::new(CaptureReader::open(path)?)), None)
+                }
+                PortPlan::Null { rx_frame_len: Some(len) } => {
+                    super::check_null(&config.name, *len)?;
+                    (Rx::Zeros(*len), None)
+                }
+                PortPlan::Pcap { rx: None } | PortPlan::Null { rx_frame_len: None } => {
+                    (Rx::Nothing, None)
+                }
+            };
+            self.ports.push(Port { rx, tx });
+        }
+        let lcores = plan.config.lcores.iter().map(|_| Rings {
+            arp: Queue::new(limits.arp_ring),
+            neigh: Queue::new(limits.neigh_ring),
+        });
+        self.rings = lcores.collect();
+        Ok(())
+    }
+
+    fn finish(&mut self) -> u64 {
+        self.ports.clear();
+        self.rings.clear();
+        0
+    }
+
+    fn alloc(&mut self) -> Option<HeapBuf> {
+        Some(HeapBuf::new(Meta::default()))
+    }
+
+    fn make(&mut self, frame: &[u8]) -> Option<HeapBuf> {
+        Some(HeapBuf::from_frame(Meta::default(), frame))
+    }
+
+    fn copy(&mut self, of: &HeapBuf) -> Option<HeapBuf> {
+        let mut copy = HeapBuf::new(*of.meta());
+        for index in 0..of.segments() {
+            copy.extend(of.segment(index));
+        }
+        Some(copy)
+    }
+
+    fn inject(&mut self, port: PortId, queue: QueueId, frame: HeapBuf) -> Result<(), HeapBuf> {
+        self.rx_ring(port, queue).push(frame)
+    }
+
+    fn rx_burst(&mut self, port: PortId, queue: QueueId, into: &mut Vec<HeapBuf>) {
+        match &mut self.ports[port.index()].rx {
+            Rx::Ring(queues) => queues[queue.index()].pop_burst(into, BURST),
+            Rx::Pcap(reader) if queue == QueueId(0) => {
+                // `begin` walked through the whole file: there is no error left to come.
+                for _ in 0..BURST {
+                    let Ok(Some(record)) = reader.next_record() else { break };
+                    into.push(HeapBuf::from_frame(Meta::default(), record.data));
+                }
+            }
+            Rx::Zeros(len) => {
+                let zeros = [0; SEGMENT];
+                let frame = &zeros[..usize::from(*len)];
+                into.extend((0..BURST).map(|_| HeapBuf::from_frame(Meta::default(), frame)));
+            }
+            Rx::Pcap(_) | Rx::Nothing => {}
+        }
+    }
+
+    fn tx_burst(&mut self, port: PortId, queue: QueueId, from: &mut Vec<HeapBuf>) {
+        let Some(queues) = &mut self.ports[port.index()].tx else {
+            from.clear();
+            return;
+        };
+        let queue = &mut queues[queue.index()];
+        let n = from.len().min(queue.capacity - queue.items.len());
+        queue.items.extend(from.drain(..n));
+    }
+
+    fn collect(&mut self, port: PortId, queue: QueueId, into: &mut Vec<HeapBuf>, max: usize) {
+        if let Some(queues) = &mut self.ports[port.index()].tx {
+            queues[queue.index()].pop_burst(into, max);
+        }
+    }
+
+    fn send(
+        &mut self,
+        lcore: usize,
+        ring: Ring,
+        parcel: Parcel<HeapBuf>,
+    ) -> Result<(), Parcel<HeapBuf>> {
+        let rings = &mut self.rings[lcore];
+        match (ring, parcel) {
+            (Ring::Arp, Parcel::Frame(buf)) => rings.arp.push(buf).map_err(Parcel::Frame),
+            (Ring::Neigh, Parcel::Neigh(change)) => rings.neigh.push(change).map_err(Parcel::Neigh),
+            (Ring::Arp | Ring::Neigh, parcel) => Err(parcel),
+        }
+    }
+
+    fn recv(&mut self, lcore: usize, ring: Ring) -> Option<Parcel<HeapBuf>> {
+        let rings = &mut self.rings[lcore];
+        match ring {
+            Ring::Arp => rings.arp.items.pop_front().map(Parcel::Frame),
+            Ring::Neigh => rings.neigh.items.pop_front().map(Parcel::Neigh),
+        }
+    }
+
+    fn open(&mut self, _: &CaptureInfo) -> Result<(), FabricError> {
+        Ok(())
+    }
+
+    fn next_frame(&mut self, (): &mut (), data: &[u8]) -> Result<HeapBuf, Disagreement> {
+        Ok(HeapBuf::from_frame(Meta::default(), data))
+    }
+}

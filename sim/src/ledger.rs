@@ -1,0 +1,291 @@
+//! The account of every packet: `in + made = out + consumed + dropped + held`.
+//!
+//! Kept from what happens, and compared in the end with what the lcores counted and with what is
+//! still held somewhere: three books that must agree.
+//!
+//! Invariant: a packet is booked once when it comes and once when it goes.
+//! Not here: per-lcore counters (`dataplane`).
+
+use crate::trace::Outside;
+use dataplane::config::PortConfig;
+use dataplane::counters::{Counters, Drops};
+use dataplane::event::{Consumer, Made};
+use dataplane::{DropReason, Event, PortId, QueueId};
+use std::fmt;
+
+/// What came and what went in a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ledger {
+    /// Frames that came to a port or its wire.
+    pub came: u64,
+    /// Packets that the dataplane made.
+    pub made: Makes,
+    /// Frames that left.
+    pub out: u64,
+    /// Packets that reached their end, by whom.
+    pub consumed: [u64; 2],
+    /// Packets refused, by reason: on lcores and outside.
+    pub dropped: Drops,
+    /// Of these, those that were refused before an lcore saw them.
+    pub refused: Drops,
+    /// Packets turned round into answers. They left, or are held or dropped, as any other.
+    pub answered: u64,
+    /// Packets that waited for a neighbour for some time.
+    pub waited: u64,
+    /// Frames that lcores took from receive queues.
+    pub received: u64,
+    /// Frames that transmit queues accepted.
+    pub transmitted: u64,
+    /// Events of neighbours' state machines.
+    pub neigh_moves: u64,
+    /// What came and went by each physical port.
+    pub ports: Vec<PortTotals>,
+    /// Packets still held when the run ended: in lcores, queues and rings.
+    pub held: u64,
+}
+
+/// Packets that the dataplane made, by what for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Makes {
+    /// ARP requests.
+    pub arp_requests: u64,
+    /// Copies of ARP replies for other lcores.
+    pub arp_copies: u64,
+    /// ICMP errors.
+    pub icmp_errors: u64,
+}
+
+/// What came and went by a port.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PortTotals {
+    /// Frames that came to a receive queue.
+    pub arrived: u64,
+    /// Bytes of these.
+    pub arrived_bytes: u64,
+    /// Frames that came and were refused before, by reason.
+    pub refused: Drops,
+    /// Frames that left.
+    pub left: u64,
+    /// Bytes of these.
+    pub left_bytes: u64,
+    /// Its receive queues.
+    pub rx: Vec<RxTotals>,
+    /// Frames that left by each of its transmit queues.
+    pub tx: Vec<u64>,
+}
+
+/// What came to a receive queue.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RxTotals {
+    /// Frames that it took.
+    pub arrived: u64,
+    /// Frames that it had no room for (`imissed`).
+    pub missed: u64,
+    /// Frames that the pool had no buffer for (`rx_nombuf`).
+    pub no_buffer: u64,
+}
+
+impl Makes {
+    /// All together.
+    pub fn total(&self) -> u64 {
+        self.arp_requests + self.arp_copies + self.icmp_errors
+    }
+}
+
+impl Ledger {
+    /// An account of nothing, for these ports.
+    pub(crate) fn new(ports: &[PortConfig]) -> Ledger {
+        let ports = ports.iter().map(|port| PortTotals {
+            rx: vec![RxTotals::default(); port.rx_queues.into()],
+            tx: vec![0; port.tx_queues.into()],
+            ..PortTotals::default()
+        });
+        Ledger {
+            came: 0,
+            made: Makes::default(),
+            out: 0,
+            consumed: [0; 2],
+            dropped: Drops::default(),
+            refused: Drops::default(),
+            answered: 0,
+            waited: 0,
+            received: 0,
+            transmitted: 0,
+            neigh_moves: 0,
+            ports: ports.collect(),
+            held: 0,
+        }
+    }
+
+    /// Books what happened on an lcore.
+    pub(crate) fn lcore(&mut self, event: &Event) {
+        match *event {
+            Event::Made { what: Made::ArpRequest, .. } => self.made.arp_requests += 1,
+            Event::Made { what: Made::ArpCopy, .. } => self.made.arp_copies += 1,
+            Event::Made { what: Made::IcmpError(..), .. } => self.made.icmp_errors += 1,
+            Event::Consumed { by: Consumer::Arp, .. } => self.consumed[0] += 1,
+            Event::Consumed { by: Consumer::Icmp, .. } => self.consumed[1] += 1,
+            Event::Dropped { reason, .. } => self.dropped[reason] += 1,
+            Event::Rx { .. } => self.received += 1,
+            Event::Tx { .. } => self.transmitted += 1,
+            Event::Answered { .. } => self.answered += 1,
+            Event::Waits { .. } => self.waited += 1,
+            Event::Neigh(_) => self.neigh_moves += 1,
+            Event::RingRx { .. }
+            | Event::RingTx { .. }
+            | Event::NeighMac { .. }
+            | Event::NeighSync { .. }
+            | Event::NoBuffer { .. }
+            | Event::IcmpSuppressed { .. } => {}
+        }
+    }
+
+    /// Books what happened outside.
+    pub(crate) fn outside(&mut self, event: &Outside) {
+        match *event {
+            Outside::Arrive { port, queue, len, .. } => {
+                let port = &mut self.ports[port.index()];
+                self.came += 1;
+                port.arrived += 1;
+                port.arrived_bytes += u64::from(len);
+                port.rx[queue.index()].arrived += 1;
+            }
+            Outside::Refused { port, queue, reason, .. } => {
+                let port = &mut self.ports[port.index()];
+                self.came += 1;
+                self.dropped[reason] += 1;
+                self.refused[reason] += 1;
+                port.refused[reason] += 1;
+                // A port without queues refuses as if its first one were full.
+                if let Some(queue) = queue.and_then(|queue| port.rx.get_mut(queue.index())) {
+                    queue.missed += u64::from(reason == DropReason::RxMissed);
+                    queue.no_buffer += u64::from(reason == DropReason::RxNoBuffer);
+                }
+            }
+            Outside::Depart { .. } | Outside::Command(_) => {}
+        }
+    }
+
+    /// Books a frame of `len` bytes that left.
+    pub(crate) fn left(&mut self, port: PortId, queue: QueueId, len: usize) {
+        let port = &mut self.ports[port.index()];
+        self.out += 1;
+        port.left += 1;
+        port.left_bytes += len as u64;
+        port.tx[queue.index()] += 1;
+    }
+
+    /// Packets that reached their end.
+    pub fn consumed(&self) -> u64 {
+        self.consumed.iter().sum()
+    }
+
+    /// Whether the account is balanced.
+    pub fn is_balanced(&self) -> bool {
+        let credit = self.came + self.made.total();
+        credit == self.out + self.consumed() + self.dropped.total() + self.held
+    }
+
+    /// Where the books disagree: this one, and the counters of all lcores. A sentence each.
+    pub(crate) fn check<'a>(&self, counters: impl Iterator<Item = &'a Counters>) -> Vec<String> {
+        let mut broken = Vec::new();
+        if !self.is_balanced() {
+            broken.push(format!("packets are not conserved: {self}"));
+        }
+        let mut sum = Counters::default();
+        let mut drops = self.refused.clone();
+        for each in counters {
+            sum.made += each.made;
+            sum.consumed += each.consumed;
+            sum.ipackets += each.ipackets;
+            sum.opackets += each.opackets;
+            drops.add(&each.drops);
+        }
+        let pairs = [
+            ("made", self.made.total(), sum.made),
+            ("consumed", self.consumed(), sum.consumed),
+            ("received", self.received, sum.ipackets),
+            ("transmitted", self.transmitted, sum.opackets),
+        ];
+        for (what, told, counted) in pairs {
+            if told != counted {
+                broken
+                    .push(format!("{told} packets were {what}, but the lcores counted {counted}"));
+            }
+        }
+        if self.dropped != drops {
+            let (told, counted) = (self.dropped.total(), drops.total());
+            broken.push(format!(
+                "drops by reason differ from what was counted: {told} told, {counted} counted"
+            ));
+        }
+        broken
+    }
+}
+
+impl fmt::Display for Ledger {
+    /// `in 2 + made 1 = out 2 + consumed 1 + dropped 0 + held 0`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = if self.is_balanced() { '=' } else { '≠' };
+        write!(
+            f,
+            "in {} + made {} {sign} out {} + consumed {} + dropped {} + held {}",
+            self.came,
+            self.made.total(),
+            self.out,
+            self.consumed(),
+            self.dropped.total(),
+            self.held
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dataplane::{Mac, PacketId};
+
+    fn ledger() -> Ledger {
+        let port = PortConfig {
+            name: "lan".to_owned(),
+            mac: Mac::ZERO,
+            mtu: 1500,
+            addresses: Vec::new(),
+            rx_queues: 1,
+            tx_queues: 1,
+            vlans: Vec::new(),
+        };
+        let mut ledger = Ledger::new(&[port]);
+        let (packet, port, queue, len) = (PacketId(1), PortId(0), QueueId(0), 60);
+        ledger.outside(&Outside::Arrive { packet, port, queue, len });
+        let reason = DropReason::RxMissed;
+        ledger.outside(&Outside::Refused { packet, port, queue: Some(queue), reason, len });
+        assert_eq!(ledger.ports[0].rx, [RxTotals { arrived: 1, missed: 1, no_buffer: 0 }]);
+        ledger.lcore(&Event::Dropped { packet, reason: DropReason::TtlExceeded });
+        ledger
+    }
+
+    #[test]
+    fn what_came_has_gone() {
+        let ledger = ledger();
+        assert_eq!(ledger.to_string(), "in 2 + made 0 = out 0 + consumed 0 + dropped 2 + held 0");
+        let mut counters = Counters::default();
+        counters.drops[DropReason::TtlExceeded] = 1;
+        assert_eq!(ledger.check([&counters].into_iter()), [] as [String; 0]);
+    }
+
+    #[test]
+    fn a_packet_that_got_lost_is_named() {
+        let mut ledger = ledger();
+        ledger.came += 1;
+        let counters = Counters::default();
+        assert_eq!(
+            ledger.check([&counters].into_iter()),
+            [
+                "packets are not conserved: \
+                 in 3 + made 0 ≠ out 0 + consumed 0 + dropped 2 + held 0",
+                "drops by reason differ from what was counted: 2 told, 1 counted",
+            ]
+        );
+    }
+}

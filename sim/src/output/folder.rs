@@ -1,0 +1,117 @@
+//! A folder that is filled beside its place and moved there when it is complete.
+
+use super::NAMES;
+use crate::run::RunError;
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+/// Where the files of a run go, and where they are until they are complete.
+pub(crate) struct Folder {
+    target: PathBuf,
+    partial: PathBuf,
+    committed: bool,
+}
+
+impl Folder {
+    /// Makes room for the files of a run that is to be found in `target`.
+    ///
+    /// # Errors
+    /// It is no folder, or one with something else in it, or cannot be written beside.
+    pub fn create(target: &Path) -> Result<Folder, RunError> {
+        let output = |path: &Path, source| RunError::Output { path: path.to_owned(), source };
+        match fs::read_dir(target) {
+            Ok(mut entries) => {
+                if entries.next().is_some() && !target.join("manifest.json").is_file() {
+                    return Err(RunError::NotOurs(target.to_owned()));
+                }
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(output(target, error)),
+        }
+        let partial = beside(target, ".partial");
+        // An earlier run may have been killed.
+        let made = discard(&partial).and_then(|()| fs::create_dir_all(&partial));
+        made.map_err(|error| output(&partial, error))?;
+        Ok(Folder { target: target.to_owned(), partial, committed: false })
+    }
+
+    /// Begins one of the files.
+    pub fn file(&self, name: &str) -> Result<File, RunError> {
+        File::create(self.partial.join(name)).map_err(|source| self.error(name, source))
+    }
+
+    /// Writes a whole file.
+    pub fn write(&self, name: &str, bytes: &[u8]) -> Result<(), RunError> {
+        fs::write(self.partial.join(name), bytes).map_err(|source| self.error(name, source))
+    }
+
+    /// A file that is none of those that a run leaves, for as long as the run takes.
+    pub fn scratch(&self, name: &str) -> PathBuf {
+        self.partial.join(name)
+    }
+
+    /// What went wrong with a file, under the name it would have had.
+    pub fn error(&self, name: &str, source: io::Error) -> RunError {
+        RunError::Output { path: self.target.join(name), source }
+    }
+
+    /// Moves the files into place. Those of an earlier run give way, other files stay.
+    pub fn commit(mut self) -> Result<(), RunError> {
+        if self.target.exists() {
+            for name in NAMES {
+                let (from, to) = (self.partial.join(name), self.target.join(name));
+                let moved = if from.exists() { fs::rename(&from, &to) } else { absent(&to) };
+                moved.map_err(|source| self.error(name, source))?;
+            }
+            fs::remove_dir(&self.partial).map_err(|source| self.error("", source))?;
+        } else {
+            fs::rename(&self.partial, &self.target).map_err(|source| self.error("", source))?;
+        }
+        self.committed = true;
+        Ok(())
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if !self.committed {
+            // If even that fails, there is nothing left to try: the next run tries again.
+            let _ = discard(&self.partial);
+        }
+    }
+}
+
+/// The path with something behind its name.
+pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.file_name().map_or_else(|| OsString::from("out"), OsString::from);
+    name.push(suffix);
+    path.with_file_name(name)
+}
+
+/// Removes a folder with what a run may have left in it, and nothing else.
+fn discard(partial: &Path) -> io::Result<()> {
+    let entries = match fs::read_dir(partial) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    for entry in entries {
+        let name = entry?.file_name();
+        let known =
+            name.to_str().is_some_and(|name| NAMES.contains(&name) || name.starts_with("ticks."));
+        if known {
+            fs::remove_file(partial.join(name))?;
+        }
+    }
+    fs::remove_dir(partial)
+}
+
+/// Removes a file that may not be there.
+fn absent(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}

@@ -1,0 +1,187 @@
+//! The report of a run, for people: what came, what became of it, and who worked how much.
+//!
+//! Invariant: it depends on the run alone, not on the machine, the pace or the fabric. Its last line
+//! is the law of conservation.
+
+use crate::engine::{Ended, Outcome};
+use crate::ledger::Ledger;
+use crate::output::device_names;
+use crate::plan::{Input, Plan};
+use crate::source::InputTotals;
+use dataplane::{Instant, Mac};
+use std::fmt::Write as _;
+
+/// Neighbours that a report lists, at most.
+const NEIGHBOURS: usize = 20;
+
+/// The text of the report.
+pub fn text(name: &str, plan: &Plan, outcome: &Outcome) -> String {
+    let mut text = String::new();
+    let why = match outcome.ended {
+        Ended::Quiet => "until all input was through",
+        Ended::Until => "as long as it was told",
+        Ended::Interrupted => "when it was interrupted",
+    };
+    let _ = writeln!(text, "{name}: {} s of virtual time, {why}", outcome.end);
+    inputs(&mut text, plan, outcome);
+    ports(&mut text, plan, outcome);
+    fates(&mut text, &outcome.ledger);
+    lcores(&mut text, outcome);
+    neighbours(&mut text, plan, outcome);
+    let _ = writeln!(text, "\ntrace {}", outcome.digests.trace);
+    for broken in &outcome.broken {
+        let _ = writeln!(text, "BROKEN: {broken}");
+    }
+    let _ = writeln!(text, "{}", outcome.ledger);
+    text
+}
+
+fn inputs(text: &mut String, plan: &Plan, outcome: &Outcome) {
+    for (input, totals) in plan.inputs.iter().zip(&outcome.inputs) {
+        let _ = writeln!(text, "  {}", input_line(plan, input, totals));
+    }
+    for (port, info) in &outcome.polled {
+        let port = &plan.config.ports[port.index()].name;
+        let _ = writeln!(text, "  {port} polls {}: {} packets", info.path.display(), info.packets);
+    }
+}
+
+/// `demo.pcapng to lan: 120 packets, 60 of them input, 3 filled up with zeros`
+fn input_line(plan: &Plan, input: &Input, totals: &InputTotals) -> String {
+    let port = &plan.config.ports[input.port.index()].name;
+    let Some(info) = &totals.capture else {
+        return format!("the scenario's own frames to {port}: {}", totals.read);
+    };
+    let mut line = format!("{} to {port}: {} packets", info.path.display(), info.packets);
+    if totals.read < info.packets {
+        let _ = write!(line, ", {} read", totals.read);
+    }
+    if totals.selected < totals.read {
+        let _ = write!(line, ", {} of them input", totals.selected);
+    }
+    if totals.padded > 0 {
+        let _ = write!(line, ", {} filled up with zeros", totals.padded);
+    }
+    if let Some(tail) = &info.tail {
+        let _ = write!(line, "; the file ends inside a record, at byte {}", tail.offset);
+    }
+    if info.backward > 0 {
+        let _ = write!(line, "; time runs back {} times", info.backward);
+    }
+    line
+}
+
+fn ports(text: &mut String, plan: &Plan, outcome: &Outcome) {
+    let width = plan.config.ports.iter().map(|port| port.name.len()).max().unwrap_or(0).max(4);
+    let _ = writeln!(
+        text,
+        "\n{:width$} {:>10} {:>13} {:>10} {:>10} {:>13}",
+        "port", "in", "bytes", "refused", "out", "bytes"
+    );
+    for (config, port) in plan.config.ports.iter().zip(&outcome.ledger.ports) {
+        let _ = writeln!(
+            text,
+            "{:width$} {:>10} {:>13} {:>10} {:>10} {:>13}",
+            config.name,
+            port.arrived,
+            port.arrived_bytes,
+            port.refused.total(),
+            port.left,
+            port.left_bytes
+        );
+    }
+}
+
+fn fates(text: &mut String, ledger: &Ledger) {
+    let made = parts(&[
+        (ledger.made.arp_requests, "ARP requests"),
+        (ledger.made.arp_copies, "copies of ARP replies"),
+        (ledger.made.icmp_errors, "ICMP errors"),
+    ]);
+    let made = if made.is_empty() { made } else { format!(" ({made})") };
+    let _ = writeln!(text, "\nwhat became of {} packets", ledger.came + ledger.made.total());
+    let _ = writeln!(text, "{:>12}  came in, {} made here{made}", ledger.came, ledger.made.total());
+    let mut fate = |name: &str, n: u64, why: &str| {
+        if n > 0 {
+            let _ = writeln!(text, "{}", format!("{n:>12}  {name:<22} {why}").trim_end());
+        }
+    };
+    fate("left", ledger.out, "");
+    let consumed = [(ledger.consumed[0], "by ARP"), (ledger.consumed[1], "by ICMP")];
+    fate("consumed", ledger.consumed(), &parts(&consumed));
+    for (reason, n) in ledger.dropped.iter() {
+        fate(reason.name(), n, reason.explain().trim());
+    }
+    fate("held", ledger.held, "still waiting when the run ended");
+}
+
+/// `ARP requests 2, ICMP errors 1`
+fn parts(parts: &[(u64, &str)]) -> String {
+    let parts = parts.iter().filter(|(n, _)| *n > 0);
+    let parts: Vec<String> = parts.map(|(n, what)| format!("{what} {n}")).collect();
+    parts.join(", ")
+}
+
+fn lcores(text: &mut String, outcome: &Outcome) {
+    let _ = writeln!(
+        text,
+        "\n{:>5} {:<7} {:>13} {:>7} {:>13} {:>10} {:>10} {:>10}",
+        "lcore", "role", "ticks", "busy", "polls", "in", "out", "dropped"
+    );
+    for lcore in &outcome.lcores {
+        let counters = &lcore.counters;
+        let _ = writeln!(
+            text,
+            "{:>5} {:<7} {:>13} {:>7} {:>13} {:>10} {:>10} {:>10}",
+            lcore.id.0,
+            lcore.role.name(),
+            counters.lcore_loop,
+            share(lcore.busy, outcome.end),
+            counters.bursts.polls,
+            counters.ipackets,
+            counters.opackets,
+            counters.drops.total()
+        );
+    }
+}
+
+/// A share of the run in per cent, to a tenth.
+fn share(busy: u64, end: Instant) -> String {
+    let end = u128::from(end.as_nanos().max(1));
+    // A run that began before the end may cost time beyond it.
+    let permille = (u128::from(busy) * 1000 / end).min(1000);
+    format!("{}.{} %", permille / 10, permille % 10)
+}
+
+fn neighbours(text: &mut String, plan: &Plan, outcome: &Outcome) {
+    let known = outcome.lcores.iter();
+    let known = known.flat_map(|lcore| lcore.neighbours.iter().map(|known| (*known, lcore.id)));
+    let mut known: Vec<_> = known.collect();
+    if known.is_empty() {
+        return;
+    }
+    known.sort_unstable();
+    let names = device_names(plan);
+    let mut groups: Vec<(_, Vec<String>)> = Vec::new();
+    for (neighbour, lcore) in known {
+        match groups.last_mut() {
+            Some((last, lcores)) if *last == neighbour => lcores.push(lcore.to_string()),
+            _ => groups.push((neighbour, vec![lcore.to_string()])),
+        }
+    }
+    let _ = writeln!(text, "\nneighbours known in the end");
+    for (neighbour, lcores) in groups.iter().take(NEIGHBOURS) {
+        let device = names.get(neighbour.port.index()).map_or("?", String::as_str);
+        let address = neighbour.address.to_string();
+        let mac = match neighbour.mac {
+            Mac::ZERO => "-".to_owned(),
+            mac => mac.to_string(),
+        };
+        let lcores = lcores.join(", ");
+        let state = neighbour.state;
+        let _ = writeln!(text, "  {device:<8} {address:<15} {mac:<17}  {state:<10} lcore {lcores}");
+    }
+    if groups.len() > NEIGHBOURS {
+        let _ = writeln!(text, "  and {} more", groups.len() - NEIGHBOURS);
+    }
+}

@@ -1,0 +1,157 @@
+//! A run from its plan to what it leaves: in memory, or in a folder.
+//!
+//! [`simulate`] runs a plan and tells an observer; [`execute`] writes the files too. [`Lockstep`] is
+//! what the command line calls.
+//!
+//! Invariant: the wall clock is read here and nowhere else, and what it says goes to the terminal
+//! and into no file.
+
+mod error;
+mod stopwatch;
+mod terminal;
+
+pub use error::{PlanError, RunError};
+pub use terminal::Lockstep;
+
+use crate::engine::{self, Conduct, Ended, Outcome};
+use crate::fabric::{DpdkFabric, Fabric, FabricError, HeapFabric};
+use crate::output::Files;
+use crate::plan::{Backend, Pace, Plan};
+use crate::report;
+use crate::scenario::Request;
+use crate::trace::Observer;
+use dataplane::Instant;
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+use stopwatch::Stopwatch;
+
+/// How a plan is run, and what is left of it.
+#[derive(Clone, Debug, Default)]
+pub struct RunOptions<'a> {
+    /// How fast idle time passes.
+    pub pace: Pace,
+    /// What carries the packets.
+    pub backend: Backend,
+    /// Where files go; nothing: there are none.
+    pub out: Option<PathBuf>,
+    /// Set from outside to stop the run between two events.
+    pub interrupted: Option<&'a AtomicBool>,
+    /// Whether progress is shown on the standard error.
+    pub progress: bool,
+    /// What the report calls the run.
+    pub name: String,
+    /// What was asked for: into the manifest, so that the run can be verified.
+    pub request: Option<Request>,
+}
+
+/// What a run came to.
+#[derive(Clone, Debug)]
+pub struct RunSummary {
+    /// What it came to.
+    pub outcome: Outcome,
+    /// The report, as it is in report.txt.
+    pub report: String,
+    /// How long it took on the wall clock, once DPDK had started.
+    pub real: Duration,
+}
+
+impl RunSummary {
+    /// The exit code: 130 when it was interrupted, 1 when an invariant does not hold, else 0.
+    pub fn exit_code(&self) -> u8 {
+        match (self.outcome.ended, self.outcome.broken.is_empty()) {
+            (Ended::Interrupted, _) => 130,
+            (Ended::Quiet | Ended::Until, false) => 1,
+            (Ended::Quiet | Ended::Until, true) => 0,
+        }
+    }
+}
+
+/// Runs a plan in memory, and gives the observer back.
+///
+/// Many runs in a row are faster with [`engine::run`] and a fabric that is kept.
+///
+/// # Errors
+/// The plan cannot be run, or an input cannot be read.
+pub fn simulate<O: Observer + Send>(
+    plan: &Plan,
+    backend: Backend,
+    pace: Pace,
+    observer: O,
+) -> Result<(Outcome, O), RunError> {
+    let conduct = Conduct { pace, ..Conduct::default() };
+    let Ran { outcome, observer, .. } = on(backend, Simulation { plan, conduct, observer })?;
+    Ok((outcome, observer))
+}
+
+/// Runs a plan and leaves its files.
+///
+/// # Errors
+/// The plan cannot be run, an input cannot be read, or a file cannot be written. Nothing is left.
+pub fn execute(plan: &Plan, options: &RunOptions<'_>) -> Result<RunSummary, RunError> {
+    let conduct = Conduct {
+        pace: options.pace,
+        interrupted: options.interrupted,
+        progress: options.progress.then(progress),
+    };
+    let Some(dir) = &options.out else {
+        let Ran { outcome, real, .. } =
+            on(options.backend, Simulation { plan, conduct, observer: () })?;
+        let report = report::text(&options.name, plan, &outcome);
+        return Ok(RunSummary { outcome, report, real });
+    };
+    let observer = Files::create(plan, dir)?;
+    let Ran { outcome, observer: files, real } =
+        on(options.backend, Simulation { plan, conduct, observer })?;
+    let report = report::text(&options.name, plan, &outcome);
+    files.finish(plan, options.request.as_ref(), &outcome, &report)?;
+    Ok(RunSummary { outcome, report, real })
+}
+
+/// A run that waits for its fabric.
+struct Simulation<'a, O> {
+    plan: &'a Plan,
+    conduct: Conduct<'a>,
+    observer: O,
+}
+
+/// A run that has ended, and how long it took once its fabric was there.
+struct Ran<O> {
+    outcome: Outcome,
+    observer: O,
+    real: Duration,
+}
+
+impl<O: Observer> Simulation<'_, O> {
+    fn through<F: Fabric>(self, fabric: &mut F) -> Result<Ran<O>, RunError> {
+        let watch = Stopwatch::start();
+        let (outcome, observer) = engine::run(self.plan, self.conduct, fabric, self.observer)?;
+        Ok(Ran { outcome, observer, real: watch.elapsed() })
+    }
+}
+
+fn on<O: Observer + Send>(
+    backend: Backend,
+    simulation: Simulation<'_, O>,
+) -> Result<Ran<O>, RunError> {
+    match backend {
+        Backend::Heap => simulation.through(&mut HeapFabric::new()),
+        Backend::Dpdk => {
+            let through = |eal| simulation.through(&mut DpdkFabric::new(eal));
+            dpdk::on_eal_thread(through).map_err(FabricError::from)?
+        }
+    }
+}
+
+/// Says on the standard error how far a run is, twice a second.
+fn progress() -> Box<dyn FnMut(Instant) + Send> {
+    let watch = Stopwatch::start();
+    let mut shown = Duration::ZERO;
+    Box::new(move |at| {
+        let elapsed = watch.elapsed();
+        if elapsed - shown >= Duration::from_millis(500) {
+            shown = elapsed;
+            eprint!("\r{at} s of virtual time ");
+        }
+    })
+}

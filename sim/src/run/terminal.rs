@@ -1,0 +1,100 @@
+//! What the command line calls, and what it shows.
+
+use super::{RunError, RunOptions, RunSummary, execute};
+use crate::cli::{Engine, Failure, Job, Outcome, Verdict};
+use crate::engine::Ended;
+use crate::verify::{Verified, VerifyError, verify};
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+/// The simulator, as the command line knows it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Lockstep;
+
+impl Engine for Lockstep {
+    fn run(&mut self, job: Job, interrupted: &AtomicBool) -> Result<Outcome, Failure> {
+        let options = RunOptions {
+            pace: job.pace,
+            backend: job.backend,
+            out: job.out,
+            interrupted: Some(interrupted),
+            progress: job.progress,
+            name: job.scenario.name,
+            request: Some(job.request),
+        };
+        let summary = execute(&job.scenario.plan, &options).map_err(Failure::from)?;
+        if job.progress {
+            eprint!("\r\x1b[K");
+        }
+        let mut report = summary.report.clone();
+        report.push('\n');
+        report.push_str(&speed(&summary));
+        if let Some(dir) = &options.out {
+            report.push_str(&format!("the files are in {}\n", dir.display()));
+        }
+        Ok(Outcome { report, verdict: verdict(&summary) })
+    }
+
+    fn verify(
+        &mut self,
+        dir: &Path,
+        progress: bool,
+        interrupted: &AtomicBool,
+    ) -> Result<Outcome, Failure> {
+        let verified = verify(dir, progress, Some(interrupted)).map_err(Failure::from)?;
+        if progress {
+            eprint!("\r\x1b[K");
+        }
+        let verdict = match verified {
+            Verified::Same { .. } => Verdict::Clean,
+            Verified::Differs(_) => Verdict::Found,
+            Verified::Interrupted => Verdict::Interrupted,
+        };
+        Ok(Outcome { report: format!("{verified}\n"), verdict })
+    }
+}
+
+impl From<RunError> for Failure {
+    fn from(error: RunError) -> Failure {
+        let text = error.to_string();
+        if error.exit_code() == 2 { Failure::Usage(text) } else { Failure::Environment(text) }
+    }
+}
+
+impl From<VerifyError> for Failure {
+    fn from(error: VerifyError) -> Failure {
+        match error {
+            VerifyError::Run(error) => error.into(),
+            error if error.exit_code() == 2 => Failure::Usage(error.to_string()),
+            error => Failure::Environment(error.to_string()),
+        }
+    }
+}
+
+fn verdict(summary: &RunSummary) -> Verdict {
+    match (summary.outcome.ended, summary.outcome.broken.is_empty()) {
+        (Ended::Interrupted, _) => Verdict::Interrupted,
+        (Ended::Quiet | Ended::Until, false) => Verdict::Found,
+        (Ended::Quiet | Ended::Until, true) => Verdict::Clean,
+    }
+}
+
+/// `0.002113 s of real time: 1703 times as fast`, for the terminal only.
+fn speed(summary: &RunSummary) -> String {
+    let real = summary.real.max(Duration::from_nanos(1)).as_nanos();
+    let virtual_time = u128::from(summary.outcome.end.as_nanos());
+    let times = if virtual_time >= real {
+        format!("{} times as fast as real time", virtual_time / real)
+    } else {
+        format!("{} times as slow as real time", real / virtual_time.max(1))
+    };
+    let micros = real / 1000;
+    format!(
+        "it took {}.{:06} s on this machine, {times}; {} steps, {} records a second\n",
+        micros / 1_000_000,
+        micros % 1_000_000,
+        summary.outcome.steps,
+        u128::from(summary.outcome.records) * 1_000_000_000 / real
+    )
+}

@@ -1,0 +1,166 @@
+//! Where frames come from: captures and scripts, merged in order of time, onto their wires.
+//!
+//! A capture is read twice at once: its fabric brings the frames, net_pcap's on DPDK; our own reader
+//! says when each comes, from which interface, and how long it was. They must agree.
+//!
+//! Invariant: of each input at most one frame is at hand, and at one instant inputs come in the
+//! order of the plan. Not here: receive queues (`world.rs`).
+
+mod feed;
+mod pacer;
+mod select;
+
+pub use feed::InputTotals;
+
+use crate::capture::CaptureError;
+use crate::fabric::{Disagreement, Fabric, FabricError};
+use crate::plan::{Input, Plan, PortPlan};
+use crate::trace::Observer;
+use crate::wire::Inward;
+use crate::world::{SimWorld, in_a_row};
+use dataplane::{Buf, DropReason, Instant, Nanos, PortId};
+use feed::{Feed, Offer};
+use std::path::PathBuf;
+
+/// All inputs of a run, and the wires that they come over.
+pub(crate) struct Inputs<'p, F: Fabric> {
+    feeds: Vec<Feed<'p, F>>,
+    /// Of each port: its wire, if that has a finite rate, and its delay.
+    wires: Vec<(Option<Inward<Vec<u8>>>, Nanos)>,
+    next: Instant,
+    spare: Vec<Vec<u8>>,
+}
+
+/// An input cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// The capture is broken.
+    #[error(transparent)]
+    Capture(#[from] CaptureError),
+    /// The fabric cannot open it.
+    #[error(transparent)]
+    Fabric(#[from] FabricError),
+    /// Two readers read different frames.
+    #[error("{}: packet {index} {source}; please report it, with the file", path.display())]
+    Disagreement {
+        /// The file.
+        path: PathBuf,
+        /// Number of the packet, from 1.
+        index: u64,
+        /// What they read.
+        source: Disagreement,
+    },
+}
+
+impl<'p, F: Fabric> Inputs<'p, F> {
+    /// Opens all inputs of a plan.
+    pub fn open(plan: &'p Plan, fabric: &mut F) -> Result<Inputs<'p, F>, SourceError> {
+        let wires = plan.ports.iter().map(|port| match port {
+            PortPlan::Ring(wire) => (Inward::new(wire), wire.delay),
+            PortPlan::Pcap { .. } | PortPlan::Null { .. } => (None, Nanos::ZERO),
+        });
+        let feed = |input: &'p Input| Feed::open(input, plan.snapped, fabric);
+        let feeds = plan.inputs.iter().map(feed).collect::<Result<_, _>>()?;
+        let next = Instant::EPOCH;
+        let mut inputs = Inputs { feeds, wires: wires.collect(), next, spare: Vec::new() };
+        inputs.find_next();
+        Ok(inputs)
+    }
+
+    /// When the next frame comes; the end of time when there is none any more.
+    pub fn next(&self) -> Instant {
+        self.next
+    }
+
+    /// What has been read of each input.
+    pub fn totals(&self) -> impl Iterator<Item = &InputTotals> {
+        self.feeds.iter().map(|feed| &feed.totals)
+    }
+
+    /// What comes next happens, which is at `at`. Returns the lcore that a frame waits for now.
+    pub fn happen<O: Observer>(
+        &mut self,
+        at: Instant,
+        world: &mut SimWorld<'_, F, O>,
+    ) -> Result<Option<usize>, SourceError> {
+        let arriving = self.wires.iter().position(|(wire, _)| arrival(wire.as_ref()) == at);
+        let woken = match arriving {
+            Some(index) => self.arrive(at, index, world),
+            None => {
+                let coming = |feed: &Feed<'_, F>| due(feed, &self.wires) == at;
+                match self.feeds.iter().position(coming) {
+                    Some(index) => self.offer(at, index, world)?,
+                    None => unreachable!("the engine asked for the time before"),
+                }
+            }
+        };
+        self.find_next();
+        Ok(woken)
+    }
+
+    /// A frame has come to the end of a wire of a finite rate.
+    fn arrive<O: Observer>(
+        &mut self,
+        at: Instant,
+        index: usize,
+        world: &mut SimWorld<'_, F, O>,
+    ) -> Option<usize> {
+        let bytes = self.wires[index].0.as_mut().and_then(Inward::arrive)?;
+        let Some(frame) = world.fabric.make(&bytes) else {
+            unreachable!("the fabric has buffers for what is on its way to a queue")
+        };
+        self.spare.push(bytes);
+        world.arrive(at, PortId(u16::try_from(index).unwrap_or(u16::MAX)), frame)
+    }
+
+    /// A frame of an input comes to the wire; to the port, if the wire takes no time to send it.
+    fn offer<O: Observer>(
+        &mut self,
+        at: Instant,
+        index: usize,
+        world: &mut SimWorld<'_, F, O>,
+    ) -> Result<Option<usize>, SourceError> {
+        let feed = &mut self.feeds[index];
+        let port = feed.port;
+        let Some(Offer { frame, refused, .. }) = feed.take(world.fabric)? else {
+            return Ok(None);
+        };
+        if let Some(reason) = refused {
+            world.turn_away(at, port, &frame, reason);
+            return Ok(None);
+        }
+        let Some(wire) = &mut self.wires[port.index()].0 else {
+            return Ok(world.arrive(at, port, frame));
+        };
+        if wire.has_room(at) {
+            // On the wire a frame is in nobody's buffer.
+            let mut bytes = self.spare.pop().unwrap_or_default();
+            bytes.clear();
+            let mut scratch = Vec::new();
+            bytes.extend_from_slice(in_a_row(&frame, &mut scratch));
+            wire.send(at, frame.len(), bytes);
+        } else {
+            world.turn_away(at, port, &frame, DropReason::WireQueueFull);
+        }
+        Ok(None)
+    }
+
+    fn find_next(&mut self) {
+        let arrivals = self.wires.iter().map(|(wire, _)| arrival(wire.as_ref()));
+        let offers = self.feeds.iter().map(|feed| due(feed, &self.wires));
+        self.next = arrivals.chain(offers).min().unwrap_or(Instant::MAX);
+    }
+}
+
+fn arrival(wire: Option<&Inward<Vec<u8>>>) -> Instant {
+    wire.and_then(Inward::next_arrival).unwrap_or(Instant::MAX)
+}
+
+/// When the next frame of an input comes to the wire, or to the port if the wire only takes time.
+fn due<F: Fabric>(feed: &Feed<'_, F>, wires: &[(Option<Inward<Vec<u8>>>, Nanos)]) -> Instant {
+    match (feed.next_at(), &wires[feed.port.index()]) {
+        (None, _) => Instant::MAX,
+        (Some(at), (Some(_), _)) => at,
+        (Some(at), (None, delay)) => at.saturating_add(*delay),
+    }
+}

@@ -1,0 +1,265 @@
+//! Everything that happens in a run, in order: to whoever watches, and into a digest.
+//!
+//! Each lcore has a rolling digest of what happened on it, and the wires have one together; the
+//! trace digest is over all of them and over the final counters. So two runs of equal digests saw
+//! the same packets, events and bytes at the same times, and a difference is known by its lcore.
+//!
+//! Invariant: what is digested is what is shown. [`What::name`] and [`What::fields`] are the only
+//! words for both. Not here: files (`output.rs`), totals (`ledger.rs`).
+
+mod digest;
+mod json;
+
+pub use digest::{Digest, Digests};
+pub use json::JsonLines;
+
+use crate::ledger::Ledger;
+use dataplane::event::Value;
+use dataplane::job::JobKind;
+use dataplane::world::NeighChange;
+use dataplane::{Config, DropReason, Event, Instant, LcoreId, PacketId, PortId, QueueId};
+use digest::Streams;
+
+/// A run of a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// The lcore.
+    pub lcore: LcoreId,
+    /// The tick.
+    pub tick: u64,
+    /// The job.
+    pub job: JobKind,
+}
+
+/// One thing that happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// Its number: 1, 2, 3 …
+    pub n: u64,
+    /// When.
+    pub at: Instant,
+    /// In which job; nothing for what happens outside the lcores.
+    pub run: Option<Run>,
+    /// What.
+    pub what: What,
+}
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum What {
+    /// On an lcore.
+    Lcore(Event),
+    /// On a wire, or in the control plane.
+    Outside(Outside),
+}
+
+/// What happens outside the lcores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each field is named by the word that a trace prints")]
+pub enum Outside {
+    /// A frame came to a receive queue.
+    Arrive { packet: PacketId, port: PortId, queue: QueueId, len: u32 },
+    /// A frame came to the port, or to its wire, and went no further than that, or than to the
+    /// receive queue.
+    Refused { packet: PacketId, port: PortId, queue: Option<QueueId>, reason: DropReason, len: u32 },
+    /// The wire is through with a frame that it took from a transmit queue. Only wires of a finite
+    /// rate say so: others take a frame when it is transmitted.
+    Depart { packet: PacketId, port: PortId, queue: QueueId, len: u32 },
+    /// The control plane was told to add or delete a static neighbour.
+    Command(NeighChange),
+}
+
+/// Which way a frame passes a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Way {
+    /// Towards the dataplane.
+    In,
+    /// Away from it.
+    Out,
+}
+
+/// A frame that passes a port.
+#[derive(Clone, Copy, Debug)]
+pub struct Passing<'a> {
+    /// When.
+    pub at: Instant,
+    /// The packet.
+    pub packet: PacketId,
+    /// The physical port.
+    pub port: PortId,
+    /// Which way.
+    pub way: Way,
+    /// The job run that transmitted it. Nothing on the way in.
+    pub run: Option<Run>,
+    /// Why it goes no further than the port.
+    pub refused: Option<DropReason>,
+    /// Its bytes.
+    pub bytes: &'a [u8],
+}
+
+/// Somebody who watches a run.
+pub trait Observer {
+    /// Whether [`Observer::frame`] is wanted: it takes time to have all bytes of a frame in a row.
+    const FRAMES: bool = true;
+
+    /// Something happened.
+    fn event(&mut self, record: &Record) {
+        let _ = record;
+    }
+
+    /// A frame passes a port.
+    fn frame(&mut self, frame: &Passing<'_>) {
+        let _ = frame;
+    }
+
+    /// A run of a job has ended that found `items` things to do. Idle runs are not told.
+    fn ran(&mut self, at: Instant, run: Run, items: u32) {
+        let _ = (at, run, items);
+    }
+}
+
+/// Nobody watches.
+impl Observer for () {
+    const FRAMES: bool = false;
+}
+
+impl<O: Observer> Observer for &mut O {
+    const FRAMES: bool = O::FRAMES;
+
+    fn event(&mut self, record: &Record) {
+        (**self).event(record);
+    }
+
+    fn frame(&mut self, frame: &Passing<'_>) {
+        (**self).frame(frame);
+    }
+
+    fn ran(&mut self, at: Instant, run: Run, items: u32) {
+        (**self).ran(at, run, items);
+    }
+}
+
+impl What {
+    /// The name in traces.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            What::Lcore(event) => event.name(),
+            What::Outside(Outside::Arrive { .. }) => "arrive",
+            What::Outside(Outside::Refused { .. }) => "dropped",
+            What::Outside(Outside::Depart { .. }) => "depart",
+            What::Outside(Outside::Command(_)) => "command",
+        }
+    }
+
+    /// The packet that this is about, if it is about one.
+    pub const fn packet(&self) -> Option<PacketId> {
+        match self {
+            What::Lcore(event) => event.packet(),
+            What::Outside(
+                Outside::Arrive { packet, .. }
+                | Outside::Refused { packet, .. }
+                | Outside::Depart { packet, .. },
+            ) => Some(*packet),
+            What::Outside(Outside::Command(_)) => None,
+        }
+    }
+
+    /// Calls `field` with each field's name and value, always in the same order.
+    pub fn fields(&self, field: &mut dyn FnMut(&'static str, Value)) {
+        match *self {
+            What::Lcore(event) => event.fields(field),
+            What::Outside(
+                Outside::Arrive { packet, port, queue, len }
+                | Outside::Depart { packet, port, queue, len },
+            ) => {
+                field("pkt", Value::U64(packet.0));
+                field("port", Value::Port(port));
+                field("queue", Value::U64(queue.0.into()));
+                field("len", Value::U64(len.into()));
+            }
+            What::Outside(Outside::Refused { packet, port, queue, reason, len }) => {
+                field("pkt", Value::U64(packet.0));
+                field("reason", Value::Text(reason.name()));
+                field("port", Value::Port(port));
+                if let Some(queue) = queue {
+                    field("queue", Value::U64(queue.0.into()));
+                }
+                field("len", Value::U64(len.into()));
+            }
+            What::Outside(Outside::Command(change)) => {
+                field("port", Value::Port(change.port));
+                field("address", Value::Ip(change.address));
+                match change.mac {
+                    Some(mac) => field("mac", Value::Mac(mac)),
+                    None => field("mac", Value::Text("-")),
+                }
+            }
+        }
+    }
+}
+
+/// Where all that happens comes together.
+pub(crate) struct Trace<O> {
+    observer: O,
+    ledger: Ledger,
+    streams: Streams,
+    n: u64,
+}
+
+impl<O: Observer> Trace<O> {
+    /// A trace in which nothing has happened yet.
+    pub fn new(config: &Config, observer: O) -> Trace<O> {
+        let ledger = Ledger::new(&config.ports);
+        let streams = Streams::new(config.lcores.len());
+        Trace { observer, ledger, streams, n: 0 }
+    }
+
+    /// Something happened on the lcore with this index.
+    pub fn lcore(&mut self, at: Instant, index: usize, run: Run, event: Event) {
+        self.ledger.lcore(&event);
+        self.record(at, Some((index, run)), What::Lcore(event));
+    }
+
+    /// Something happened outside.
+    pub fn outside(&mut self, at: Instant, event: Outside) {
+        self.ledger.outside(&event);
+        self.record(at, None, What::Outside(event));
+    }
+
+    fn record(&mut self, at: Instant, run: Option<(usize, Run)>, what: What) {
+        self.n += 1;
+        self.streams.record(at, run, &what);
+        let run = run.map(|(_, run)| run);
+        self.observer.event(&Record { n: self.n, at, run, what });
+    }
+
+    /// A frame was accepted by a transmit queue of an lcore: its bytes, in a row.
+    pub fn transmitted(&mut self, index: usize, packet: PacketId, bytes: &[u8]) {
+        self.streams.bytes(index, packet, bytes);
+    }
+
+    /// A frame left by a port.
+    pub fn left(&mut self, port: PortId, queue: QueueId, len: usize) {
+        self.ledger.left(port, queue, len);
+    }
+
+    /// A frame passes a port.
+    pub fn frame(&mut self, frame: &Passing<'_>) {
+        self.observer.frame(frame);
+    }
+
+    /// A job run that found work has ended.
+    pub fn ran(&mut self, at: Instant, run: Run, items: u32) {
+        self.observer.ran(at, run, items);
+    }
+
+    /// How many things have happened.
+    pub fn records(&self) -> u64 {
+        self.n
+    }
+
+    /// Ends the trace.
+    pub fn finish(self) -> (O, Ledger, Streams) {
+        (self.observer, self.ledger, self.streams)
+    }
+}

@@ -1,0 +1,164 @@
+//! events.jsonl: one JSON object a line, integers only, fields always in the same order.
+//!
+//! Written by hand: a trace has millions of lines, and none needs memory of its own.
+
+use super::Record;
+use dataplane::event::Value;
+use dataplane::{Mac, PortId};
+
+/// Writes records as lines of JSON.
+#[derive(Debug)]
+pub struct JsonLines {
+    /// The names of the devices, as JSON texts with their quotes.
+    devices: Vec<String>,
+}
+
+impl JsonLines {
+    /// A writer that names devices so.
+    pub fn new(devices: &[String]) -> JsonLines {
+        JsonLines { devices: devices.iter().map(|name| quoted(name)).collect() }
+    }
+
+    /// Appends the line of a record.
+    pub fn line(&self, record: &Record, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"{\"n\":");
+        number(out, record.n);
+        out.extend_from_slice(b",\"t\":");
+        number(out, record.at.as_nanos());
+        if let Some(run) = record.run {
+            out.extend_from_slice(b",\"lcore\":");
+            number(out, run.lcore.0.into());
+            out.extend_from_slice(b",\"tick\":");
+            number(out, run.tick);
+            out.extend_from_slice(b",\"job\":\"");
+            out.extend_from_slice(run.job.name().as_bytes());
+            out.push(b'"');
+        }
+        out.extend_from_slice(b",\"event\":\"");
+        out.extend_from_slice(record.what.name().as_bytes());
+        out.push(b'"');
+        record.what.fields(&mut |name, value| {
+            out.extend_from_slice(b",\"");
+            out.extend_from_slice(name.as_bytes());
+            out.extend_from_slice(b"\":");
+            self.value(out, value);
+        });
+        out.extend_from_slice(b"}\n");
+    }
+
+    fn value(&self, out: &mut Vec<u8>, value: Value) {
+        match value {
+            Value::U64(n) => number(out, n),
+            // A fixed word: it needs no escapes.
+            Value::Text(word) => {
+                out.push(b'"');
+                out.extend_from_slice(word.as_bytes());
+                out.push(b'"');
+            }
+            Value::Ip(address) => {
+                out.push(b'"');
+                for (place, octet) in address.octets().into_iter().enumerate() {
+                    if place > 0 {
+                        out.push(b'.');
+                    }
+                    number(out, octet.into());
+                }
+                out.push(b'"');
+            }
+            Value::Mac(Mac(octets)) => {
+                const HEX: &[u8; 16] = b"0123456789abcdef";
+                out.push(b'"');
+                for (place, octet) in octets.into_iter().enumerate() {
+                    if place > 0 {
+                        out.push(b':');
+                    }
+                    out.push(HEX[usize::from(octet >> 4)]);
+                    out.push(HEX[usize::from(octet & 0x0f)]);
+                }
+                out.push(b'"');
+            }
+            Value::Port(PortId(port)) => match self.devices.get(usize::from(port)) {
+                Some(name) => out.extend_from_slice(name.as_bytes()),
+                None => number(out, port.into()),
+            },
+            Value::Bool(true) => out.extend_from_slice(b"true"),
+            Value::Bool(false) => out.extend_from_slice(b"false"),
+        }
+    }
+}
+
+/// A number in decimal.
+fn number(out: &mut Vec<u8>, n: u64) {
+    let mut digits = [0; 20];
+    let mut at = digits.len();
+    let mut rest = n;
+    loop {
+        at -= 1;
+        digits[at] = b'0' + u8::try_from(rest % 10).unwrap_or(0);
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[at..]);
+}
+
+/// A text as JSON writes it (RFC 8259 §7).
+pub(crate) fn quoted(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('"');
+    for c in text.chars() {
+        match c {
+            '"' => quoted.push_str("\\\""),
+            '\\' => quoted.push_str("\\\\"),
+            c if u32::from(c) < 0x20 => quoted.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c => quoted.push(c),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trace::{Outside, Run, What};
+    use dataplane::job::JobKind;
+    use dataplane::world::NeighChange;
+    use dataplane::{Event, Instant, LcoreId, PacketId, QueueId};
+
+    fn line(record: &Record) -> String {
+        let mut out = Vec::new();
+        JsonLines::new(&["lan".to_owned(), "w\"a\\n\n".to_owned()]).line(record, &mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_line_is_an_object_with_fields_in_a_fixed_order() {
+        let run = Run { lcore: LcoreId(1), tick: 17, job: JobKind::RecvFwd };
+        let (packet, port, queue) = (PacketId(5), PortId(0), QueueId(0));
+        let what = What::Lcore(Event::Rx { packet, port, queue, len: 74 });
+        let record = Record { n: 1, at: Instant::from_nanos(123), run: Some(run), what };
+        assert_eq!(
+            line(&record),
+            "{\"n\":1,\"t\":123,\"lcore\":1,\"tick\":17,\"job\":\"recv_fwd\",\"event\":\"rx\",\
+             \"pkt\":5,\"port\":\"lan\",\"queue\":0,\"len\":74}\n"
+        );
+    }
+
+    #[test]
+    fn whatever_a_device_is_called_the_line_is_json() {
+        let change = NeighChange {
+            port: PortId(1),
+            address: [192, 0, 2, 10].into(),
+            mac: Some(Mac([2, 0, 0, 0, 0xab, 0])),
+        };
+        let what = What::Outside(Outside::Command(change));
+        let record = Record { n: u64::MAX, at: Instant::EPOCH, run: None, what };
+        let value: serde_json::Value = serde_json::from_str(&line(&record)).unwrap();
+        assert_eq!(value["n"], u64::MAX);
+        assert_eq!(value["port"], "w\"a\\n\n");
+        assert_eq!(value["address"], "192.0.2.10");
+        assert_eq!(value["mac"], "02:00:00:00:ab:00");
+    }
+}

@@ -1,0 +1,423 @@
+//! The outside of every lcore, simulated: queues, rings and pool, with their limits and counts.
+//!
+//! There is one [`SimWorld`]; before a step it is told whose step it is. It knows what waits for
+//! whom without asking the fabric, so that an idle lcore costs nothing.
+//!
+//! Invariant: what a queue, a ring or the pool holds is counted here, and decided here when it is
+//! full: so a run does not depend on the fabric. The fabric has the same limits, and must agree.
+//! Not here: when something happens (`engine.rs`).
+
+mod account;
+mod lines;
+
+use crate::fabric::Fabric;
+use crate::plan::Plan;
+use crate::rss;
+use crate::trace::{Observer, Outside, Passing, Run, Trace, Way};
+use account::PoolAccount;
+use dataplane::heap::HeapBuf;
+use dataplane::job::{JobKind, Role};
+use dataplane::world::{Parcel, Ring, World};
+use dataplane::{Buf, DropReason, Event, Instant, LcoreId, PacketId, PortId, QueueId};
+use lines::{Departing, Lines};
+
+/// All that is outside the lcores.
+pub(crate) struct SimWorld<'f, F: Fabric, O> {
+    /// What carries the packets.
+    pub fabric: &'f mut F,
+    /// What happened.
+    pub trace: Trace<O>,
+    /// Lcores, by index, to which the running step gave something: bit `i` is lcore `i`.
+    pub woken: u64,
+    /// Whether the running step found that a capture has come to its end.
+    pub ran_dry: bool,
+    now: Instant,
+    index: usize,
+    run: Run,
+    pool: PoolAccount,
+    ports: Vec<Lines<F::Buf>>,
+    lcores: Vec<Mailbox>,
+    packets: u64,
+    scratch: Vec<u8>,
+    burst: Vec<F::Buf>,
+    /// When the next frame has left by a wire of a finite rate.
+    departure: Instant,
+}
+
+/// What waits outside an lcore for it.
+#[derive(Debug)]
+struct Mailbox {
+    id: LcoreId,
+    is_worker: bool,
+    /// Frames in its receive queues.
+    frames: u32,
+    /// Parcels in its rings, by [`Ring`].
+    rings: [u32; 2],
+    /// Its receive queues that always have something: of pcap and null ports.
+    endless: u32,
+}
+
+const _: () = assert!(Ring::ALL.len() == 2);
+
+impl Mailbox {
+    fn is_empty(&self) -> bool {
+        self.frames == 0 && self.rings == [0; 2]
+    }
+}
+
+impl<'f, F: Fabric, O: Observer> SimWorld<'f, F, O> {
+    /// The world of a plan in which nothing has happened yet. The fabric has begun.
+    pub fn new(plan: &Plan, fabric: &'f mut F, observer: O) -> SimWorld<'f, F, O> {
+        let mut lcores: Vec<_> = plan.config.lcores.iter().collect();
+        lcores.sort_by_key(|lcore| lcore.id);
+        let boxes = lcores.iter().map(|lcore| Mailbox {
+            id: lcore.id,
+            is_worker: lcore.role == Role::Worker,
+            frames: 0,
+            rings: [0; 2],
+            endless: 0,
+        });
+        let mut boxes: Vec<_> = boxes.collect();
+        let mut ports: Vec<_> = (0..plan.ports.len()).map(|at| Lines::new(plan, at)).collect();
+        for (index, lcore) in lcores.iter().enumerate() {
+            for queues in &lcore.queues {
+                for queue in &queues.rx {
+                    let endless = ports[queues.port.index()].own(*queue, index);
+                    boxes[index].endless += u32::from(endless);
+                }
+            }
+        }
+        let id = lcores.first().map_or(LcoreId(0), |lcore| lcore.id);
+        SimWorld {
+            fabric,
+            trace: Trace::new(&plan.config, observer),
+            woken: 0,
+            ran_dry: false,
+            now: Instant::EPOCH,
+            index: 0,
+            run: Run { lcore: id, tick: 0, job: JobKind::RecvFwd },
+            pool: PoolAccount::new(plan.config.limits.pool),
+            ports,
+            lcores: boxes,
+            packets: 0,
+            scratch: Vec::new(),
+            burst: Vec::new(),
+            departure: Instant::MAX,
+        }
+    }
+
+    /// A step begins: of which lcore, and when.
+    pub fn enter(&mut self, at: Instant, index: usize, tick: u64, job: JobKind) {
+        self.now = at;
+        self.index = index;
+        self.run = Run { lcore: self.lcores[index].id, tick, job };
+        self.woken = 0;
+    }
+
+    /// The step that began last.
+    pub fn run(&self) -> Run {
+        self.run
+    }
+
+    /// Whether something waits outside for this lcore, or always would if it looked.
+    pub fn waits_for(&self, index: usize) -> bool {
+        let mailbox = &self.lcores[index];
+        !mailbox.is_empty() || mailbox.endless > 0
+    }
+
+    /// Whether nothing waits outside for any lcore, and no wire is sending.
+    pub fn is_quiet(&self) -> bool {
+        (0..self.lcores.len()).all(|index| !self.waits_for(index))
+            && self.ports.iter().all(Lines::is_quiet)
+    }
+
+    /// Packets in receive queues, transmit queues and rings.
+    pub fn held(&self) -> u64 {
+        let boxes = self.lcores.iter().map(|m| u64::from(m.frames + m.rings[Ring::Arp as usize]));
+        boxes.sum::<u64>() + self.ports.iter().map(Lines::held).sum::<u64>()
+    }
+
+    /// A frame comes to a port from its wire. Returns the lcore that it waits for now.
+    pub fn arrive(&mut self, at: Instant, port: PortId, mut frame: F::Buf) -> Option<usize> {
+        let lines = &self.ports[port.index()];
+        let queue = rss::queue(frame.head(), lines.rx_queues());
+        let packet = self.next_packet();
+        let Some(owner) = self.ports[port.index()].reserve(queue) else {
+            self.refuse(at, (port, Some(queue)), &frame, packet, DropReason::RxMissed);
+            return None;
+        };
+        if !self.pool.take(packet, frame.segments()) {
+            self.ports[port.index()].taken(queue, 1);
+            self.refuse(at, (port, Some(queue)), &frame, packet, DropReason::RxNoBuffer);
+            return None;
+        }
+        self.lcores[owner].frames += 1;
+        self.came_in(at, port, queue, packet, &mut frame);
+        if self.fabric.inject(port, queue, frame).is_err() {
+            unreachable!("a receive queue with room takes a frame");
+        }
+        Some(owner)
+    }
+
+    /// A frame comes to a port or its wire and goes no further.
+    pub fn turn_away(&mut self, at: Instant, port: PortId, frame: &F::Buf, reason: DropReason) {
+        let packet = self.next_packet();
+        self.refuse(at, (port, None), frame, packet, reason);
+    }
+
+    fn refuse(
+        &mut self,
+        at: Instant,
+        (port, queue): (PortId, Option<QueueId>),
+        frame: &F::Buf,
+        packet: PacketId,
+        reason: DropReason,
+    ) {
+        let len = length(frame);
+        self.trace.outside(at, Outside::Refused { packet, port, queue, reason, len });
+        if O::FRAMES {
+            let bytes = in_a_row(frame, &mut self.scratch);
+            let refused = Some(reason);
+            let way = Way::In;
+            self.trace.frame(&Passing { at, packet, port, way, run: None, refused, bytes });
+        }
+    }
+
+    fn came_in(
+        &mut self,
+        at: Instant,
+        port: PortId,
+        queue: QueueId,
+        packet: PacketId,
+        frame: &mut F::Buf,
+    ) {
+        let meta = frame.meta_mut();
+        meta.id = packet;
+        meta.port = port;
+        self.trace.outside(at, Outside::Arrive { packet, port, queue, len: length(frame) });
+        if O::FRAMES {
+            let bytes = in_a_row(frame, &mut self.scratch);
+            let way = Way::In;
+            self.trace.frame(&Passing { at, packet, port, way, run: None, refused: None, bytes });
+        }
+    }
+
+    fn next_packet(&mut self) -> PacketId {
+        self.packets += 1;
+        PacketId(self.packets)
+    }
+
+    /// When the next frame has left by a wire of a finite rate.
+    pub fn next_departure(&self) -> Instant {
+        self.departure
+    }
+
+    /// The first wire that is through with its frame at `at` goes on to the next one.
+    pub fn depart(&mut self, at: Instant) {
+        let Some(index) = self.ports.iter().position(|lines| lines.next_departure() == at) else {
+            unreachable!("the engine asked for the time before")
+        };
+        let port = PortId(u16::try_from(index).unwrap_or(u16::MAX));
+        let Some(Departing { frame, queue, run }) = self.ports[index].sent() else {
+            unreachable!("a wire with a departure has a frame")
+        };
+        let (packet, len) = (frame.meta().id, frame.len());
+        self.trace.outside(at, Outside::Depart { packet, port, queue, len: length(&frame) });
+        self.trace.left(port, queue, len);
+        if O::FRAMES {
+            let bytes = in_a_row(&frame, &mut self.scratch);
+            let (run, way) = (Some(run), Way::Out);
+            self.trace.frame(&Passing { at, packet, port, way, run, refused: None, bytes });
+        }
+        self.free(frame);
+        self.start_sending(at, port);
+    }
+
+    /// A wire of a finite rate that is free takes the next frame from the transmit queues.
+    fn start_sending(&mut self, at: Instant, port: PortId) {
+        if let Some((queue, run)) = self.ports[port.index()].pick() {
+            self.fabric.collect(port, queue, &mut self.burst, 1);
+            match self.burst.pop() {
+                Some(frame) => self.ports[port.index()].send(at, Departing { frame, queue, run }),
+                None => unreachable!("a transmit queue holds what it accepted"),
+            }
+        }
+        let departures = self.ports.iter().map(Lines::next_departure);
+        self.departure = departures.min().unwrap_or(Instant::MAX);
+    }
+
+    /// The end of the run: frees what is left in queues and rings, and says what is missing.
+    pub fn drain(&mut self) -> Option<String> {
+        for index in 0..self.lcores.len() {
+            while let Some(parcel) = self.fabric.recv(index, Ring::Arp) {
+                if let Parcel::Frame(buf) = parcel {
+                    self.free(buf);
+                }
+            }
+        }
+        let mut left = std::mem::take(&mut self.burst);
+        for (at, lines) in (0..).zip(&mut self.ports) {
+            left.extend(lines.sent().map(|departing| departing.frame));
+            lines.drain(self.fabric, PortId(at), &mut left);
+        }
+        left.into_iter().for_each(|buf| self.free(buf));
+        let (used, missing) = (self.pool.used(), self.fabric.finish());
+        (used > 0 || missing > 0).then(|| {
+            format!("the pool is not full again: {used} buffers not given back, {missing} not home")
+        })
+    }
+}
+
+impl<F: Fabric, O: Observer> World for SimWorld<'_, F, O> {
+    type Buf = F::Buf;
+
+    fn now(&self) -> Instant {
+        self.now
+    }
+
+    fn alloc(&mut self) -> Option<F::Buf> {
+        let packet = PacketId(self.packets + 1);
+        if !self.pool.take(packet, 1) {
+            return None;
+        }
+        let mut buf = enough(self.fabric.alloc());
+        self.packets += 1;
+        buf.meta_mut().id = packet;
+        Some(buf)
+    }
+
+    fn duplicate(&mut self, of: &F::Buf) -> Option<F::Buf> {
+        let packet = PacketId(self.packets + 1);
+        if !self.pool.take(packet, HeapBuf::segments_for(of.len())) {
+            return None;
+        }
+        let mut buf = enough(self.fabric.copy(of));
+        self.packets += 1;
+        buf.meta_mut().id = packet;
+        Some(buf)
+    }
+
+    fn free(&mut self, buf: F::Buf) {
+        self.pool.give(buf.meta().id);
+        drop(buf);
+    }
+
+    fn rx_burst(&mut self, port: PortId, queue: QueueId, into: &mut Vec<F::Buf>) {
+        let lines = &mut self.ports[port.index()];
+        if lines.is_wire() {
+            if lines.holds(queue) {
+                let before = into.len();
+                self.fabric.rx_burst(port, queue, into);
+                let n = u32::try_from(into.len() - before).unwrap_or(u32::MAX);
+                lines.taken(queue, n);
+                self.lcores[self.index].frames -= n;
+            }
+        } else if lines.is_endless(queue) {
+            self.poll(port, queue, into);
+        }
+    }
+
+    fn tx_burst(&mut self, port: PortId, queue: QueueId, from: &mut Vec<F::Buf>) {
+        let lines = &mut self.ports[port.index()];
+        let accepted = lines.room(queue).min(from.len());
+        let refused = from.len() - accepted;
+        let at_once = lines.sends_at_once();
+        let (at, run) = (self.now, self.run);
+        for frame in &from[..accepted] {
+            let packet = frame.meta().id;
+            let bytes = in_a_row(frame, &mut self.scratch);
+            self.trace.transmitted(self.index, packet, bytes);
+            if at_once {
+                self.trace.left(port, queue, bytes.len());
+                let (run, way) = (Some(run), Way::Out);
+                self.trace.frame(&Passing { at, packet, port, way, run, refused: None, bytes });
+                self.pool.give(packet);
+            } else {
+                lines.accept(queue, run);
+            }
+        }
+        self.fabric.tx_burst(port, queue, from);
+        assert_eq!(from.len(), refused, "a transmit queue takes as many as it has room for");
+        if !at_once {
+            if lines.next_departure() == Instant::MAX {
+                self.start_sending(at, port);
+            }
+        } else if lines.is_wire() {
+            self.fabric.collect(port, queue, &mut self.burst, accepted);
+            assert_eq!(self.burst.len(), accepted, "a wire gets what was transmitted");
+            self.burst.clear();
+        }
+    }
+
+    fn send(
+        &mut self,
+        to: LcoreId,
+        ring: Ring,
+        parcel: Parcel<F::Buf>,
+    ) -> Result<(), Parcel<F::Buf>> {
+        let index = self.lcores.iter().position(|m| m.id == to && m.is_worker);
+        let Some(index) = index else { return Err(parcel) };
+        self.fabric.send(index, ring, parcel)?;
+        self.lcores[index].rings[ring as usize] += 1;
+        self.woken |= 1 << index;
+        Ok(())
+    }
+
+    fn recv(&mut self, ring: Ring) -> Option<Parcel<F::Buf>> {
+        let waiting = &mut self.lcores[self.index].rings[ring as usize];
+        *waiting = waiting.checked_sub(1)?;
+        self.fabric.recv(self.index, ring)
+    }
+
+    fn observe(&mut self, event: Event) {
+        self.trace.lcore(self.now, self.index, self.run, event);
+    }
+}
+
+impl<F: Fabric, O: Observer> SimWorld<'_, F, O> {
+    /// Takes a burst from a pcap or null port: its frames come into being as they are polled.
+    fn poll(&mut self, port: PortId, queue: QueueId, into: &mut Vec<F::Buf>) {
+        let mut burst = std::mem::take(&mut self.burst);
+        self.fabric.rx_burst(port, queue, &mut burst);
+        if burst.is_empty() {
+            self.ports[port.index()].ran_dry(queue);
+            self.lcores[self.index].endless -= 1;
+            self.ran_dry = true;
+        }
+        for mut frame in burst.drain(..) {
+            let packet = self.next_packet();
+            if self.pool.take(packet, frame.segments()) {
+                self.came_in(self.now, port, queue, packet, &mut frame);
+                into.push(frame);
+            } else {
+                let reason = DropReason::RxNoBuffer;
+                self.refuse(self.now, (port, Some(queue)), &frame, packet, reason);
+            }
+        }
+        self.burst = burst;
+    }
+}
+
+/// A fabric has at least the buffers that a plan's pool has.
+fn enough<B>(buf: Option<B>) -> B {
+    match buf {
+        Some(buf) => buf,
+        None => unreachable!("the fabric's pool is at least as large as the plan's"),
+    }
+}
+
+fn length(frame: &impl Buf) -> u32 {
+    u32::try_from(frame.len()).unwrap_or(u32::MAX)
+}
+
+/// All bytes of a frame in a row: as they are, or copied if they are in several segments.
+pub(crate) fn in_a_row<'a>(frame: &'a impl Buf, scratch: &'a mut Vec<u8>) -> &'a [u8] {
+    if frame.segments() == 1 {
+        return frame.head();
+    }
+    scratch.clear();
+    for index in 0..frame.segments() {
+        scratch.extend_from_slice(frame.segment(index));
+    }
+    scratch
+}
