@@ -1,0 +1,234 @@
+//! The command line: what is asked, in what words, and with which exit code it ends.
+//!
+//! [`run`] parses the arguments, makes a [`Request`] of them, and hands it to an [`Engine`]. All
+//! that runs a dataplane is behind that trait, so that everything here is tested without one.
+//!
+//! Invariant: results go to `out`, all else to `err`; nothing here reads a terminal, an environment
+//! variable or a clock (`bin/lockstep.rs` does).
+
+mod args;
+mod execute;
+pub mod exit;
+mod show;
+
+#[cfg(test)]
+mod tests;
+
+pub use execute::{Engine, Failure, Job, Outcome, Verdict};
+
+use crate::decode::{DecodeError, decode_file};
+use crate::guess;
+use crate::scenario::{LoadError, Request, RequestError, schema};
+use args::{Cli, Command, RunArgs};
+use clap::Parser;
+use std::ffi::OsString;
+use std::io::{self, ErrorKind, Write};
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+
+/// Where words go.
+pub struct Io<'a> {
+    /// Results.
+    pub out: &'a mut dyn Write,
+    /// Everything else.
+    pub err: &'a mut dyn Write,
+    /// Whether `err` shows colours.
+    pub color: bool,
+    /// Whether `err` is watched by somebody who likes to see progress.
+    pub progress: bool,
+}
+
+/// Why a command ended early.
+enum Stop {
+    Request(RequestError),
+    Engine(Failure),
+    Guess(guess::GuessError),
+    Decode(DecodeError),
+    Usage(String),
+    Environment(String),
+    Write(io::Error),
+}
+
+impl From<RequestError> for Stop {
+    fn from(error: RequestError) -> Stop {
+        Stop::Request(error)
+    }
+}
+
+impl From<LoadError> for Stop {
+    fn from(error: LoadError) -> Stop {
+        Stop::Request(RequestError::Scenario(error))
+    }
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Stop {
+        Stop::Engine(failure)
+    }
+}
+
+impl From<io::Error> for Stop {
+    fn from(error: io::Error) -> Stop {
+        Stop::Write(error)
+    }
+}
+
+impl From<guess::GuessError> for Stop {
+    fn from(error: guess::GuessError) -> Stop {
+        Stop::Guess(error)
+    }
+}
+
+impl From<DecodeError> for Stop {
+    fn from(error: DecodeError) -> Stop {
+        Stop::Decode(error)
+    }
+}
+
+/// Does what the arguments say, the program's name first. The result is the exit code.
+pub fn run(
+    args: impl IntoIterator<Item = OsString>,
+    engine: &mut dyn Engine,
+    interrupted: &AtomicBool,
+    io: &mut Io<'_>,
+) -> u8 {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => return show::clap(&error, io),
+    };
+    match dispatch(cli.command, engine, interrupted, io) {
+        Ok(code) => code,
+        Err(stop) => show::stop(&stop, io),
+    }
+}
+
+fn dispatch(
+    command: Command,
+    engine: &mut dyn Engine,
+    interrupted: &AtomicBool,
+    io: &mut Io<'_>,
+) -> Result<u8, Stop> {
+    match command {
+        Command::Run { scenario, port, run } => {
+            let mut request = Request::from_file(&scenario)?;
+            request.captures = port;
+            execute(request, &run, engine, interrupted, io)
+        }
+        Command::Replay { captures, scenario, port, run } => {
+            let captures = captures.into_iter().map(args::unnamed).chain(port).collect();
+            let request = replay(captures, scenario.as_deref(), &run, io)?;
+            execute(request, &run, engine, interrupted, io)
+        }
+        Command::Verify { dir } => {
+            let outcome = engine.verify(&dir, io.progress, interrupted)?;
+            report(&outcome, io)
+        }
+        Command::Decode { capture, filter } => {
+            decode_file(&capture, io.out, &filter.into())?;
+            Ok(exit::OK)
+        }
+        Command::Scenario { from, ours, output } => {
+            let sources: Vec<guess::Source> =
+                from.into_iter().map(|path| guess::Source { port: None, path }).collect();
+            let dir = output.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
+            let guess = guess::scenario(&sources, &ours, dir)?;
+            write_scenario(&guess, output.as_deref(), io)?;
+            Ok(exit::OK)
+        }
+        Command::Schema => {
+            io.out.write_all(schema().as_bytes())?;
+            Ok(exit::OK)
+        }
+    }
+}
+
+/// The request of `lockstep replay`, with a guessed scenario if there is none.
+fn replay(
+    captures: Vec<crate::scenario::CaptureArg>,
+    scenario: Option<&Path>,
+    run: &RunArgs,
+    io: &mut Io<'_>,
+) -> Result<Request, Stop> {
+    if captures.is_empty() {
+        let why = "nothing to replay: name a capture, or --port NAME=FILE".to_owned();
+        return Err(Stop::Usage(why));
+    }
+    if let Some(path) = scenario {
+        return Ok(Request { captures, ..Request::from_file(path)? });
+    }
+    let sources: Vec<guess::Source> =
+        captures.into_iter().map(|c| guess::Source { port: c.port, path: c.path }).collect();
+    let guess = guess::scenario(&sources, &run.ours, Path::new(""))?;
+    writeln!(io.err, "no scenario was given; guessed from the capture:")?;
+    for line in &guess.summary {
+        writeln!(io.err, "  {line}")?;
+    }
+    let files: Vec<String> = sources.iter().map(|s| s.path.display().to_string()).collect();
+    let files = files.join(" ");
+    writeln!(
+        io.err,
+        "`lockstep scenario --from {files} -o s.toml` writes it down for you to edit"
+    )?;
+    let file = format!("(guessed from {files})");
+    Ok(Request { file, scenario: guess.toml, ..Request::default() })
+}
+
+fn execute(
+    mut request: Request,
+    run: &RunArgs,
+    engine: &mut dyn Engine,
+    interrupted: &AtomicBool,
+    io: &mut Io<'_>,
+) -> Result<u8, Stop> {
+    request.overrides = run.overrides();
+    let scenario = request.plan()?;
+    let job = Job {
+        request,
+        scenario,
+        pace: run.pace(),
+        backend: run.backend.into(),
+        out: run.out.clone(),
+        progress: io.progress,
+    };
+    let outcome = engine.run(job, interrupted)?;
+    report(&outcome, io)
+}
+
+fn report(outcome: &Outcome, io: &mut Io<'_>) -> Result<u8, Stop> {
+    io.out.write_all(outcome.report.as_bytes())?;
+    Ok(match outcome.verdict {
+        Verdict::Clean => exit::OK,
+        Verdict::Found => exit::FOUND,
+        Verdict::Interrupted => exit::INTERRUPTED,
+    })
+}
+
+/// Writes a guessed scenario, to the standard output if it has no file. A file that is there stays.
+fn write_scenario(
+    guess: &guess::Guess,
+    output: Option<&Path>,
+    io: &mut Io<'_>,
+) -> Result<(), Stop> {
+    let Some(path) = output else {
+        io.out.write_all(guess.toml.as_bytes())?;
+        return Ok(());
+    };
+    let cannot = |why: io::Error| match why.kind() {
+        ErrorKind::AlreadyExists => {
+            Stop::Usage(format!("{} is already there, and stays as it is", path.display()))
+        }
+        _ => Stop::Environment(format!("{} cannot be written: {why}", path.display())),
+    };
+    let mut file = std::fs::File::create_new(path).map_err(cannot)?;
+    file.write_all(guess.toml.as_bytes()).map_err(cannot)?;
+    for line in &guess.summary {
+        writeln!(io.err, "{line}")?;
+    }
+    writeln!(io.err, "look through {0}, then: lockstep run {0}", path.display())?;
+    Ok(())
+}
+
+/// Whether a write failed because nobody reads any more, as in `lockstep decode x | head`.
+fn nobody_reads(error: &io::Error) -> bool {
+    error.kind() == ErrorKind::BrokenPipe
+}

@@ -1,0 +1,249 @@
+//! The arguments, as clap reads them. The doc comments here are the help texts.
+
+use super::exit;
+use crate::decode::Filter;
+use crate::plan::{Backend, Ours, Pace, Snapped, Timing};
+use crate::scenario::{CaptureArg, Overrides, text};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use dataplane::Nanos;
+use std::path::PathBuf;
+
+const ABOUT: &str = "Runs a DPVS-style DPDK dataplane on a virtual clock: same input, same bytes";
+
+const EXAMPLES: &str = "\
+Examples:
+  From a capture to a run in two commands:
+    lockstep scenario --from in.pcapng -o box.toml
+    lockstep run box.toml --out run/
+  The same in one, with a guessed scenario:
+    lockstep replay in.pcapng --out run/
+  Does it still do the same?
+    lockstep verify run/
+";
+
+/// The whole command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "lockstep", version, about = ABOUT, max_term_width = 100,
+    after_help = format!("{EXAMPLES}\n{}", exit::HELP),
+    subcommand_required = true, arg_required_else_help = true
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const REPLAY: &str = "\
+Examples:
+  Both sides of a router in one pcapng; its interfaces are called like the scenario's ports:
+    lockstep replay router.pcapng -c router.toml --out run/
+  One file for each port:
+    lockstep replay --port lan=a.pcap --port wan=b.pcap -c router.toml
+  A capture of one interface of a host that has 192.0.2.1, and no scenario:
+    lockstep replay eth0.pcap --ours 192.0.2.1
+  As fast as the wire takes it, ten seconds of virtual time at most:
+    lockstep replay in.pcap -c box.toml --timing back-to-back --until 10s
+";
+
+const RUN: &str = "\
+Examples:
+    lockstep run fixtures/scenarios/router.toml
+    lockstep run box.toml --seed 4f2c9ab --out run/
+";
+
+const SCENARIO: &str = "\
+Examples:
+    lockstep scenario --from in.pcapng
+    lockstep scenario --from eth0.pcap --ours 192.0.2.1 -o box.toml
+";
+
+const DECODE: &str = "\
+Examples:
+    lockstep decode run/out.pcapng
+    lockstep decode run/out.pcapng --containing drop
+";
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Replay captures through the dataplane
+    ///
+    /// Each capture arrives at a port, at its recorded times. The interfaces of a capture feed the
+    /// ring ports of the same names or, if no name fits, the ring ports in order; --port says it
+    /// outright. Captures take the place of what the scenario has for the ports that they feed.
+    ///
+    /// Of a two-sided capture only the frames are input that came to the device under test. Which
+    /// ones it sent itself is told by --ours or, without it, by the scenario's MACs.
+    ///
+    /// Without -c the scenario is guessed, as `lockstep scenario --from` does.
+    #[command(after_help = format!("{REPLAY}\n{}", exit::HELP))]
+    Replay {
+        /// Captures: pcap or pcapng, Ethernet, perhaps gzipped
+        #[arg(value_name = "IN.pcap[ng]")]
+        captures: Vec<PathBuf>,
+        /// The scenario; guessed from the captures if there is none
+        #[arg(short = 'c', long = "scenario", value_name = "SCENARIO.toml")]
+        scenario: Option<PathBuf>,
+        /// FILE arrives at the port NAME; can be given several times
+        #[arg(long, value_name = "NAME=FILE", value_parser = named)]
+        port: Vec<CaptureArg>,
+        #[command(flatten)]
+        run: RunArgs,
+    },
+    /// Run a scenario
+    #[command(after_help = format!("{RUN}\n{}", exit::HELP))]
+    Run {
+        /// The scenario
+        #[arg(value_name = "SCENARIO.toml")]
+        scenario: PathBuf,
+        /// FILE arrives at the port NAME, instead of what the scenario has for it
+        #[arg(long, value_name = "NAME=FILE", value_parser = named)]
+        port: Vec<CaptureArg>,
+        #[command(flatten)]
+        run: RunArgs,
+    },
+    /// Run again what left its files in DIR, and name the first event that differs
+    #[command(after_help = exit::HELP)]
+    Verify {
+        /// What --out made
+        dir: PathBuf,
+    },
+    /// Print a capture, one line a packet
+    #[command(after_help = format!("{DECODE}\n{}", exit::HELP))]
+    Decode {
+        /// A capture: pcap or pcapng, Ethernet, perhaps gzipped
+        #[arg(value_name = "FILE")]
+        capture: PathBuf,
+        #[command(flatten)]
+        filter: FilterArgs,
+    },
+    /// Guess a scenario from captures: ports, addresses and peers, each guess with its evidence
+    #[command(after_help = format!("{SCENARIO}\n{}", exit::HELP))]
+    Scenario {
+        /// Captures of one device: one of all its interfaces, or one for each
+        #[arg(long, value_name = "IN.pcap[ng]", required = true, num_args = 1..)]
+        from: Vec<PathBuf>,
+        /// An address of the recorded device, if you know one; can be given several times
+        #[arg(long, value_name = "MAC|IP", value_parser = text::ours)]
+        ours: Vec<Ours>,
+        /// Where to write it; without, to the standard output
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// Print the JSON Schema of scenarios
+    #[command(after_help = exit::HELP)]
+    Schema,
+}
+
+/// Which packets are shown.
+#[derive(Args, Clone, Debug)]
+pub struct FilterArgs {
+    /// Only packets of this interface, by name or by number
+    #[arg(long, value_name = "NAME|N")]
+    interface: Option<String>,
+    /// Only from this packet on; the first is 1
+    #[arg(long, value_name = "N")]
+    from: Option<u64>,
+    /// Only up to this packet
+    #[arg(long, value_name = "N")]
+    to: Option<u64>,
+    /// Only packets with this text in their line, comments included
+    #[arg(long, value_name = "TEXT")]
+    containing: Option<String>,
+}
+
+impl From<FilterArgs> for Filter {
+    fn from(args: FilterArgs) -> Filter {
+        let FilterArgs { interface, from, to, containing } = args;
+        Filter { interface, from, to, containing }
+    }
+}
+
+/// How to run.
+#[derive(Args, Clone, Debug)]
+pub struct RunArgs {
+    /// An address of the recorded device: frames that it sent are no input; can be given several
+    /// times
+    #[arg(long, value_name = "MAC|IP", value_parser = text::ours)]
+    pub ours: Vec<Ours>,
+    /// When frames arrive: recorded, scaled=F, gap=DUR or back-to-back
+    #[arg(long, value_name = "TIMING", value_parser = text::timing)]
+    pub timing: Option<Timing>,
+    /// The one seed of all randomness: a number, or a git commit hash of 7 to 40 digits
+    #[arg(long, value_name = "N|GITSHA", value_parser = text::seed)]
+    pub seed: Option<u64>,
+    /// Stop at this virtual time, such as 10s, 1.5ms or 1h
+    #[arg(long, value_name = "DUR", value_parser = until)]
+    pub until: Option<Nanos>,
+    /// Step each idle tick instead of skipping idle time; the result is the same
+    #[arg(long)]
+    pub no_skip: bool,
+    /// Write report, events, packets, ticks, counters and manifest to DIR
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// What carries the packets
+    #[arg(long, value_enum, default_value_t = BackendArg::Dpdk)]
+    pub backend: BackendArg,
+    /// What happens to a frame of which the capture holds only the front
+    #[arg(long, value_name = "pad|drop", value_parser = text::snapped)]
+    pub snapped: Option<Snapped>,
+}
+
+/// What carries the packets.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum BackendArg {
+    /// DPDK: mbufs, rings, net_pcap, net_ring and net_null ports
+    Dpdk,
+    /// Plain memory: for a machine where DPDK may not run, and to check the other
+    Heap,
+}
+
+impl From<BackendArg> for Backend {
+    fn from(arg: BackendArg) -> Backend {
+        match arg {
+            BackendArg::Dpdk => Backend::Dpdk,
+            BackendArg::Heap => Backend::Heap,
+        }
+    }
+}
+
+impl RunArgs {
+    /// What goes before the scenario.
+    pub fn overrides(&self) -> Overrides {
+        Overrides {
+            seed: self.seed,
+            until: self.until,
+            snapped: self.snapped,
+            timing: self.timing,
+            ours: self.ours.clone(),
+        }
+    }
+
+    /// How fast idle time passes.
+    pub fn pace(&self) -> Pace {
+        if self.no_skip { Pace::Step } else { Pace::Skip }
+    }
+}
+
+/// A capture that does not say its port.
+pub fn unnamed(path: PathBuf) -> CaptureArg {
+    CaptureArg { port: None, path }
+}
+
+/// `NAME=FILE`.
+fn named(text: &str) -> Result<CaptureArg, String> {
+    match text.split_once('=') {
+        Some((name, file)) if !name.is_empty() && !file.is_empty() => {
+            Ok(CaptureArg { port: Some(name.to_owned()), path: file.into() })
+        }
+        _ => Err("expected NAME=FILE, such as lan=lan.pcap".to_owned()),
+    }
+}
+
+fn until(text: &str) -> Result<Nanos, String> {
+    match text::duration(text)? {
+        Nanos::ZERO => Err("the run would stop before it starts".to_owned()),
+        until => Ok(until),
+    }
+}

@@ -1,0 +1,75 @@
+//! The boundary to what runs a dataplane.
+
+use crate::plan::{Backend, Pace};
+use crate::scenario::{Request, Scenario};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+
+/// What the command line needs of whatever runs a dataplane.
+pub trait Engine {
+    /// Runs a job. When `interrupted` becomes true it stops at the next event, and leaves complete
+    /// files.
+    ///
+    /// # Errors
+    /// It could not be run; nothing is left behind.
+    fn run(&mut self, job: Job, interrupted: &AtomicBool) -> Result<Outcome, Failure>;
+
+    /// Runs again what left its files in `dir`, and compares.
+    ///
+    /// # Errors
+    /// It could not be run.
+    fn verify(
+        &mut self,
+        dir: &Path,
+        progress: bool,
+        interrupted: &AtomicBool,
+    ) -> Result<Outcome, Failure>;
+}
+
+/// What is to be run, and how.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// What was asked for: for the manifest.
+    pub request: Request,
+    /// What it comes to.
+    pub scenario: Scenario,
+    /// How fast idle time passes.
+    pub pace: Pace,
+    /// What carries the packets.
+    pub backend: Backend,
+    /// Where files go; nothing: only the report.
+    pub out: Option<PathBuf>,
+    /// Whether somebody likes to see progress on the standard error.
+    pub progress: bool,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// The report, for the standard output.
+    pub report: String,
+    /// What it comes to.
+    pub verdict: Verdict,
+}
+
+/// What a run comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// All is well.
+    Clean,
+    /// A difference, or a broken invariant; the report says which.
+    Found,
+    /// It was interrupted.
+    Interrupted,
+}
+
+/// Why there was no run.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// What was asked for is wrong.
+    #[error("{0}")]
+    Usage(String),
+    /// The environment does not let it.
+    #[error("{0}")]
+    Environment(String),
+}

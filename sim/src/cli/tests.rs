@@ -1,0 +1,426 @@
+//! The command line without a dataplane behind it: words in, words and an exit code out.
+
+use super::*;
+use crate::capture::{Frame, PcapngWriter};
+use crate::plan::{Backend, Ours, Pace, Plan, PortPlan, Snapped, Source, Timing};
+use crate::scenario::Overrides;
+use dataplane::{Mac, Nanos};
+use std::fs;
+use std::path::PathBuf;
+
+const SCENARIO: &str = r#"
+[[port]]
+name = "lan"
+mac = "02:00:00:00:00:01"
+addresses = ["198.51.100.1/24"]
+[[port]]
+name = "wan"
+mac = "02:00:00:00:00:02"
+addresses = ["192.0.2.1/24"]
+"#;
+
+/// A time of 2023, in nanoseconds since 1970.
+const NOVEMBER: u64 = 1_700_000_000_000_000_000;
+
+/// An engine that notes what it was asked for.
+#[derive(Default)]
+struct Notes {
+    job: Option<Job>,
+    verified: Option<PathBuf>,
+    answer: Option<Result<Verdict, Failure>>,
+}
+
+impl Notes {
+    fn outcome(&mut self) -> Result<Outcome, Failure> {
+        let verdict = self.answer.take().unwrap_or(Ok(Verdict::Clean))?;
+        Ok(Outcome { report: "the report\n".to_owned(), verdict })
+    }
+}
+
+impl Engine for Notes {
+    fn run(&mut self, job: Job, _: &AtomicBool) -> Result<Outcome, Failure> {
+        self.job = Some(job);
+        self.outcome()
+    }
+
+    fn verify(&mut self, dir: &Path, _: bool, _: &AtomicBool) -> Result<Outcome, Failure> {
+        self.verified = Some(dir.to_owned());
+        self.outcome()
+    }
+}
+
+/// What a command came to.
+struct Done {
+    code: u8,
+    out: String,
+    err: String,
+    notes: Notes,
+}
+
+/// A folder for a test, with the scenario and a capture of both its ports.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(test: &str) -> Folder {
+        let dir = std::env::temp_dir().join(format!("lockstep-cli-{test}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&dir);
+        fs::create_dir_all(&dir).unwrap();
+        fs::write(dir.join("box.toml"), SCENARIO).unwrap();
+        let folder = Folder(dir);
+        folder.capture("both.pcapng", &[Some("lan"), Some("wan")]);
+        folder.capture("one.pcapng", &[None]);
+        folder
+    }
+
+    /// A capture with a ping and its answer on each interface.
+    fn capture(&self, name: &str, interfaces: &[Option<&str>]) {
+        self.capture_at(NOVEMBER, name, interfaces);
+    }
+
+    fn capture_at(&self, time: u64, name: &str, interfaces: &[Option<&str>]) {
+        let ping = fixtures::icmp_echo(fixtures::ALICE, fixtures::DUT_LAN).build();
+        let pong = fixtures::icmp_echo_reply(fixtures::DUT_LAN, fixtures::ALICE).build();
+        fs::write(self.0.join(name), pcapng(time, interfaces, &[ping, pong])).unwrap();
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.0.join(name).display().to_string()
+    }
+
+    /// Runs `lockstep` with these words; `@` stands for this folder.
+    fn lockstep(&self, words: &str) -> Done {
+        self.answered(words, Notes::default())
+    }
+
+    fn answered(&self, words: &str, mut notes: Notes) -> Done {
+        let at = format!("{}/", self.0.display());
+        let words = format!("lockstep {words}").replace('@', &at);
+        let args = words.split_whitespace().map(OsString::from);
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let mut io = Io { out: &mut out, err: &mut err, color: false, progress: false };
+        let code = run(args, &mut notes, &AtomicBool::new(false), &mut io);
+        let text = |bytes| String::from_utf8(bytes).unwrap().replace(&at, "@");
+        Done { code, out: text(out), err: text(err), notes }
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+impl Done {
+    fn plan(&self) -> &Plan {
+        assert_eq!(self.code, exit::OK, "{}", self.err);
+        &self.notes.job.as_ref().unwrap().scenario.plan
+    }
+
+    /// Which port gets which file and interface.
+    fn feeds(&self) -> Vec<(String, String, Option<u32>)> {
+        let plan = self.plan();
+        let feed = |input: &crate::plan::Input| {
+            let Source::Capture(capture) = &input.source else { panic!("a capture") };
+            let file = capture.path.file_name().unwrap().to_string_lossy().into_owned();
+            let port = plan.config.ports[input.port.index()].name.clone();
+            (port, file, capture.select.interface)
+        };
+        plan.inputs.iter().map(feed).collect()
+    }
+}
+
+fn feed(port: &str, file: &str, interface: Option<u32>) -> (String, String, Option<u32>) {
+    (port.to_owned(), file.to_owned(), interface)
+}
+
+#[test]
+fn the_interfaces_of_a_capture_feed_the_ports_of_the_same_names() {
+    let folder = Folder::new("names");
+    folder.capture("turned.pcapng", &[Some("wan"), Some("other"), Some("lan")]);
+    let done = folder.lockstep("replay @turned.pcapng -c @box.toml");
+    let wanted = [feed("wan", "turned.pcapng", Some(0)), feed("lan", "turned.pcapng", Some(2))];
+    assert_eq!(done.feeds(), wanted);
+    assert_eq!(done.out, "the report\n");
+}
+
+#[test]
+fn interfaces_without_the_name_of_a_port_feed_the_ports_in_order() {
+    let folder = Folder::new("order");
+    folder.capture("eth.pcapng", &[Some("eth0"), Some("eth1")]);
+    let done = folder.lockstep("replay @eth.pcapng -c @box.toml");
+    assert_eq!(
+        done.feeds(),
+        [feed("lan", "eth.pcapng", Some(0)), feed("wan", "eth.pcapng", Some(1))]
+    );
+    let done = folder.lockstep("replay @one.pcapng @one.pcapng -c @box.toml");
+    assert_eq!(done.feeds(), [feed("lan", "one.pcapng", None), feed("wan", "one.pcapng", None)]);
+    let done = folder.lockstep("replay @eth.pcapng @one.pcapng -c @box.toml");
+    assert_eq!(done.code, exit::USAGE);
+    assert_eq!(
+        done.err,
+        "error: the captures have 3 interfaces and the scenario has 2 ring ports for them: say \
+         which file is for which port with --port NAME=FILE\n"
+    );
+}
+
+#[test]
+fn a_file_for_each_port() {
+    let folder = Folder::new("ports");
+    let done = folder.lockstep("replay --port wan=@one.pcapng -c @box.toml");
+    assert_eq!(done.feeds(), [feed("wan", "one.pcapng", None)]);
+    let done = folder.lockstep("replay --port wam=@one.pcapng -c @box.toml");
+    assert_eq!(done.code, exit::USAGE);
+    let why = "error: --port wam=@one.pcapng: there is no port wam; the scenario has lan, wan\n";
+    assert_eq!(done.err, why);
+    assert_eq!(folder.lockstep("replay --port wan -c @box.toml").code, exit::USAGE);
+}
+
+#[test]
+fn captures_that_were_recorded_together_keep_their_distance() {
+    let folder = Folder::new("together");
+    folder.capture_at(NOVEMBER + 7_000, "b.pcapng", &[None]);
+    folder.capture_at(NOVEMBER + 3_600_000_000_000, "later.pcapng", &[None]);
+    let starts = |words: &str| -> Vec<u64> {
+        let done = folder.lockstep(words);
+        let start = |input: &crate::plan::Input| match &input.source {
+            Source::Capture(capture) => capture.start.as_nanos(),
+            Source::Frames(_) => panic!("a capture"),
+        };
+        done.plan().inputs.iter().map(start).collect()
+    };
+    assert_eq!(starts("replay @b.pcapng @one.pcapng -c @box.toml"), [7_000, 0]);
+    assert_eq!(starts("replay @one.pcapng @b.pcapng"), [0, 7_000]);
+    assert_eq!(starts("replay @b.pcapng @one.pcapng -c @box.toml --timing scaled=2"), [14_000, 0]);
+    assert_eq!(starts("replay @b.pcapng @one.pcapng -c @box.toml --timing gap=1us"), [0, 0]);
+    assert_eq!(starts("replay @later.pcapng @one.pcapng -c @box.toml"), [0, 0]);
+}
+
+#[test]
+fn a_capture_takes_the_place_of_what_the_scenario_has_for_its_port() {
+    let folder = Folder::new("instead");
+    let frames = "[[input]]\nport = 'lan'\nframes = []\n[[input]]\nport = 'wan'\nframes = []\n";
+    fs::write(folder.0.join("box.toml"), format!("{SCENARIO}{frames}")).unwrap();
+    let done = folder.lockstep("run @box.toml --port lan=@one.pcapng");
+    let inputs = &done.plan().inputs;
+    assert!(matches!(inputs[0].source, Source::Frames(_)));
+    assert_eq!(inputs[0].port.index(), 1);
+    assert!(matches!(inputs[1].source, Source::Capture(_)));
+    assert_eq!(inputs.len(), 2);
+}
+
+#[test]
+fn what_the_boxs_own_macs_sent_is_no_input_unless_ours_says_otherwise() {
+    let folder = Folder::new("ours");
+    let ours = |done: &Done| {
+        let Source::Capture(capture) = &done.plan().inputs[0].source else { panic!("a capture") };
+        capture.select.ours.clone()
+    };
+    let done = folder.lockstep("replay @both.pcapng -c @box.toml");
+    assert_eq!(ours(&done), [Ours::Mac(Mac([2, 0, 0, 0, 0, 1]))]);
+    let done = folder.lockstep("replay @both.pcapng -c @box.toml --ours 192.0.2.1");
+    assert_eq!(ours(&done), [Ours::Ip("192.0.2.1".parse().unwrap())]);
+}
+
+#[test]
+fn every_option_reaches_the_job() {
+    let folder = Folder::new("options");
+    let done = folder.lockstep(
+        "replay @both.pcapng -c @box.toml --timing scaled=0.5 --seed DEADBEEF --until 1.5s \
+         --no-skip --out @run --backend heap --snapped drop",
+    );
+    let plan = done.plan();
+    assert_eq!(plan.until, Some(Nanos::from_millis(1500)));
+    assert_eq!(plan.snapped, Snapped::Drop);
+    assert_eq!(Ok(plan.config.seed), crate::scenario::text::seed("deadbeef"));
+    let Source::Capture(capture) = &plan.inputs[0].source else { panic!("a capture") };
+    assert_eq!(capture.timing, Timing::Scaled { num: 1, den: 2 });
+    let job = done.notes.job.as_ref().unwrap();
+    assert_eq!((job.pace, job.backend), (Pace::Step, Backend::Heap));
+    assert_eq!(job.out, Some(folder.0.join("run")));
+    assert_eq!(job.scenario.name, "box");
+}
+
+#[test]
+fn a_request_survives_a_manifest() {
+    let folder = Folder::new("manifest");
+    let done = folder.lockstep(
+        "replay @both.pcapng -c @box.toml --timing gap=10us --ours 192.0.2.1 --until 1h --seed 7",
+    );
+    let job = done.notes.job.unwrap();
+    let json = serde_json::to_string(&job.request).unwrap();
+    let back: Request = serde_json::from_str(&json).unwrap();
+    assert_eq!(back, job.request);
+    assert_eq!(format!("{:?}", back.plan().unwrap().plan), format!("{:?}", job.scenario.plan));
+    let none: Overrides = serde_json::from_str(r#"{"ours":[]}"#).unwrap();
+    assert_eq!(none, Overrides::default());
+}
+
+#[test]
+fn without_a_scenario_replay_guesses_one_and_says_so() {
+    let folder = Folder::new("guess");
+    let done = folder.lockstep("replay @one.pcapng");
+    assert_eq!(done.plan().inputs.len(), 1);
+    assert!(done.err.starts_with("no scenario was given; guessed from the capture:\n"));
+    assert!(done.err.contains("`lockstep scenario --from @one.pcapng -o s.toml`"), "{}", done.err);
+    let done = folder.lockstep("replay --port eth0=@one.pcapng --port eth1=@both.pcapng");
+    let names: Vec<&str> = done.plan().config.ports.iter().map(|p| p.name.as_str()).collect();
+    assert_eq!(names, ["eth0", "eth10", "eth11"]);
+    assert_eq!(folder.lockstep("replay").code, exit::USAGE);
+}
+
+#[test]
+fn from_a_capture_to_a_run_in_two_commands() {
+    let folder = Folder::new("two");
+    let done = folder.lockstep("scenario --from @one.pcapng -o @guessed.toml");
+    assert_eq!((done.code, done.out.as_str()), (exit::OK, ""));
+    assert!(done.err.contains("lockstep run @guessed.toml"), "{}", done.err);
+    let done = folder.lockstep("run @guessed.toml");
+    assert_eq!(done.feeds(), [feed("one", "one.pcapng", None)]);
+    // What is there stays.
+    let done = folder.lockstep("scenario --from @one.pcapng -o @guessed.toml");
+    assert_eq!(done.code, exit::USAGE);
+    assert_eq!(done.err, "error: @guessed.toml is already there, and stays as it is\n");
+    let done = folder.lockstep("scenario --from @one.pcapng -o @no/where.toml");
+    assert_eq!(done.code, exit::ENVIRONMENT);
+    let done = folder.lockstep("scenario --from @one.pcapng");
+    let written = fs::read_to_string(folder.path("guessed.toml")).unwrap();
+    assert_eq!(done.out, written.replace(&folder.path(""), "@"));
+}
+
+#[test]
+fn a_capture_of_a_pcap_port_is_what_the_port_reads() {
+    let folder = Folder::new("pcap");
+    fs::write(folder.0.join("box.toml"), "[[port]]\nname = 'p'\nkind = 'pcap'\n").unwrap();
+    let done = folder.lockstep("run @box.toml --port p=@one.pcapng");
+    let wanted = PortPlan::Pcap { rx: Some(folder.0.join("one.pcapng")) };
+    assert_eq!(done.plan().ports, [wanted]);
+    assert!(done.plan().inputs.is_empty());
+}
+
+#[test]
+fn mistakes_in_a_scenario_are_drawn_with_their_lines() {
+    let folder = Folder::new("mistakes");
+    let text = "[[port]]\nname = 'lan'\nmtu = 10\n[[route]]\nto = 'default'\ndev = 'lam'\n";
+    fs::write(folder.0.join("box.toml"), text).unwrap();
+    let done = folder.lockstep("run @box.toml");
+    assert_eq!(done.code, exit::USAGE);
+    insta::assert_snapshot!(done.err, @r"
+      × mtu is 10
+       ╭─[@box.toml:3:7]
+     2 │ name = 'lan'
+     3 │ mtu = 10
+       ·       ─┬
+       ·        ╰── expected 68 to 9000
+     4 │ [[route]]
+       ╰────
+
+      × there is no device `lam`
+       ╭─[@box.toml:6:7]
+     5 │ to = 'default'
+     6 │ dev = 'lam'
+       ·       ──┬──
+       ·         ╰── expected one of `lan`
+       ╰────
+      help: did you mean `lan`?
+
+    error: 2 mistakes in @box.toml
+    ");
+}
+
+#[test]
+fn the_exit_code_says_what_it_came_to() {
+    let folder = Folder::new("codes");
+    let ended = |answer| {
+        folder.answered("run @box.toml", Notes { answer: Some(answer), ..Notes::default() })
+    };
+    assert_eq!(ended(Ok(Verdict::Clean)).code, 0);
+    assert_eq!(ended(Ok(Verdict::Found)).code, 1);
+    assert_eq!(ended(Ok(Verdict::Interrupted)).code, 130);
+    let done = ended(Err(Failure::Usage("no".to_owned())));
+    assert_eq!((done.code, done.err.as_str()), (2, "error: no\n"));
+    assert_eq!(ended(Err(Failure::Environment("no".to_owned()))).code, 3);
+    let done = folder.lockstep("verify @run");
+    assert_eq!((done.code, done.notes.verified), (0, Some(folder.0.join("run"))));
+    for (words, code) in [
+        ("--help", 0),
+        ("replay --help", 0),
+        ("--version", 0),
+        ("schema", 0),
+        ("decode @both.pcapng", 0),
+        ("decode @both.pcapng --interface lam", 2),
+        ("decode @none.pcapng", 3),
+        ("decode @box.toml", 3),
+        ("", 2),
+        ("bogus", 2),
+        ("run", 2),
+        ("run @none.toml", 3),
+        ("run @both.pcapng", 2),
+        ("run @box.toml --seed x", 2),
+        ("run @box.toml --until 0s", 2),
+        ("run @box.toml --timing asap", 2),
+        ("run @box.toml --backend xdp", 2),
+        ("run @box.toml --snapped cut", 2),
+        ("replay @none.pcap -c @box.toml", 3),
+        ("replay @none.pcap", 3),
+        ("replay @box.toml", 3),
+        ("scenario --from @box.toml", 3),
+    ] {
+        assert_eq!(folder.lockstep(words).code, code, "lockstep {words}");
+    }
+    let missing = "[[input]]\nport = 'lan'\ncapture = 'none.pcap'\n";
+    fs::write(folder.0.join("missing.toml"), format!("{SCENARIO}{missing}")).unwrap();
+    assert_eq!(folder.lockstep("run @missing.toml").code, 3);
+}
+
+#[test]
+fn every_help_lists_the_exit_codes() {
+    use clap::CommandFactory;
+    let mut cli = Cli::command();
+    cli.build();
+    for command in cli.get_subcommands().filter(|c| c.get_name() != "help") {
+        let help = command.get_after_help().unwrap().to_string();
+        assert!(help.contains(exit::HELP), "{}", command.get_name());
+    }
+    assert!(cli.get_after_help().unwrap().to_string().contains(exit::HELP));
+    cli.debug_assert();
+    for code in [exit::OK, exit::FOUND, exit::USAGE, exit::ENVIRONMENT, exit::INTERRUPTED] {
+        assert!(exit::HELP.contains(&format!("{code:>3}  ")), "{code}");
+    }
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    struct Gone;
+    impl Write for Gone {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(ErrorKind::BrokenPipe.into())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let folder = Folder::new("pipe");
+    for words in ["schema".to_owned(), format!("decode {}", folder.path("both.pcapng"))] {
+        let mut err = Vec::new();
+        let mut io = Io { out: &mut Gone, err: &mut err, color: false, progress: false };
+        let args = format!("lockstep {words}");
+        let args = args.split_whitespace().map(OsString::from);
+        assert_eq!(run(args, &mut Notes::default(), &AtomicBool::new(false), &mut io), exit::OK);
+        assert!(err.is_empty());
+    }
+}
+
+/// The bytes of a capture with these frames on each interface.
+fn pcapng(time: u64, interfaces: &[Option<&str>], frames: &[Vec<u8>]) -> Vec<u8> {
+    let names: Vec<&str> = interfaces.iter().map(|name| name.unwrap_or_default()).collect();
+    let mut writer = PcapngWriter::new(Vec::new(), &names, None).unwrap();
+    for (interface, _) in (0u32..).zip(interfaces) {
+        for bytes in frames {
+            let (direction, orig_len) = (None, None);
+            let (segments, comments) = (&[bytes.as_slice()][..], &[][..]);
+            let frame = Frame { interface, time, direction, orig_len, segments, comments };
+            writer.write(&frame).unwrap();
+        }
+    }
+    writer.finish().unwrap()
+}

@@ -1,0 +1,26 @@
+//! Lockstep: a DPVS-style dataplane on a virtual clock.
+//!
+//! [`plan`] says what a run is made of; [`scenario`](crate::plan) files and captures become a plan,
+//! and a plan becomes a run.
+
+#![forbid(unsafe_code)]
+
+pub mod capture;
+pub mod cli;
+pub mod clock;
+pub mod decode;
+pub mod engine;
+pub mod fabric;
+pub mod guess;
+pub mod ledger;
+pub mod output;
+pub mod plan;
+pub mod report;
+pub mod rss;
+pub mod run;
+pub mod scenario;
+pub mod source;
+pub mod trace;
+pub mod verify;
+pub mod wire;
+mod world;

@@ -1,0 +1,171 @@
+//! From the tables of a scenario to a [`Plan`]: what the values mean to each other.
+//!
+//! Every check points at the value that offends. Parts that do not depend on each other are all
+//! checked, so that one reading shows most of what is wrong.
+//!
+//! Invariant: a plan comes out only if no fault was noted, and then [`Config::check`] agrees with
+//! it. Not here: types and syntax (`file.rs`, `value.rs`), ranges (`ranges.rs`).
+
+mod inputs;
+mod knobs;
+mod lcores;
+mod ports;
+mod routes;
+
+use super::Overrides;
+use super::error::{Fault, did_you_mean};
+use super::file::{ScenarioFile, SnappedKind};
+use super::ranges::Ranged;
+use super::value::{At, Span};
+use crate::plan::{Plan, PortPlan, Snapped};
+use dataplane::config::{Config, PortConfig};
+use dataplane::{Nanos, PortId};
+use ipnet::Ipv4Net;
+use std::path::Path;
+
+/// A device by its name: a port, or a VLAN device on one.
+struct Device {
+    name: String,
+    addresses: Vec<Ipv4Net>,
+}
+
+/// What is known so far.
+struct Builder<'a> {
+    file: &'a ScenarioFile,
+    dir: &'a Path,
+    overrides: &'a Overrides,
+    faults: Vec<Fault>,
+    /// Ports first, then VLAN devices: the index is the `PortId`.
+    devices: Vec<Device>,
+    ports: Vec<PortConfig>,
+    port_plans: Vec<PortPlan>,
+}
+
+/// The plan of `file`, whose relative paths start in `dir`.
+pub(super) fn plan(
+    file: &ScenarioFile,
+    dir: &Path,
+    overrides: &Overrides,
+) -> Result<Plan, Vec<Fault>> {
+    let mut builder = Builder {
+        file,
+        dir,
+        overrides,
+        faults: Vec::new(),
+        devices: Vec::new(),
+        ports: Vec::new(),
+        port_plans: Vec::new(),
+    };
+    builder.ports();
+    let lcores = builder.lcores();
+    let routes = builder.routes();
+    let (neighbours, commands) = builder.neighbours();
+    let limits = builder.limits();
+    let policy = builder.policy();
+    let costs = builder.costs(&lcores);
+    let inputs = builder.inputs();
+    let until = builder.until();
+    if !builder.faults.is_empty() {
+        return Err(builder.faults);
+    }
+    let ports = builder.ports;
+    let seed = overrides.seed.or(file.seed.as_ref().map(|s| s.value.0.0)).unwrap_or(0);
+    let config = Config { ports, lcores, routes, neighbours, limits, policy, seed };
+    if let Err(error) = config.check() {
+        // The checks above should have said it, with its place; this is the net below them.
+        return Err(vec![Fault::new(&(0..0), error.to_string(), "")]);
+    }
+    let snapped = match file.snapped {
+        Some(SnappedKind::Pad) | None => Snapped::Pad,
+        Some(SnappedKind::Drop) => Snapped::Drop,
+    };
+    Ok(Plan {
+        config,
+        ports: builder.port_plans,
+        costs,
+        until,
+        inputs,
+        commands,
+        snapped: overrides.snapped.unwrap_or(snapped),
+    })
+}
+
+impl Builder<'_> {
+    fn fault(&mut self, fault: Fault) {
+        self.faults.push(fault);
+    }
+
+    /// Notes the fault, if there is one.
+    fn noted<T>(&mut self, result: Result<T, Fault>) -> Option<T> {
+        result.map_err(|fault| self.faults.push(fault)).ok()
+    }
+
+    /// The number if it is in range, or `default` if there is none (or a bad one: that is noted).
+    fn ranged<T: TryFrom<u64>>(
+        &mut self,
+        range: Ranged,
+        number: Option<&At<u64>>,
+        default: T,
+    ) -> T {
+        let Some(number) = number else { return default };
+        match self.noted(range.check(number)) {
+            Some(value) => T::try_from(value).unwrap_or(default),
+            None => default,
+        }
+    }
+
+    /// The device of this name.
+    fn device(&mut self, name: &At<String>) -> Option<PortId> {
+        let at = self.devices.iter().position(|d| d.name == name.value);
+        self.found(at, name, "device")
+    }
+
+    /// The physical port of this name.
+    fn port(&mut self, name: &At<String>) -> Option<PortId> {
+        let at = self.ports.iter().position(|p| p.name == name.value);
+        self.found(at, name, "port")
+    }
+
+    fn found(&mut self, at: Option<usize>, name: &At<String>, what: &str) -> Option<PortId> {
+        if let Some(id) = at.and_then(|at| u16::try_from(at).ok()) {
+            return Some(PortId(id));
+        }
+        let known: Vec<&str> = match what {
+            "port" => self.ports.iter().map(|p| p.name.as_str()).collect(),
+            _ => self.devices.iter().map(|d| d.name.as_str()).collect(),
+        };
+        let message = format!("there is no {what} `{}`", name.value);
+        let expected = format!("expected one of {}", quoted(&known));
+        let help = did_you_mean(&name.value, &known);
+        self.fault(Fault::new(&name.span, message, expected).maybe_help(help));
+        None
+    }
+
+    fn until(&mut self) -> Option<Nanos> {
+        let until = match &self.file.until {
+            Some(until) if until.value.0 == Nanos::ZERO && self.overrides.until.is_none() => {
+                let fault = Fault::new(&until.span, "the run stops before it starts", "");
+                self.fault(fault.help("leave `until` away to run until all input is through"));
+                None
+            }
+            Some(until) => Some(until.value.0),
+            None => None,
+        };
+        self.overrides.until.or(until)
+    }
+}
+
+/// "`a`, `b` and `c`".
+fn quoted(names: &[&str]) -> String {
+    let quoted: Vec<String> = names.iter().map(|n| format!("`{n}`")).collect();
+    match quoted.as_slice() {
+        [] => "none: there are none".to_owned(),
+        [one] => one.clone(),
+        [most @ .., last] => format!("{} and {last}", most.join(", ")),
+    }
+}
+
+/// The place of a header: where a table has nothing better to point at.
+fn header<T>(table: &At<T>) -> &Span {
+    &table.span
+}
