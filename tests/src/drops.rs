@@ -1,0 +1,180 @@
+//! Every reason for which a packet is dropped: one run for each, and no reason is left out, because
+//! the `match` below has no other arm.
+
+use dataplane::DropReason;
+use dataplane::config::Policy;
+use fixtures::{
+    ALICE, BOB, BROADCAST, CAROL, DUT_LAN, DUT_WAN, Frame, GW, arp_reply, arp_request, icmp,
+    icmp_echo, ipv4, raw, udp,
+};
+use sim::plan::{PortPlan, Snapped, WirePlan};
+use tests::{Dut, LAN, WAN, dut, dut_with_workers, ms, tell};
+
+/// A run in which a packet is dropped for `reason`. Nothing: no port can bring it about.
+fn shown(reason: DropReason) -> Option<Dut> {
+    use DropReason as R;
+    Some(match reason {
+        R::WireQueueFull | R::RxMissed | R::RxNoBuffer | R::RxSnapped | R::RxOversize => {
+            on_the_way_in(reason)
+        }
+        R::EthTruncated => bytes(&[0; 13]),
+        R::VlanTruncated => bytes(&udp(ALICE, BOB).vlan(7).build()[..17]),
+        R::VlanUnknown => one(&udp(ALICE, BOB).vlan(7)),
+        R::VlanReserved => one(&udp(ALICE, BOB).vlan(4095)),
+        R::EtherTypeUnknown => one(&raw(ALICE, DUT_LAN, 0x88cc, &[0; 46])),
+        R::ArpTruncated
+        | R::ArpHardware
+        | R::ArpProtocol
+        | R::ArpOperation
+        | R::ArpSender
+        | R::ArpOtherHost
+        | R::ArpNotOurs
+        | R::ArpUnsolicited
+        | R::ArpStatic => arp(reason),
+        R::IpOtherHost => one(&udp(ALICE, BOB).dst_mac([2, 9, 9, 9, 9, 9])),
+        R::IpTruncated => bytes(&udp(ALICE, BOB).build()[..33]),
+        R::IpVersion => one(&udp(ALICE, BOB).version(5)),
+        R::IpHeaderLength => one(&udp(ALICE, BOB).ihl(4)),
+        R::IpChecksum => one(&udp(ALICE, BOB).bad_ip_checksum()),
+        R::IpTotalLength => one(&udp(ALICE, BOB).total_len(19)),
+        R::IpBeyondFrame => one(&udp(ALICE, BOB).total_len(200)),
+        R::IpMartianSource => one(&udp(ALICE, BOB).src_ip([127, 0, 0, 1])),
+        R::IpMartianDestination => one(&udp(ALICE, BOB).dst_ip([127, 0, 0, 1])),
+        R::IpOptions => one(&udp(ALICE, BOB).options(&[7, 1, 4, 0])),
+        R::IpSourceRoute => one(&udp(ALICE, BOB).options(&[131, 7, 4, 192, 0, 2, 1, 0])),
+        R::IpFragmentPolicy => {
+            one(&udp(ALICE, BOB).mf()).with(|p| p.config.policy = Policy::dpvs())
+        }
+        R::IpMulticast => one(&udp(ALICE, BOB).dst_ip([224, 0, 0, 1])),
+        R::IpBroadcast => one(&udp(ALICE, BOB).dst_ip([255, 255, 255, 255]).dst_mac(BROADCAST)),
+        R::IpNoRoute => one(&udp(ALICE, CAROL)),
+        R::FragmentForUs => one(&icmp_echo(ALICE, DUT_LAN).mf()),
+        R::ProtocolUnknown => one(&ipv4(ALICE, DUT_LAN, 253, &[0; 20])),
+        R::PortUnreachable => one(&udp(ALICE, DUT_LAN)),
+        R::IcmpTruncated => one(&ipv4(ALICE, DUT_LAN, 1, &[8, 0, 0, 0])),
+        R::IcmpChecksum => one(&icmp_echo(ALICE, DUT_LAN).bad_checksum()),
+        R::IcmpType => one(&icmp(ALICE, DUT_LAN, 200, 0, [0; 4], &[])),
+        R::IcmpEchoCode => {
+            one(&icmp(ALICE, DUT_LAN, 8, 7, [0; 4], &[])).with(|p| p.config.policy = Policy::dpvs())
+        }
+        R::ForwardingOff => one(&udp(ALICE, BOB)).with(|p| p.config.policy.forwarding = false),
+        R::ForwardGroupFrame => one(&udp(ALICE, BOB).dst_mac(BROADCAST)),
+        R::TtlExceeded => one(&udp(ALICE, BOB).ttl(1)),
+        R::FragmentationNeeded => one(&udp(ALICE, BOB).len(1400).df()).with(narrow),
+        R::OverMtu => one(&udp(ALICE, BOB).len(1400)).with(narrow),
+        R::OutputNoRoute => one(&icmp_echo(CAROL, DUT_LAN).dst_mac(DUT_LAN.mac)),
+        R::OutputNoSource => nameless(),
+        // Every frame from a port has its whole headroom: `lcore/tests.rs` shows this one.
+        R::NoHeadroom => return None,
+        R::NeighQueueFull | R::NeighTableFull | R::NeighUnreachable | R::NeighDeleted => {
+            neighbours(reason)
+        }
+        R::TxRefused => {
+            let mut net = burst(2).with(|p| p.config.limits.tx_descriptors = 1);
+            net.plan.ports[1] = slow_wire(16);
+            net
+        }
+        R::ArpRingFull => {
+            let mut net = dut_with_workers(2).with(|p| p.config.limits.arp_ring = 1);
+            net.at(ms(0)).wan(&arp_reply(BOB, DUT_WAN)).wan(&arp_reply(GW, DUT_WAN));
+            net
+        }
+    })
+}
+
+fn one(frame: &Frame) -> Dut {
+    bytes(&frame.build())
+}
+
+fn bytes(frame: &[u8]) -> Dut {
+    let mut net = dut();
+    net.at(ms(1)).bytes(LAN, frame.to_vec());
+    net
+}
+
+/// `n` frames for BOB at one instant.
+fn burst(n: usize) -> Dut {
+    let mut net = dut().knows(WAN, BOB);
+    (0..n).for_each(|_| drop(net.at(ms(1)).lan(&udp(ALICE, BOB)).plan.clone()));
+    net
+}
+
+fn narrow(plan: &mut sim::plan::Plan) {
+    plan.config.ports[1].mtu = 1400;
+}
+
+fn slow_wire(queue: u32) -> PortPlan {
+    PortPlan::Ring(WirePlan { rate: Some(1_000_000), queue, ..WirePlan::default() })
+}
+
+fn on_the_way_in(reason: DropReason) -> Dut {
+    match reason {
+        DropReason::WireQueueFull => {
+            let mut net = burst(4);
+            net.plan.ports[0] = slow_wire(2);
+            net
+        }
+        DropReason::RxMissed => burst(2).with(|p| p.config.limits.rx_descriptors = 1),
+        DropReason::RxNoBuffer => burst(65).with(|p| p.config.limits.pool = 64),
+        DropReason::RxSnapped => {
+            let mut net = dut().with(|p| p.snapped = Snapped::Drop);
+            net.plan.inputs.push(crate::bad_input::snapped_capture(LAN));
+            net
+        }
+        _ => bytes(&[0; 65_536]),
+    }
+}
+
+fn arp(reason: DropReason) -> Dut {
+    let request = arp_request(ALICE, DUT_LAN);
+    let changed = |at: usize, to: u8| {
+        let mut frame = request.build();
+        frame[at] = to;
+        bytes(&frame)
+    };
+    match reason {
+        DropReason::ArpTruncated => bytes(&request.build()[..41]),
+        DropReason::ArpHardware => changed(15, 6),
+        DropReason::ArpProtocol => changed(16, 0x86),
+        DropReason::ArpOperation => changed(21, 9),
+        DropReason::ArpSender => one(&request.arp_sender(ALICE.with_ip([224, 0, 0, 5]))),
+        DropReason::ArpOtherHost => one(&request.dst_mac([2, 9, 9, 9, 9, 9])),
+        DropReason::ArpNotOurs => one(&arp_request(ALICE, BOB)),
+        DropReason::ArpUnsolicited => one(&arp_reply(ALICE, DUT_LAN)),
+        _ => one(&arp_reply(ALICE, DUT_LAN)).knows(LAN, ALICE),
+    }
+}
+
+/// An ICMP error that would have to leave by a device without an address.
+fn nameless() -> Dut {
+    let other = BOB.with_ip([198, 51, 100, 9]);
+    let mut net = one(&udp(CAROL, other).dst_mac(DUT_LAN.mac).ttl(1));
+    net.plan.config.ports[1].addresses.clear();
+    net.route("203.0.113.0/24", None, WAN)
+}
+
+fn neighbours(reason: DropReason) -> Dut {
+    let mut net = dut();
+    net.at(ms(1)).lan(&udp(ALICE, BOB)).lan(&udp(ALICE, BOB.with_ip([192, 0, 2, 10])));
+    match reason {
+        DropReason::NeighQueueFull => {
+            net.lan(&udp(ALICE, BOB));
+            net.with(|p| p.config.limits.neigh_queue = 1)
+        }
+        DropReason::NeighTableFull => net.with(|p| p.config.limits.neigh_entries = 1),
+        DropReason::NeighDeleted => {
+            net.at(ms(2)).command(WAN, BOB, false);
+            net
+        }
+        _ => net,
+    }
+}
+
+#[test]
+fn every_reason_is_shown_by_a_run() {
+    for reason in DropReason::ALL {
+        let Some(net) = shown(*reason) else { continue };
+        let story = tell(&net.plan).story;
+        assert!(story.contains(&format!("dropped {reason}")), "{reason} is not shown by\n{story}");
+    }
+}

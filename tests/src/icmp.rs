@@ -1,0 +1,152 @@
+use dataplane::config::RateLimit;
+use fixtures::{
+    ALICE, BOB, BROADCAST, CAROL, DUT_LAN, DUT_WAN, GW, icmp, icmp_echo, icmp_echo_reply, ipv4,
+    tcp, time_exceeded, udp,
+};
+use insta::assert_snapshot;
+use tests::{Dut, LAN, WAN, dut, ms, tell};
+
+fn known() -> Dut {
+    dut().knows(LAN, ALICE).knows(WAN, BOB)
+}
+
+#[test]
+fn an_echo_request_is_answered_from_the_address_it_asked() {
+    let mut net = known();
+    net.at(ms(0)).lan(&icmp_echo(ALICE, DUT_LAN).tos(0x10).df().ttl(9));
+    net.at(ms(1)).lan(&icmp_echo(ALICE, DUT_WAN).dst_mac(DUT_LAN.mac));
+    net.at(ms(2)).lan(&icmp(ALICE, DUT_LAN, 8, 7, [0, 1, 0, 1], &[1, 2, 3]));
+    assert_snapshot!(net.run(), @"
+           ms lcore port    frame
+        0.000       lan  <  icmp 198.51.100.7 > 198.51.100.1 echo request id 1 seq 1 ttl 9 len 56 DF tos 0x10
+        0.003     1 lan  >  icmp 198.51.100.1 > 198.51.100.7 echo reply id 1 seq 1 ttl 64 len 56 tos 0x10
+        1.000       lan  <  icmp 198.51.100.7 > 192.0.2.1 echo request id 1 seq 1 ttl 64 len 56
+        1.003     1 lan  >  icmp 192.0.2.1 > 198.51.100.7 echo reply id 1 seq 1 ttl 64 len 56
+        2.000       lan  <  icmp 198.51.100.7 > 198.51.100.1 echo request (8/7) id 1 seq 1 ttl 64 len 3
+        2.005     1 lan  >  icmp 198.51.100.1 > 198.51.100.7 echo reply (0/7) id 1 seq 1 ttl 64 len 3
+    in 3 + made 0 = out 3 + consumed 0 + dropped 0 + held 0
+    ");
+}
+
+#[test]
+fn a_long_echo_request_in_several_segments_is_answered() {
+    // Defect B56: DPVS cannot answer what does not fit one buffer.
+    let mut net = known();
+    net.plan.config.ports[0].mtu = 9000;
+    net.at(ms(0)).lan(&icmp_echo(ALICE, DUT_LAN).len(8000));
+    assert_snapshot!(net.run(), @"
+           ms lcore port    frame
+        0.000       lan  <  icmp 198.51.100.7 > 198.51.100.1 echo request id 1 seq 1 ttl 64 len 8000
+        0.003     1 lan  >  icmp 198.51.100.1 > 198.51.100.7 echo reply id 1 seq 1 ttl 64 len 8000
+    in 1 + made 0 = out 1 + consumed 0 + dropped 0 + held 0
+    ");
+}
+
+#[test]
+fn nobody_here_speaks_or_listens() {
+    let mut net = known();
+    net.at(ms(0)).lan(&udp(ALICE, DUT_LAN).ports(4000, 53));
+    net.at(ms(1)).lan(&tcp(ALICE, DUT_LAN).ports(4000, 80));
+    net.at(ms(2)).lan(&ipv4(ALICE, DUT_LAN, 253, &[0; 20]));
+    assert_snapshot!(net.run(), @"
+           ms lcore port    frame
+        0.000       lan  <  udp 198.51.100.7:4000 > 198.51.100.1:53 ttl 64 len 32
+        0.000     1           dropped port_unreachable (packet 1)
+        0.003     1 lan  >  icmp 198.51.100.1 > 198.51.100.7 port unreachable (3/3) for [udp 198.51.100.7:4000 > 198.51.100.1:53 ttl 64] ttl 64 tos 0xc0
+        1.000       lan  <  tcp 198.51.100.7:4000 > 198.51.100.1:80 S seq 1 ack 0 win 65535 ttl 64 len 0
+        1.000     1           dropped port_unreachable (packet 3)
+        1.003     1 lan  >  icmp 198.51.100.1 > 198.51.100.7 port unreachable (3/3) for [tcp 198.51.100.7:4000 > 198.51.100.1:80 S seq 1 ack 0 win 65535 ttl 64] ttl 64 tos 0xc0
+        2.000       lan  <  ip 198.51.100.7 > 198.51.100.1 proto 253 ttl 64 len 20
+        2.002     1           dropped protocol_unknown (packet 5)
+        2.005     1 lan  >  icmp 198.51.100.1 > 198.51.100.7 protocol unreachable (3/2) for [ip 198.51.100.7 > 198.51.100.1 proto 253 ttl 64] ttl 64 tos 0xc0
+    in 3 + made 3 = out 3 + consumed 0 + dropped 3 + held 0
+    ");
+}
+
+#[test]
+fn an_error_quotes_as_much_as_576_bytes_hold() {
+    // RFC 1812 §4.3.2.3. The original has 28 bytes of headers; an error has 28 of its own, and its
+    // frame 14 more: 548 bytes of the original are quoted, and not one more.
+    for (payload, frame) in [(519, 589), (520, 590), (521, 590), (1400, 590)] {
+        let mut net = known();
+        net.at(ms(0)).lan(&udp(ALICE, BOB).ttl(1).len(payload));
+        let told = tell(&net.plan);
+        assert_eq!(told.outcome.ledger.ports[0].left_bytes, frame, "{payload} bytes of payload");
+    }
+}
+
+#[test]
+fn when_no_error_may_be_sent() {
+    // RFC 1122 §3.2.2, RFC 1812 §4.3.2.7.
+    let mut net = known();
+    let about = udp(BOB, ALICE);
+    net.at(ms(0)).lan(&time_exceeded(ALICE, &about).dst_ip(BOB.ip.octets()).ttl(1));
+    net.at(ms(1)).lan(&udp(ALICE, BOB).ttl(1).offset(64));
+    net.at(ms(2)).lan(&udp(ALICE, DUT_LAN).dst_mac(BROADCAST));
+    net.at(ms(3)).lan(&udp(ALICE, BOB).ttl(1).src_ip([198, 51, 100, 255]));
+    net.at(ms(4)).lan(&udp(ALICE, BOB).ttl(1).src_ip([240, 0, 0, 1]));
+    net.at(ms(5)).lan(&icmp_echo_reply(ALICE, BOB).ttl(1));
+    assert_snapshot!(net.run(), @"
+           ms lcore port    frame
+        0.000       lan  <  icmp 198.51.100.7 > 192.0.2.9 time exceeded (11/0) for [udp 192.0.2.9:4000 > 198.51.100.7:53 ttl 64] ttl 1
+        0.000     1           no icmp error about packet 1: about_an_error
+        0.000     1           dropped ttl_exceeded (packet 1)
+        1.000       lan  <  ip 198.51.100.7 > 192.0.2.9 udp frag id 1 off 64 len 40 ttl 1
+        1.005     1           no icmp error about packet 2: later_fragment
+        1.005     1           dropped ttl_exceeded (packet 2)
+        2.000       lan  <  udp 198.51.100.7:4000 > 198.51.100.1:53 ttl 64 len 32
+        2.000     1           no icmp error about packet 3: link_group
+        2.000     1           dropped port_unreachable (packet 3)
+        3.000       lan  <  udp 198.51.100.255:4000 > 192.0.2.9:53 ttl 1 len 32
+        3.005     1           no icmp error about packet 4: source_not_one_host
+        3.005     1           dropped ttl_exceeded (packet 4)
+        4.000       lan  <  udp 240.0.0.1:4000 > 192.0.2.9:53 ttl 1 len 32
+        4.000     1           no icmp error about packet 5: source_not_one_host
+        4.000     1           dropped ttl_exceeded (packet 5)
+        5.000       lan  <  icmp 198.51.100.7 > 192.0.2.9 echo reply id 1 seq 1 ttl 1 len 56
+        5.001     1           dropped ttl_exceeded (packet 6)
+        5.004     1 lan  >  icmp 198.51.100.1 > 198.51.100.7 time exceeded (11/0) for [icmp 198.51.100.7 > 192.0.2.9 echo reply id 1 seq 1 ttl 1] ttl 64 tos 0xc0
+    in 6 + made 1 = out 1 + consumed 0 + dropped 6 + held 0
+    ");
+}
+
+#[test]
+fn errors_are_limited_by_virtual_time_when_the_scenario_says_so() {
+    let rate = Some(RateLimit { per_second: 10, burst: 2 });
+    let mut net = known().with(|plan| plan.config.policy.icmp_rate_limit = rate);
+    for n in [0, 1, 2, 100, 101] {
+        net.at(ms(n)).lan(&udp(ALICE, BOB).ttl(1));
+    }
+    assert_snapshot!(net.run(), @"
+           ms lcore port    frame
+        0.000       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 1 len 32
+        0.000     1           dropped ttl_exceeded (packet 1)
+        0.003     1 lan  >  icmp 198.51.100.1 > 198.51.100.7 time exceeded (11/0) for [udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 1] ttl 64 tos 0xc0
+        1.000       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 1 len 32
+        1.000     1           dropped ttl_exceeded (packet 3)
+        1.003     1 lan  >  icmp 198.51.100.1 > 198.51.100.7 time exceeded (11/0) for [udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 1] ttl 64 tos 0xc0
+        2.000       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 1 len 32
+        2.002     1           no icmp error about packet 5: rate_limit
+        2.002     1           dropped ttl_exceeded (packet 5)
+      100.000       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 1 len 32
+      100.003     1           dropped ttl_exceeded (packet 6)
+      100.006     1 lan  >  icmp 198.51.100.1 > 198.51.100.7 time exceeded (11/0) for [udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 1] ttl 64 tos 0xc0
+      101.000       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 1 len 32
+      101.003     1           no icmp error about packet 8: rate_limit
+      101.003     1           dropped ttl_exceeded (packet 8)
+    in 5 + made 3 = out 3 + consumed 0 + dropped 5 + held 0
+    ");
+}
+
+#[test]
+fn an_error_to_a_far_sender_goes_back_by_his_route() {
+    let mut net = known().route("203.0.113.0/24", Some(GW), WAN).knows(WAN, GW);
+    net.at(ms(0)).wan(&udp(CAROL, ALICE).ttl(1));
+    assert_snapshot!(net.run(), @"
+           ms lcore port    frame
+        0.000       wan  <  udp 203.0.113.5:4000 > 198.51.100.7:53 ttl 1 len 32
+        0.000     1           dropped ttl_exceeded (packet 1)
+        0.003     1 wan  >  icmp 192.0.2.1 > 203.0.113.5 time exceeded (11/0) for [udp 203.0.113.5:4000 > 198.51.100.7:53 ttl 1] ttl 64 tos 0xc0
+    in 1 + made 1 = out 1 + consumed 0 + dropped 1 + held 0
+    ");
+}

@@ -1,0 +1,163 @@
+//! What happened, told a line at a time.
+
+use dataplane::event::NeighMove;
+use dataplane::{Config, Event, Instant, PortId};
+use sim::engine::Outcome;
+use sim::plan::{Backend, Pace, Plan};
+use sim::run::simulate;
+use sim::trace::{Observer, Outside, Passing, Record, Run, Way, What};
+use std::fmt::Write;
+
+/// A run, told.
+#[derive(Clone, Debug)]
+pub struct Told {
+    /// What passed the ports, what was refused, what became of neighbours; and, last, the
+    /// conservation law.
+    pub story: String,
+    /// The tick schedule: the job runs that found something to do.
+    pub ticks: String,
+    /// What the run came to.
+    pub outcome: Outcome,
+}
+
+/// Runs a plan on both fabrics, with idle ticks skipped and stepped, and tells the story of the
+/// four, which is one.
+///
+/// # Panics
+/// A run fails, breaks an invariant, or differs from another.
+pub fn tell(plan: &Plan) -> Told {
+    let skipped = once(plan, Backend::Heap, Pace::Skip);
+    for (which, backend, pace) in [
+        ("skipped and stepped", Backend::Heap, Pace::Step),
+        ("heap and DPDK", Backend::Dpdk, Pace::Skip),
+        ("heap and DPDK, stepped", Backend::Dpdk, Pace::Step),
+    ] {
+        assert_same(which, &skipped, &once(plan, backend, pace));
+    }
+    skipped
+}
+
+/// Runs a plan once.
+fn once(plan: &Plan, backend: Backend, pace: Pace) -> Told {
+    let teller = Teller { config: &plan.config, story: String::new(), ticks: String::new() };
+    let (outcome, mut teller) = match simulate(plan, backend, pace, teller) {
+        Ok(done) => done,
+        Err(error) => panic!("the run failed: {error}"),
+    };
+    assert!(outcome.broken.is_empty(), "broken: {:?}\n{}", outcome.broken, teller.story);
+    let law = outcome.ledger.to_string();
+    teller.story.insert_str(0, "       ms lcore port    frame\n");
+    teller.story.push_str(&law);
+    teller.story.push('\n');
+    Told { story: teller.story, ticks: teller.ticks, outcome }
+}
+
+fn assert_same(which: &str, a: &Told, b: &Told) {
+    assert!(a.story == b.story, "{which} tell different stories:\n{}\n---\n{}", a.story, b.story);
+    assert_eq!(a.ticks, b.ticks, "{which}: tick schedules");
+    assert_eq!(a.outcome.end, b.outcome.end, "{which}: end");
+    assert_eq!(a.outcome.lcores, b.outcome.lcores, "{which}: lcores");
+    assert_eq!(a.outcome.digests, b.outcome.digests, "{which}: digests");
+}
+
+struct Teller<'a> {
+    config: &'a Config,
+    story: String,
+    ticks: String,
+}
+
+impl Teller<'_> {
+    fn port(&self, id: PortId) -> String {
+        dataplane::device::Devices::new(self.config).get(id).name.clone()
+    }
+
+    fn line(&mut self, at: Instant, run: Option<Run>, port: &str, text: &str) {
+        let us = at.as_nanos() / 1000;
+        let lcore = run.map_or(String::new(), |run| run.lcore.to_string());
+        let line = format!("{:>5}.{:03} {lcore:>5} {port:<4} {text}", us / 1000, us % 1000);
+        // Writing to a String cannot fail.
+        let _ = writeln!(self.story, "{}", line.trim_end());
+    }
+
+    fn neigh(&self, moved: &NeighMove) -> String {
+        let (from, to) = (moved.from.unwrap_or("-"), moved.to.unwrap_or("-"));
+        let mut text =
+            format!("     neigh {} {} {from} -> {to}", self.port(moved.port), moved.address);
+        if from == to || moved.to.is_none() {
+            let _ = write!(text, " ({})", moved.why);
+        }
+        text
+    }
+
+    fn told(&self, event: &Event) -> Option<String> {
+        Some(match *event {
+            Event::Dropped { packet, reason } => {
+                format!("     dropped {reason} (packet {})", packet.0)
+            }
+            Event::Neigh(moved) => self.neigh(&moved),
+            Event::NeighMac { port, address, mac } => {
+                format!("     neigh {} {address} is at {mac}", self.port(port))
+            }
+            Event::Waits { packet, address, waiting } => {
+                format!("     packet {} waits for {address}, {waiting} in all", packet.0)
+            }
+            Event::RingTx { packet, ring, to } => {
+                format!("     packet {} to lcore {to} by its {}", packet.0, ring.name())
+            }
+            Event::NeighSync { to, address, sent } => {
+                let what = if sent { "told" } else { "could not tell" };
+                format!("     {what} lcore {to} of {address}")
+            }
+            Event::NoBuffer { what, .. } => format!("     no buffer for an {}", what.name()),
+            Event::IcmpSuppressed { cause, why } => {
+                format!("     no icmp error about packet {}: {why}", cause.0)
+            }
+            Event::Rx { .. }
+            | Event::RingRx { .. }
+            | Event::Made { .. }
+            | Event::Answered { .. }
+            | Event::Consumed { .. }
+            | Event::Tx { .. } => return None,
+        })
+    }
+}
+
+impl Observer for Teller<'_> {
+    fn event(&mut self, record: &Record) {
+        let text = match record.what {
+            What::Lcore(event) => self.told(&event),
+            What::Outside(Outside::Refused { packet, reason, .. }) => {
+                Some(format!("     dropped {reason} (packet {})", packet.0))
+            }
+            What::Outside(Outside::Command(change)) => {
+                let verb = if change.mac.is_some() { "add" } else { "delete" };
+                Some(format!("     command: {verb} neighbour {}", change.address))
+            }
+            What::Outside(Outside::Arrive { .. } | Outside::Depart { .. }) => None,
+        };
+        if let Some(text) = text {
+            self.line(record.at, record.run, "", &text);
+        }
+    }
+
+    fn frame(&mut self, frame: &Passing<'_>) {
+        let arrow = match frame.way {
+            Way::In => '<',
+            Way::Out => '>',
+        };
+        let text = format!("{arrow}  {}", sim::decode::line(frame.bytes));
+        let port = self.port(frame.port);
+        self.line(frame.at, frame.run, &port, &text);
+    }
+
+    fn ran(&mut self, at: Instant, run: Run, items: u32) {
+        let _ = writeln!(
+            self.ticks,
+            "{:>12} lcore {} tick {:>6} {:<12} {items}",
+            at.to_string(),
+            run.lcore,
+            run.tick,
+            run.job.name(),
+        );
+    }
+}

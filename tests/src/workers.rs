@@ -1,0 +1,144 @@
+use fixtures::{ALICE, BOB, DUT_LAN, DUT_WAN, arp_reply, arp_request, udp};
+use insta::assert_snapshot;
+use tests::{LAN, WAN, dut_with_workers, ms};
+
+#[test]
+fn both_directions_of_a_flow_come_to_one_worker() {
+    // The Toeplitz key is symmetric: 0x6d5a repeated.
+    let mut net = dut_with_workers(4).knows(WAN, BOB).knows(LAN, ALICE);
+    for port in 4000..4004 {
+        net.at(ms(u64::from(port) - 4000)).lan(&udp(ALICE, BOB).ports(port, 53));
+        net.wan(&udp(BOB, ALICE).ports(53, port));
+    }
+    assert_snapshot!(net.run(), @"
+           ms lcore port    frame
+        0.000       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 32
+        0.000       wan  <  udp 192.0.2.9:53 > 198.51.100.7:4000 ttl 64 len 32
+        0.004     3 lan  >  udp 192.0.2.9:53 > 198.51.100.7:4000 ttl 63 len 32
+        0.004     3 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 32
+        1.000       lan  <  udp 198.51.100.7:4001 > 192.0.2.9:53 ttl 64 len 32
+        1.000       wan  <  udp 192.0.2.9:53 > 198.51.100.7:4001 ttl 64 len 32
+        1.008     4 lan  >  udp 192.0.2.9:53 > 198.51.100.7:4001 ttl 63 len 32
+        1.008     4 wan  >  udp 198.51.100.7:4001 > 192.0.2.9:53 ttl 63 len 32
+        2.000       lan  <  udp 198.51.100.7:4002 > 192.0.2.9:53 ttl 64 len 32
+        2.000       wan  <  udp 192.0.2.9:53 > 198.51.100.7:4002 ttl 64 len 32
+        2.008     1 lan  >  udp 192.0.2.9:53 > 198.51.100.7:4002 ttl 63 len 32
+        2.008     1 wan  >  udp 198.51.100.7:4002 > 192.0.2.9:53 ttl 63 len 32
+        3.000       lan  <  udp 198.51.100.7:4003 > 192.0.2.9:53 ttl 64 len 32
+        3.000       wan  <  udp 192.0.2.9:53 > 198.51.100.7:4003 ttl 64 len 32
+        3.006     2 lan  >  udp 192.0.2.9:53 > 198.51.100.7:4003 ttl 63 len 32
+        3.006     2 wan  >  udp 198.51.100.7:4003 > 192.0.2.9:53 ttl 63 len 32
+    in 8 + made 0 = out 8 + consumed 0 + dropped 0 + held 0
+    ");
+}
+
+#[test]
+fn an_arp_reply_comes_to_every_worker_and_teaches_the_one_that_asked() {
+    // ARP comes to queue 0, so worker 1 receives what worker 2 asked for.
+    let mut net = dut_with_workers(3);
+    net.at(ms(0)).lan(&udp(ALICE, BOB));
+    net.at(ms(1)).wan(&arp_reply(BOB, DUT_WAN));
+    assert_snapshot!(net.run_until(ms(5)), @"
+           ms lcore port    frame
+        0.000       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 32
+        0.000     2           neigh wan 192.0.2.9 - -> none
+        0.000     2           packet 1 waits for 192.0.2.9, 1 in all
+        0.000     2           neigh wan 192.0.2.9 none -> send
+        0.003     2 wan  >  arp who-has 192.0.2.9 tell 192.0.2.1
+        1.000       wan  <  arp 192.0.2.9 is-at 02:00:00:00:00:0b
+        1.004     1           packet 4 to lcore 2 by its arp_ring
+        1.004     1           packet 5 to lcore 3 by its arp_ring
+        1.006     2           neigh wan 192.0.2.9 is at 02:00:00:00:00:0b
+        1.006     2           neigh wan 192.0.2.9 send -> reachable
+        1.009     2 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 32
+    in 2 + made 3 = out 2 + consumed 3 + dropped 0 + held 0
+    ");
+}
+
+#[test]
+fn what_the_receiving_worker_learns_every_worker_learns() {
+    // A request for our address teaches its sender (RFC 826), and every worker shall know him:
+    // the packet that comes for ALICE to worker 2 need not ask.
+    let mut net = dut_with_workers(3);
+    net.at(ms(0)).lan(&arp_request(ALICE, DUT_LAN));
+    net.at(ms(1)).wan(&udp(BOB, ALICE));
+    assert_snapshot!(net.run_until(ms(5)), @"
+           ms lcore port    frame
+        0.000       lan  <  arp who-has 198.51.100.1 tell 198.51.100.7
+        0.000     1           packet 2 to lcore 2 by its arp_ring
+        0.000     1           packet 3 to lcore 3 by its arp_ring
+        0.000     1           neigh lan 198.51.100.7 - -> none
+        0.000     1           neigh lan 198.51.100.7 is at 02:00:00:00:00:0a
+        0.000     1           neigh lan 198.51.100.7 none -> reachable
+        0.000     2           neigh lan 198.51.100.7 - -> none
+        0.000     2           neigh lan 198.51.100.7 is at 02:00:00:00:00:0a
+        0.000     2           neigh lan 198.51.100.7 none -> reachable
+        0.000     3           neigh lan 198.51.100.7 - -> none
+        0.000     3           neigh lan 198.51.100.7 is at 02:00:00:00:00:0a
+        0.000     3           neigh lan 198.51.100.7 none -> reachable
+        0.003     1 lan  >  arp 198.51.100.1 is-at 02:00:00:00:00:01
+        1.000       wan  <  udp 192.0.2.9:4000 > 198.51.100.7:53 ttl 64 len 32
+        1.008     2 lan  >  udp 192.0.2.9:4000 > 198.51.100.7:53 ttl 63 len 32
+    in 2 + made 2 = out 2 + consumed 2 + dropped 0 + held 0
+    ");
+}
+
+#[test]
+fn static_neighbours_reach_every_worker_by_its_ring() {
+    let mut net = dut_with_workers(2);
+    net.plan.config.policy.neigh_sync_skip = 10;
+    net.at(ms(1)).command(WAN, BOB, true);
+    net.at(ms(2)).lan(&udp(ALICE, BOB).ports(4000, 53)).lan(&udp(ALICE, BOB).ports(4001, 53));
+    net.at(ms(3)).command(WAN, BOB, false);
+    net.at(ms(4)).command(LAN, ALICE, true);
+    assert_snapshot!(net.run_until(ms(10)), @"
+           ms lcore port    frame
+        1.000                 command: add neighbour 192.0.2.9
+        1.002     0           told lcore 1 of 192.0.2.9
+        1.002     0           told lcore 2 of 192.0.2.9
+        1.052     1           neigh wan 192.0.2.9 - -> reachable
+        1.052     1           neigh wan 192.0.2.9 is at 02:00:00:00:00:0b
+        1.052     2           neigh wan 192.0.2.9 - -> reachable
+        1.052     2           neigh wan 192.0.2.9 is at 02:00:00:00:00:0b
+        2.000       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 32
+        2.000       lan  <  udp 198.51.100.7:4001 > 192.0.2.9:53 ttl 64 len 32
+        2.006     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 32
+        2.006     2 wan  >  udp 198.51.100.7:4001 > 192.0.2.9:53 ttl 63 len 32
+        3.000                 command: delete neighbour 192.0.2.9
+        3.003     0           told lcore 1 of 192.0.2.9
+        3.003     0           told lcore 2 of 192.0.2.9
+        3.039     1           neigh wan 192.0.2.9 reachable -> - (deleted)
+        3.039     2           neigh wan 192.0.2.9 reachable -> - (deleted)
+        4.000                 command: add neighbour 198.51.100.7
+        4.000     0           told lcore 1 of 198.51.100.7
+        4.000     0           told lcore 2 of 198.51.100.7
+        4.032     1           neigh lan 198.51.100.7 - -> reachable
+        4.032     1           neigh lan 198.51.100.7 is at 02:00:00:00:00:0a
+        4.032     2           neigh lan 198.51.100.7 - -> reachable
+        4.032     2           neigh lan 198.51.100.7 is at 02:00:00:00:00:0a
+    in 2 + made 0 = out 2 + consumed 0 + dropped 0 + held 0
+    ");
+}
+
+#[test]
+fn a_full_neigh_ring_is_told_and_the_other_workers_still_hear() {
+    // Defect B08: DPVS stops at the first lcore whose ring is full.
+    let mut net = dut_with_workers(2);
+    net.plan.config.limits.neigh_ring = 1;
+    net.at(ms(0)).command(WAN, BOB, true);
+    net.at(ms(0)).command(LAN, ALICE, true);
+    assert_snapshot!(net.run_until(ms(5)), @"
+           ms lcore port    frame
+        0.000                 command: add neighbour 192.0.2.9
+        0.000                 command: add neighbour 198.51.100.7
+        0.002     0           told lcore 1 of 192.0.2.9
+        0.002     0           told lcore 2 of 192.0.2.9
+        0.002     0           could not tell lcore 1 of 198.51.100.7
+        0.002     0           could not tell lcore 2 of 198.51.100.7
+        0.600     1           neigh wan 192.0.2.9 - -> reachable
+        0.600     1           neigh wan 192.0.2.9 is at 02:00:00:00:00:0b
+        0.600     2           neigh wan 192.0.2.9 - -> reachable
+        0.600     2           neigh wan 192.0.2.9 is at 02:00:00:00:00:0b
+    in 0 + made 0 = out 0 + consumed 0 + dropped 0 + held 0
+    ");
+}
