@@ -134,6 +134,14 @@ fn a_forged_reply_does_not_move_a_static_neighbour() {
 }
 
 #[test]
+fn a_reply_that_agrees_with_a_static_neighbour_is_no_drop() {
+    let mut net = dut().knows(WAN, BOB);
+    net.at(ms(0)).wan(&arp_reply(BOB, DUT_WAN));
+    net.at(ms(1)).wan(&arp_announce(BOB));
+    assert!(net.run().ends_with("in 2 + made 0 = out 0 + consumed 2 + dropped 0 + held 0\n"));
+}
+
+#[test]
 fn no_arp_packet_of_27_bytes_or_less_is_read() {
     // Defect B02: DPVS reads what an earlier packet left in the buffer.
     let whole = arp_reply(BOB, DUT_WAN).build();

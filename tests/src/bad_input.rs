@@ -41,8 +41,7 @@ fn frame() -> Vec<u8> {
 
 /// What `lockstep replay` says to this file, which stands for every folder's.
 fn replayed(path: &std::path::Path) -> String {
-    let said = said(&["replay", path.to_str().unwrap()]);
-    said.replace(path.to_str().unwrap(), "in.pcap")
+    said(&["replay", path.to_str().unwrap()], path, "in.pcap")
 }
 
 #[test]
@@ -155,7 +154,7 @@ fn mistakes_in_a_scenario_are_shown_where_they_are() {
     let path = dir.join("wrong.toml");
     let wrong = |text: &str| {
         std::fs::write(&path, text).unwrap();
-        said(&["run", path.to_str().unwrap()]).replace(path.to_str().unwrap(), "wrong.toml")
+        said(&["run", path.to_str().unwrap()], &path, "wrong.toml")
     };
     let said = [
         wrong(&format!("{port}[[route]]\nto = \"0.0.0.0/0\"\ndev = \"wan\"\n")),

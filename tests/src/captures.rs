@@ -5,6 +5,7 @@
 
 use crate::cli::repository;
 use sim::capture::CaptureInfo;
+use sim::engine::Outcome;
 use sim::guess;
 use sim::plan::{Backend, Pace, Plan};
 use sim::scenario::{Overrides, Scenario};
@@ -43,12 +44,24 @@ fn guessed(path: &Path) -> Plan {
     Scenario::parse(&guess.toml, "guessed.toml", dir, &Overrides::default()).unwrap().plan
 }
 
+/// A capture, what came of its packets, and its digest: `cargo test -p tests captures -- --nocapture`
+/// prints one for each.
+fn row(path: &Path, outcome: &Outcome) -> String {
+    let ledger = &outcome.ledger;
+    let drops: Vec<String> = ledger.dropped.iter().map(|(r, n)| format!("{r} {n}")).collect();
+    let (came, made, out) = (ledger.came, ledger.made.total(), ledger.out);
+    let (consumed, digest) = (ledger.consumed(), outcome.digests.trace);
+    let dropped = drops.join(", ");
+    format!("{}\t{came}\t{made}\t{out}\t{consumed}\t{dropped}\t{digest}", path.display())
+}
+
 #[test]
 fn every_ethernet_capture_replays_twice_with_one_digest() {
     let Some(folder) = folder() else {
         println!("skipped: there is no folder of captures (set LOCKSTEP_CAPTURES to one)");
         return;
     };
+    println!("capture\tin\tmade\tout\tconsumed\tdropped by reason\tdigest");
     let (mut replayed, mut refused) = (0, 0);
     let mut wrong = String::new();
     for path in captures(&folder) {
@@ -61,6 +74,7 @@ fn every_ethernet_capture_replays_twice_with_one_digest() {
         match (run(Backend::Dpdk), run(Backend::Dpdk), run(Backend::Heap)) {
             (Ok((a, ())), Ok((b, ())), Ok((c, ()))) => {
                 replayed += 1;
+                println!("{}", row(path.strip_prefix(&folder).unwrap(), &a));
                 let digests = a.digests == b.digests && a.digests == c.digests;
                 let broken = [&a.broken[..], &b.broken, &c.broken].concat();
                 if !digests || !broken.is_empty() {

@@ -73,11 +73,10 @@ pub fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
     files
 }
 
-/// The exit code and what was said on the standard error, without this machine's folders.
-pub fn said(arguments: &[&str]) -> String {
+/// The exit code and what was said on the standard error, in which `name` stands for `path`.
+pub fn said(arguments: &[&str], path: &Path, name: &str) -> String {
     let output = run(arguments);
-    let text = String::from_utf8_lossy(&output.stderr).into_owned();
-    let text = text.replace(repository().to_str().unwrap(), "<repository>");
+    let text = String::from_utf8_lossy(&output.stderr).replace(path.to_str().unwrap(), name);
     format!("exit {}\n{}", output.status.code().unwrap_or(-1), text.trim_end())
 }
 
@@ -160,4 +159,33 @@ fn exit_codes_are_those_of_the_manual() {
     assert_eq!(code(&["frobnicate"]), Some(2), "usage");
     assert_eq!(code(&["replay", "no-such-file.pcap"]), Some(3), "unreadable input");
     assert_eq!(code(&["verify", "no-such-folder"]), Some(3), "no such folder");
+}
+
+#[test]
+fn ctrl_c_leaves_complete_files_up_to_the_event_at_hand() {
+    let dir = folder("interrupted");
+    let out = dir.join("out");
+    // An hour in which every idle tick is stepped takes minutes: the signal comes first.
+    let mut child = Command::new(lockstep())
+        .args(["run", "fixtures/scenarios/idle-hour.toml", "--no-skip", "--out"])
+        .arg(&out)
+        .current_dir(repository())
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    // The files are begun just before the first event, and handlers are there long before.
+    while std::fs::read_dir(&dir).unwrap().next().is_none() {
+        assert_eq!(child.try_wait().unwrap(), None, "it ended by itself");
+        std::thread::yield_now();
+    }
+    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(killed.success());
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let manifest = std::fs::read_to_string(out.join("manifest.json")).unwrap();
+    assert!(manifest.contains("\"ended\": \"interrupted\""), "{manifest}");
+    let whole = |(name, bytes): (String, Vec<u8>)| {
+        assert!(name == "out.pcapng" || name == "events.jsonl" || bytes.ends_with(b"\n"), "{name}");
+    };
+    files(&out).into_iter().for_each(whole);
 }

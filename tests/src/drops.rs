@@ -141,7 +141,7 @@ fn arp(reason: DropReason) -> Dut {
         DropReason::ArpOtherHost => one(&request.dst_mac([2, 9, 9, 9, 9, 9])),
         DropReason::ArpNotOurs => one(&arp_request(ALICE, BOB)),
         DropReason::ArpUnsolicited => one(&arp_reply(ALICE, DUT_LAN)),
-        _ => one(&arp_reply(ALICE, DUT_LAN)).knows(LAN, ALICE),
+        _ => one(&arp_reply(ALICE.with_mac([2, 0, 0, 0, 0, 0x66]), DUT_LAN)).knows(LAN, ALICE),
     }
 }
 

@@ -13,6 +13,7 @@ mod icmp; //         echo, errors, and when there is none
 mod neigh; //        waiting, flushing, probing, giving up
 mod pcaps; //        our own captures and their table
 mod policy; //       the two profiles, switch by switch
+mod ports; //        ports that the dataplane polls itself
 mod ticks; //        the tick schedule of every job
 mod tidy;
 mod vlan; //         tags in and out

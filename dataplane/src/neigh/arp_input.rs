@@ -27,27 +27,32 @@ pub fn arp_input<W: World>(
         Err(reason) => return env.drop(frame.buf, reason),
     };
     let key = (frame.device, packet.sender_ip);
-    let known = table.entries.get(&key).map(|entry| entry.is_static);
+    let entry = table.entries.get(&key);
+    let (known, fixed) = (entry.is_some(), entry.filter(|e| e.is_static).map(|e| e.mac));
     // RFC 826: an announcement updates what is known, whomever it names as its target. DPVS has
     // no eye for it: its target is not ours.
     let announcement = packet.sender_ip == packet.target_ip && env.policy.arp_learn_requests;
     let reply = packet.operation == Operation::Reply;
-    if known == Some(true) && (announcement || reply) {
-        return env.drop(frame.buf, DropReason::ArpStatic);
+    match fixed {
+        Some(mac) if (announcement || reply) && mac == packet.sender_mac => {
+            return env.consume(frame.buf, Consumer::Arp);
+        }
+        Some(_) if announcement || reply => return env.drop(frame.buf, DropReason::ArpStatic),
+        _ => {}
     }
     let ours = match env.devices.owner(packet.target_ip) {
         Some(owner) => owner == frame.device || env.policy.weak_host,
         None => false,
     };
-    let update = announcement && (known.is_some() || !env.peers.is_empty());
+    let update = announcement && (known || !env.peers.is_empty());
     if !ours && !update {
         return env.drop(frame.buf, DropReason::ArpNotOurs);
     }
     let on_link = env.devices.get(frame.device).on_link(packet.sender_ip);
     let teaches = on_link && !packet.sender_ip.is_unspecified();
     let learns = match (announcement, reply) {
-        (true, _) => known.is_some(),
-        (false, true) => known.is_some() || env.policy.arp_unsolicited_creates,
+        (true, _) => known,
+        (false, true) => known || env.policy.arp_unsolicited_creates,
         (false, false) => teaches && env.policy.arp_learn_requests,
     };
     if reply && ours {

@@ -116,8 +116,13 @@ fn the_first_event_that_differs_is_named() {
 #[test]
 fn a_change_in_any_other_file_is_found_too() {
     let left = Left::new("verify-files", Backend::Heap);
-    for name in ["ticks.txt", "counters.txt", "report.txt", "manifest.json"] {
-        left.edit(name, |text| text.replace("6", "7"));
+    for (name, was, is) in [
+        ("ticks.txt", "idle", "busy"),
+        ("counters.txt", "ipackets", "opackets"),
+        ("report.txt", "two pings", "three pings"),
+        ("manifest.json", "\"held\": 0", "\"held\": 1"),
+    ] {
+        left.edit(name, |text| text.replace(was, is));
         let (verdict, report) = left.verify().unwrap();
         assert_eq!(verdict, Verdict::Found, "{name}");
         assert!(report.starts_with("different: "), "{report}");

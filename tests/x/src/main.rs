@@ -110,7 +110,10 @@ fn test() -> Result<(), Stop> {
     let other = target().join("release/lockstep");
     say("tests and documentation tests");
     let named = other.to_string_lossy();
-    cargo(&["test", "--workspace"], &[&env[..], &[("LOCKSTEP_OTHER_BUILD", &*named)]].concat())?;
+    cargo(
+        &["test", "--workspace", "--no-fail-fast"],
+        &[&env[..], &[("LOCKSTEP_OTHER_BUILD", &*named)]].concat(),
+    )?;
     say("all is well");
     Ok(())
 }
