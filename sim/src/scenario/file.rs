@@ -281,7 +281,9 @@ pub struct PolicyTable {
     pub arp_learn_requests: Option<bool>,
     /// Check an ARP sender's address.
     pub arp_check_sender: Option<bool>,
-    /// Take VLAN id 0 as untagged and refuse 4095; else the reverse.
+    /// An address of any device is ours on each of them, for ARP and for IPv4; else only on its own.
+    pub weak_host: Option<bool>,
+    /// Take VLAN id 0 as untagged and refuse 4095; else refuse 0 and take 4095 for a VLAN.
     pub vid0_untagged: Option<bool>,
     /// Tell the sender when there is no route, no protocol, no port: ICMP 3/0, 3/2, 3/3.
     pub icmp_unreachable: Option<bool>,
@@ -299,6 +301,8 @@ pub struct PolicyTable {
     pub timer_interval: Option<At<Text<Nanos>>>,
     /// How long a neighbour that answered is trusted, 1s to 3600s.
     pub neigh_reachable: Option<At<Text<Nanos>>>,
+    /// What is drawn at random, below this, and added to each neighbour timer, 0s to 10s.
+    pub neigh_jitter: Option<At<Text<Nanos>>>,
     /// `skip_loops` of the workers' `neigh_sync`: it runs in each tick that this divides.
     pub neigh_sync_skip: Option<At<u64>>,
 }

@@ -167,6 +167,31 @@ fn a_profile_and_then_single_switches() {
 }
 
 #[test]
+fn every_switch_of_the_policy_can_be_set() {
+    let schema: serde_json::Value = serde_json::from_str(&crate::scenario::schema()).unwrap();
+    let keys: Vec<String> = find(&schema, "neigh_retransmit").unwrap().keys().cloned().collect();
+    let shown = format!("{:?}", Policy::default());
+    let inside = shown.trim_start_matches("Policy { ").trim_end_matches(" }");
+    let mut fields: Vec<&str> =
+        inside.split(", ").filter_map(|field| field.split_once(": ")).map(|f| f.0).collect();
+    fields.sort_unstable();
+    assert_eq!(keys, fields);
+}
+
+/// The first object below `value` that has this key.
+fn find<'a>(
+    value: &'a serde_json::Value,
+    key: &str,
+) -> Option<&'a serde_json::Map<String, serde_json::Value>> {
+    match value {
+        serde_json::Value::Object(map) if map.contains_key(key) => Some(map),
+        serde_json::Value::Object(map) => map.values().find_map(|value| find(value, key)),
+        serde_json::Value::Array(values) => values.iter().find_map(|value| find(value, key)),
+        _ => None,
+    }
+}
+
+#[test]
 fn a_cost_that_is_not_given_stays() {
     let costs = plan_with("", "[costs]\nrecv_fwd = { idle = \"0.1us\" }").costs;
     assert_eq!(costs.0[JobKind::RecvFwd.index()], Cost { idle: 100, per_item: 150 });

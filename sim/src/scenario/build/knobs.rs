@@ -16,6 +16,7 @@ const COST_MAX: Nanos = Nanos::from_secs(1);
 const TIMER_INTERVAL: (Nanos, Nanos) = (Nanos::from_micros(1), Nanos::from_secs(10));
 /// How long a neighbour may be trusted.
 const NEIGH_REACHABLE: (Nanos, Nanos) = (Nanos::from_secs(1), Nanos::from_secs(3600));
+const NEIGH_JITTER: (Nanos, Nanos) = (Nanos::ZERO, Nanos::from_secs(10));
 
 impl Builder<'_> {
     pub(super) fn limits(&mut self) -> Limits {
@@ -55,8 +56,8 @@ impl Builder<'_> {
         }
         switches! {
             forwarding, drop_fragments, icmp_errors_when_not_forwarding, arp_unsolicited_creates,
-            arp_other_host, arp_learn_requests, arp_check_sender, vid0_untagged, icmp_unreachable,
-            neigh_retransmit, check_options, echo_any_code, drop_martians, timer_catch_up,
+            arp_other_host, arp_learn_requests, arp_check_sender, weak_host, vid0_untagged,
+            icmp_unreachable, neigh_retransmit, check_options, echo_any_code, drop_martians, timer_catch_up,
         }
         let ttl = table.default_ttl.as_ref();
         policy.default_ttl = self.ranged(ranges::DEFAULT_TTL, ttl, policy.default_ttl);
@@ -74,6 +75,9 @@ impl Builder<'_> {
         let reachable = table.neigh_reachable.as_ref();
         policy.neigh_reachable =
             self.span_of("neigh_reachable", reachable, NEIGH_REACHABLE, policy.neigh_reachable);
+        let jitter = table.neigh_jitter.as_ref();
+        policy.neigh_jitter =
+            self.span_of("neigh_jitter", jitter, NEIGH_JITTER, policy.neigh_jitter);
         policy
     }
 

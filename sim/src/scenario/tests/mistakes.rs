@@ -329,6 +329,7 @@ fn policies_have_ranges() {
             "neigh_reachable = '1h1ns'",
             "9:19: neigh_reachable is 3600000000001ns (expected 1s to 3600s)",
         ),
+        ("neigh_jitter = '11s'", "9:16: neigh_jitter is 11s (expected 0s to 10s)"),
     ] {
         assert_eq!(one(&format!("[policy]\n{line}")), expected);
     }
