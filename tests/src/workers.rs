@@ -33,8 +33,9 @@ fn both_directions_of_a_flow_come_to_one_worker() {
 }
 
 #[test]
-fn an_arp_reply_comes_to_every_worker_and_teaches_the_one_that_asked() {
-    // ARP comes to queue 0, so worker 1 receives what worker 2 asked for.
+fn what_one_worker_asked_for_every_worker_learns() {
+    // ARP comes to queue 0, so worker 1 receives what worker 2 asked for. Worker 1 cannot know
+    // that and hands it on; worker 2 says that it had asked, and then all know BOB.
     let mut net = dut_with_workers(3);
     net.at(ms(0)).lan(&udp(ALICE, BOB));
     net.at(ms(1)).wan(&arp_reply(BOB, DUT_WAN));
@@ -48,10 +49,18 @@ fn an_arp_reply_comes_to_every_worker_and_teaches_the_one_that_asked() {
         1.000       wan  <  arp 192.0.2.9 is-at 02:00:00:00:00:0b
         1.004     1           packet 4 to lcore 2 by its arp_ring
         1.004     1           packet 5 to lcore 3 by its arp_ring
+        1.006     2           packet 6 to lcore 1 by its arp_ring
+        1.006     2           packet 7 to lcore 3 by its arp_ring
         1.006     2           neigh wan 192.0.2.9 is at 02:00:00:00:00:0b
         1.006     2           neigh wan 192.0.2.9 send -> reachable
         1.009     2 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 32
-    in 2 + made 3 = out 2 + consumed 3 + dropped 0 + held 0
+        1.011     1           neigh wan 192.0.2.9 - -> none
+        1.011     1           neigh wan 192.0.2.9 is at 02:00:00:00:00:0b
+        1.011     1           neigh wan 192.0.2.9 none -> reachable
+        1.011     3           neigh wan 192.0.2.9 - -> none
+        1.011     3           neigh wan 192.0.2.9 is at 02:00:00:00:00:0b
+        1.011     3           neigh wan 192.0.2.9 none -> reachable
+    in 2 + made 5 = out 2 + consumed 5 + dropped 0 + held 0
     ");
 }
 

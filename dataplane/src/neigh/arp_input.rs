@@ -29,6 +29,7 @@ pub fn arp_input<W: World>(
     let key = (frame.device, packet.sender_ip);
     let entry = table.entries.get(&key);
     let (known, fixed) = (entry.is_some(), entry.filter(|e| e.is_static).map(|e| e.mac));
+    let asking = entry.is_some_and(|e| e.state.waits());
     // RFC 826: an announcement updates what is known, whomever it names as its target. DPVS has
     // no eye for it: its target is not ours.
     let announcement = packet.sender_ip == packet.target_ip && env.policy.arp_learn_requests;
@@ -58,11 +59,13 @@ pub fn arp_input<W: World>(
     if reply && ours {
         env.counters.arp_replies_in += 1;
     }
-    // What this worker may learn, or another one asked for, every worker shall hear.
-    if !frame.from_ring && (reply || learns || announcement) {
+    let told = frame.buf.meta().flags & Meta::SOLICITED != 0;
+    // What this worker may learn, or another one asked for, every worker shall hear; and when the
+    // one that asked hears it by its ring, it says so to those that did not know.
+    let first = !frame.from_ring && (reply || learns || announcement);
+    if first || (frame.from_ring && asking && !told) {
         spread(&mut frame, learns, env);
     }
-    let told = frame.buf.meta().flags & Meta::SOLICITED != 0;
     if learns || told {
         learn(table, key, packet.sender_mac, env, next);
     }
