@@ -10,6 +10,7 @@ mod determinism; //  skipped and stepped, twice, debug and release, heap and DPD
 mod drops; //        every reason for which a packet is dropped
 mod forward; //      TTL, MTU, routes, no route
 mod icmp; //         echo, errors, and when there is none
+mod limits; //       each limit outside the lcores, at it and one over
 mod neigh; //        waiting, flushing, probing, giving up
 mod pcaps; //        our own captures and their table
 mod policy; //       the two profiles, switch by switch
