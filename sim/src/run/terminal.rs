@@ -80,21 +80,21 @@ fn verdict(summary: &RunSummary) -> Verdict {
     }
 }
 
-/// `0.002113 s of real time: 1703 times as fast`, for the terminal only.
+/// How fast it was, for the terminal only: in files it would differ from run to run.
 fn speed(summary: &RunSummary) -> String {
     let real = summary.real.max(Duration::from_nanos(1)).as_nanos();
-    let virtual_time = u128::from(summary.outcome.end.as_nanos());
-    let times = if virtual_time >= real {
-        format!("{} times as fast as real time", virtual_time / real)
-    } else {
-        format!("{} times as slow as real time", real / virtual_time.max(1))
-    };
-    let micros = real / 1000;
+    let ratio = u128::from(summary.outcome.end.as_nanos()) * 100 / real;
+    let a_second = |n: u64| u128::from(n) * 1_000_000_000 / real;
+    let (micros, ledger) = (real / 1000, &summary.outcome.ledger);
     format!(
-        "it took {}.{:06} s on this machine, {times}; {} steps, {} records a second\n",
+        "it took {}.{:06} s on this machine: {}.{:02} times as fast as real time; {} steps, {} \
+         packets and {} records a second\n",
         micros / 1_000_000,
         micros % 1_000_000,
+        ratio / 100,
+        ratio % 100,
         summary.outcome.steps,
-        u128::from(summary.outcome.records) * 1_000_000_000 / real
+        a_second(ledger.came + ledger.made.total()),
+        a_second(summary.outcome.records),
     )
 }
