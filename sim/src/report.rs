@@ -95,7 +95,7 @@ fn ports(text: &mut String, plan: &Plan, outcome: &Outcome) {
 fn fates(text: &mut String, ledger: &Ledger) {
     let made = parts(&[
         (ledger.made.arp_requests, "ARP requests"),
-        (ledger.made.arp_copies, "copies of ARP replies"),
+        (ledger.made.arp_copies, "copies of ARP packets"),
         (ledger.made.icmp_errors, "ICMP errors"),
     ]);
     let made = if made.is_empty() { made } else { format!(" ({made})") };

@@ -1,22 +1,42 @@
-//! What the box does, seen from its ports. Read in this order.
+//! What the box does, seen from its ports. Read in this order:
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | `arp` | who-has and is-at, for us and not for us |
+//! | `neigh` | waiting, flushing, probing, giving up |
+//! | `forward` | TTL, MTU, routes, no route |
+//! | `icmp` | echo, errors, and when there is none |
+//! | `vlan` | tags in and out |
+//! | `workers` | several lcores: RSS, copies of ARP packets, static neighbours |
+//! | `wire` | rates, queues, and an lcore that falls behind |
+//! | `ports` | ports that the dataplane polls itself |
+//! | `drops` | every reason for which a packet is dropped |
+//! | `limits` | each limit outside the lcores, at it and one over |
+//! | `policy` | the two profiles, switch by switch |
+//! | `ticks` | the tick schedule of every job |
+//! | `determinism` | skipped and stepped, twice, debug and release, heap and DPDK |
+//! | `bad_input` | captures and scenarios that are wrong |
+//! | `captures`, `pcaps` | real captures, if there are any; our own and their table |
+//! | `cli` | the command line |
+//! | `tidy` | the style rules that a program can check |
 
 #![expect(clippy::unwrap_used, reason = "a test may say unwrap")]
 
-mod arp; //          who-has and is-at, for us and not for us
-mod bad_input; //    captures and scenarios that are wrong
-mod captures; //     real captures, if there are any
-mod cli; //          the command line
-mod determinism; //  skipped and stepped, twice, debug and release, heap and DPDK
-mod drops; //        every reason for which a packet is dropped
-mod forward; //      TTL, MTU, routes, no route
-mod icmp; //         echo, errors, and when there is none
-mod limits; //       each limit outside the lcores, at it and one over
-mod neigh; //        waiting, flushing, probing, giving up
-mod pcaps; //        our own captures and their table
-mod policy; //       the two profiles, switch by switch
-mod ports; //        ports that the dataplane polls itself
-mod ticks; //        the tick schedule of every job
+mod arp;
+mod bad_input;
+mod captures;
+mod cli;
+mod determinism;
+mod drops;
+mod forward;
+mod icmp;
+mod limits;
+mod neigh;
+mod pcaps;
+mod policy;
+mod ports;
+mod ticks;
 mod tidy;
-mod vlan; //         tags in and out
-mod wire; //         rates, queues, and an lcore that falls behind
-mod workers; //      several lcores: RSS, copies of ARP replies, static neighbours //         the style rules a program can check
+mod vlan;
+mod wire;
+mod workers;
