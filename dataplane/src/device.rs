@@ -68,10 +68,9 @@ impl Devices {
             });
         }
         let mut vlans = BTreeMap::new();
-        let mut next = PortId(0);
         for (port, id) in config.ports.iter().zip(0..) {
             for vlan in &port.vlans {
-                next = PortId(u16::try_from(devices.len()).unwrap_or(u16::MAX));
+                let next = PortId(u16::try_from(devices.len()).unwrap_or(u16::MAX));
                 vlans.insert((PortId(id), vlan.vid), next);
                 devices.push(Device {
                     id: next,
@@ -83,7 +82,6 @@ impl Devices {
                 });
             }
         }
-        debug_assert!(next.index() < devices.len().max(1));
         let nets = || devices.iter().flat_map(|d| d.addresses.iter().map(move |net| (net, d.id)));
         let local = nets().map(|(net, id)| (net.addr(), id)).collect();
         let subnets = nets().filter(|(net, _)| net.prefix_len() < 31);

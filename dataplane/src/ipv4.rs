@@ -17,8 +17,8 @@ use crate::packet::Buf;
 use crate::path::{Next, Step};
 use crate::route::{Hop, Routed, Routes};
 use crate::types::PortId;
-use crate::wire::Problem;
 use crate::wire::ipv4::{self, Protocol, View};
+use crate::wire::{Malformed, Problem};
 use crate::world::World;
 use std::net::Ipv4Addr;
 
@@ -179,21 +179,22 @@ pub fn input<W: World>(
 
 /// The checks of RFC 1812 §5.2.2, in DPVS's order (spec 4.2).
 fn checked(buf: &impl Buf) -> Result<Ip, DropReason> {
-    let view = View::new(buf.head()).map_err(|malformed| match malformed.problem {
-        Problem::Version(_) => DropReason::IpVersion,
-        Problem::HeaderLength(_) => DropReason::IpHeaderLength,
-        _ => DropReason::IpTruncated,
-    })?;
+    let view = View::new(buf.head()).map_err(refused)?;
     if !view.checksum_ok() {
         return Err(DropReason::IpChecksum);
     }
-    if buf.len() < usize::from(view.total_len()) {
-        return Err(DropReason::IpBeyondFrame);
-    }
-    if usize::from(view.total_len()) < view.header_len() {
-        return Err(DropReason::IpTotalLength);
-    }
+    view.check_lengths(buf.len()).map_err(refused)?;
     Ok(Ip::new(&view))
+}
+
+fn refused(malformed: Malformed) -> DropReason {
+    match malformed.problem {
+        Problem::Version(_) => DropReason::IpVersion,
+        Problem::HeaderLength(_) => DropReason::IpHeaderLength,
+        Problem::TotalLength { .. } => DropReason::IpTotalLength,
+        Problem::BeyondFrame { .. } => DropReason::IpBeyondFrame,
+        _ => DropReason::IpTruncated,
+    }
 }
 
 /// What is refused before routing, whatever the routes say.

@@ -13,6 +13,7 @@ mod terminal;
 pub use error::{PlanError, RunError};
 pub use terminal::Lockstep;
 
+use crate::cli::exit;
 use crate::engine::{self, Conduct, Ended, Outcome};
 use crate::fabric::{DpdkFabric, Fabric, FabricError, HeapFabric};
 use crate::output::Files;
@@ -60,9 +61,9 @@ impl RunSummary {
     /// The exit code: 130 when it was interrupted, 1 when an invariant does not hold, else 0.
     pub fn exit_code(&self) -> u8 {
         match (self.outcome.ended, self.outcome.broken.is_empty()) {
-            (Ended::Interrupted, _) => 130,
-            (Ended::Quiet | Ended::Until, false) => 1,
-            (Ended::Quiet | Ended::Until, true) => 0,
+            (Ended::Interrupted, _) => exit::INTERRUPTED,
+            (Ended::Quiet | Ended::Until, false) => exit::FOUND,
+            (Ended::Quiet | Ended::Until, true) => exit::OK,
         }
     }
 }

@@ -1,7 +1,8 @@
 //! What happened, told a line at a time.
 
+use dataplane::device::Devices;
 use dataplane::event::NeighMove;
-use dataplane::{Config, Event, Instant, PortId};
+use dataplane::{Event, Instant, PortId};
 use sim::engine::Outcome;
 use sim::plan::{Backend, Pace, Plan};
 use sim::run::simulate;
@@ -39,7 +40,8 @@ pub fn tell(plan: &Plan) -> Told {
 
 /// Runs a plan once.
 fn once(plan: &Plan, backend: Backend, pace: Pace) -> Told {
-    let teller = Teller { config: &plan.config, story: String::new(), ticks: String::new() };
+    let teller =
+        Teller { devices: Devices::new(&plan.config), story: String::new(), ticks: String::new() };
     let (outcome, mut teller) = match simulate(plan, backend, pace, teller) {
         Ok(done) => done,
         Err(error) => panic!("the run failed: {error}"),
@@ -60,15 +62,15 @@ fn assert_same(which: &str, a: &Told, b: &Told) {
     assert_eq!(a.outcome.digests, b.outcome.digests, "{which}: digests");
 }
 
-struct Teller<'a> {
-    config: &'a Config,
+struct Teller {
+    devices: Devices,
     story: String,
     ticks: String,
 }
 
-impl Teller<'_> {
+impl Teller {
     fn port(&self, id: PortId) -> String {
-        dataplane::device::Devices::new(self.config).get(id).name.clone()
+        self.devices.get(id).name.clone()
     }
 
     fn line(&mut self, at: Instant, run: Option<Run>, port: &str, text: &str) {
@@ -122,7 +124,7 @@ impl Teller<'_> {
     }
 }
 
-impl Observer for Teller<'_> {
+impl Observer for Teller {
     fn event(&mut self, record: &Record) {
         let text = match record.what {
             What::Lcore(event) => self.told(&event),

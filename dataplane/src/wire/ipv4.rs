@@ -3,7 +3,7 @@
 //! Invariant: a [`View`] has version 4 and a whole header. Lengths and checksum are two further
 //! questions ([`View::check_lengths`], [`View::checksum_ok`]): each refusal has a counter, and the
 //! checksum is asked for only if the port has not checked it.
-//! Not here: what to do with the answers (`ipv4/input.rs`), and cutting and joining fragments.
+//! Not here: what to do with the answers (`ipv4.rs`), and cutting and joining fragments.
 //!
 //! DPVS: ipv4.c ipv4_rcv never looks at options; ours are walked the way Linux's
 //! ip_options_compile does, with the same pointer for each fault.

@@ -1,8 +1,7 @@
 //! What the command line calls, and what it shows.
 
 use super::{RunError, RunOptions, RunSummary, execute};
-use crate::cli::{Engine, Failure, Job, Outcome, Verdict};
-use crate::engine::Ended;
+use crate::cli::{Engine, Failure, Job, Outcome, Verdict, exit};
 use crate::verify::{Verified, VerifyError, verify};
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -73,10 +72,10 @@ impl From<VerifyError> for Failure {
 }
 
 fn verdict(summary: &RunSummary) -> Verdict {
-    match (summary.outcome.ended, summary.outcome.broken.is_empty()) {
-        (Ended::Interrupted, _) => Verdict::Interrupted,
-        (Ended::Quiet | Ended::Until, false) => Verdict::Found,
-        (Ended::Quiet | Ended::Until, true) => Verdict::Clean,
+    match summary.exit_code() {
+        exit::INTERRUPTED => Verdict::Interrupted,
+        exit::FOUND => Verdict::Found,
+        _ => Verdict::Clean,
     }
 }
 
