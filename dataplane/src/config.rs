@@ -4,6 +4,7 @@
 //! Everything that has a limit has it in [`Limits`], and nowhere else.
 
 mod check;
+mod rings;
 
 use crate::job::Role;
 use crate::time::Nanos;
@@ -224,6 +225,8 @@ pub struct Policy {
     pub neigh_reachable: Nanos,
     /// `skip_loops` of the workers' `neigh_sync`.
     pub neigh_sync_skip: u32,
+    /// `skip_loops` of the workers' `ipv4_frag`.
+    pub ipv4_frag_skip: u32,
 }
 
 impl Default for Policy {
@@ -250,6 +253,7 @@ impl Default for Policy {
             timer_interval: Nanos::from_micros(10),
             neigh_reachable: Nanos::from_secs(60),
             neigh_sync_skip: 100,
+            ipv4_frag_skip: 100,
         }
     }
 }

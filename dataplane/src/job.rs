@@ -19,13 +19,22 @@ pub enum Role {
     Idle,
     /// The control plane's core. Exactly one lcore has this role.
     Master,
-    /// Receives, forwards and transmits.
+    /// Receives, forwards and transmits (`FWD_WORKER`).
     Worker,
+    /// Polls receive queues for workers and hands what it gets over by rings (`ISOLRX_WORKER`).
+    IsolRx,
+    /// Carries packets to and from the kernel (`KNI_WORKER`).
+    Kni,
 }
 
 impl Role {
-    /// Every role.
-    pub const ALL: [Role; 3] = [Role::Idle, Role::Master, Role::Worker];
+    /// Every role, in the order of [`Role::index`].
+    pub const ALL: [Role; 5] = [Role::Idle, Role::Master, Role::Worker, Role::IsolRx, Role::Kni];
+
+    /// A dense number, for tables by role: DPVS's own.
+    pub const fn index(self) -> usize {
+        self as usize
+    }
 
     /// The name in scenarios, traces and reports.
     pub const fn name(self) -> &'static str {
@@ -33,6 +42,8 @@ impl Role {
             Role::Idle => "idle",
             Role::Master => "master",
             Role::Worker => "worker",
+            Role::IsolRx => "isol_rx",
+            Role::Kni => "kni",
         }
     }
 }
@@ -43,34 +54,69 @@ impl fmt::Display for Role {
     }
 }
 
-/// What a job does. A closed set: the `match` over it is in `lcore.rs`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum JobKind {
+macro_rules! kinds {
+    ($($(#[doc = $doc:literal])+ $name:ident = $text:literal,)+) => {
+        /// What a job does. A closed set: the `match` over it is in `lcore/jobs.rs`.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum JobKind {
+            $($(#[doc = $doc])+ $name,)+
+        }
+
+        impl JobKind {
+            /// Every kind, in the order of [`JobKind::index`].
+            pub const ALL: [JobKind; [$($text),+].len()] = [$(JobKind::$name),+];
+
+            /// DPVS's name of the job.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(JobKind::$name => $text,)+
+                }
+            }
+
+            /// One sentence for a report.
+            pub const fn explain(self) -> &'static str {
+                match self {
+                    $(JobKind::$name => concat!($($doc,)+),)+
+                }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// Applies a changed configuration, or keeps the old one and says why. Spec 8.4.
+    CfgfileReload = "cfgfile_reload",
+    /// Releases what traffic control holds back. Spec 6.2.
+    QschSched = "qsch_sched",
     /// Drains the rings and the receive queues, and takes each packet along its path. Spec 2.3.
-    RecvFwd,
+    RecvFwd = "recv_fwd",
     /// Bursts out what the transmit queues hold. Spec 2.5.
-    Xmit,
+    Xmit = "xmit",
     /// Runs the timers that are due. Spec 7.
-    TimerManage,
+    TimerManage = "timer_manage",
+    /// Carries packets to and from the kernel, on the master. Spec 10.
+    KniMaster = "kni_master_proc",
+    /// Handles the messages to the master. Spec 8.1.
+    MsgMaster = "msg_master_job",
+    /// Handles the messages to a worker. Spec 8.1.
+    MsgSlave = "msg_slave_job",
+    /// Serves the control plane's clients. Spec 8.2.
+    Sockopt = "sockopt_job",
+    /// Takes the echoes that all workers hand to this one. Spec 5.2.
+    IcmpRedirect = "icmp_redirect_proc",
     /// Spreads static neighbours (master) and applies them (worker). Spec 3.2.
-    NeighSync,
+    NeighSync = "neigh_sync",
+    /// Gives up datagrams whose fragments stay away. Spec 4.6.
+    Ipv4Frag = "ipv4_frag",
+    /// Sums up the traffic samples of all workers. Spec 9.
+    IftrafRing = "iftraf_ring_proc",
+    /// Polls receive queues for workers. Spec 2.4.
+    IsolPktRcv = "isol_pkt_rcv",
+    /// Carries packets to and from the kernel, on a core of its own. Spec 10.
+    KniLoop = "kni_loop",
 }
 
 impl JobKind {
-    /// Every kind, in the order of [`JobKind::index`].
-    pub const ALL: [JobKind; 4] =
-        [JobKind::RecvFwd, JobKind::Xmit, JobKind::TimerManage, JobKind::NeighSync];
-
-    /// DPVS's name of the job.
-    pub const fn name(self) -> &'static str {
-        match self {
-            JobKind::RecvFwd => "recv_fwd",
-            JobKind::Xmit => "xmit",
-            JobKind::TimerManage => "timer_manage",
-            JobKind::NeighSync => "neigh_sync",
-        }
-    }
-
     /// A dense number, for tables by kind.
     pub const fn index(self) -> usize {
         self as usize
@@ -146,8 +192,27 @@ pub enum RegisterError {
 /// Which jobs each role runs, in order: DPVS's `dpvs_lcore_jobs[role][type]`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct JobTable {
-    master: Vec<Job>,
-    worker: Vec<Job>,
+    by_role: [Vec<Job>; Role::ALL.len()],
+}
+
+/// What decides which rows the table has, and how seldom the SLOW jobs run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rows {
+    /// `skip_loops` of the workers' `neigh_sync`, at least 1.
+    pub neigh_sync_skip: u32,
+    /// `skip_loops` of `ipv4_frag`, at least 1.
+    pub ipv4_frag_skip: u32,
+    /// Whether an lcore is there for the KNI; else the master does its work.
+    pub kni_lcore: bool,
+    /// Whether one worker takes the echoes of all.
+    pub icmp_redirect: bool,
+}
+
+impl Default for Rows {
+    /// DPVS's table as it is built by default.
+    fn default() -> Rows {
+        Rows { neigh_sync_skip: 100, ipv4_frag_skip: 100, kni_lcore: false, icmp_redirect: false }
+    }
 }
 
 impl JobTable {
@@ -156,24 +221,33 @@ impl JobTable {
         JobTable::default()
     }
 
-    /// The jobs of the dataplane in DPVS's order (spec 1.4), with `neigh_sync` of the workers
-    /// every `neigh_sync_skip` ticks.
+    /// The jobs of the dataplane in the order in which DPVS's modules register them (spec 1.4).
     ///
     /// # Errors
-    /// `neigh_sync_skip` is zero.
-    pub fn dpvs(neigh_sync_skip: u32) -> Result<JobTable, RegisterError> {
-        let slow = JobType::Slow { skip_loops: neigh_sync_skip };
+    /// A `skip_loops` is zero.
+    pub fn dpvs(rows: Rows) -> Result<JobTable, RegisterError> {
+        use JobKind as Kind;
+        let slow = |skip_loops| JobType::Slow { skip_loops };
         let mut table = JobTable::empty();
-        for (role, kind, when) in [
-            (Role::Master, JobKind::TimerManage, JobType::Loop),
-            (Role::Master, JobKind::NeighSync, JobType::Loop),
-            (Role::Worker, JobKind::RecvFwd, JobType::Loop),
-            (Role::Worker, JobKind::Xmit, JobType::Loop),
-            (Role::Worker, JobKind::TimerManage, JobType::Loop),
-            (Role::Worker, JobKind::NeighSync, slow),
-        ] {
-            table.register(role, Job { kind, when })?;
+        let mut add = |role, when, kinds: &[JobKind]| {
+            kinds.iter().try_for_each(|kind| table.register(role, Job { kind: *kind, when }))
+        };
+        add(Role::Master, JobType::Loop, &[Kind::CfgfileReload, Kind::TimerManage])?;
+        if !rows.kni_lcore {
+            add(Role::Master, JobType::Loop, &[Kind::KniMaster])?;
         }
+        let control = [Kind::MsgMaster, Kind::Sockopt, Kind::NeighSync, Kind::IftrafRing];
+        add(Role::Master, JobType::Loop, &control)?;
+        let packets = [Kind::QschSched, Kind::RecvFwd, Kind::Xmit];
+        add(Role::Worker, JobType::Loop, &packets)?;
+        add(Role::Worker, JobType::Loop, &[Kind::TimerManage, Kind::MsgSlave])?;
+        if rows.icmp_redirect {
+            add(Role::Worker, JobType::Loop, &[Kind::IcmpRedirect])?;
+        }
+        add(Role::Worker, slow(rows.neigh_sync_skip), &[Kind::NeighSync])?;
+        add(Role::Worker, slow(rows.ipv4_frag_skip), &[Kind::Ipv4Frag])?;
+        add(Role::IsolRx, JobType::Loop, &[Kind::IsolPktRcv])?;
+        add(Role::Kni, JobType::Loop, &[Kind::KniLoop])?;
         Ok(table)
     }
 
@@ -185,7 +259,10 @@ impl JobTable {
         if job.when == (JobType::Slow { skip_loops: 0 }) {
             return Err(RegisterError::ZeroSkip(job.kind));
         }
-        let jobs = self.jobs_mut(role).ok_or(RegisterError::Idle(job.kind))?;
+        if role == Role::Idle {
+            return Err(RegisterError::Idle(job.kind));
+        }
+        let jobs = &mut self.by_role[role.index()];
         if jobs.iter().any(|j| j.kind == job.kind) {
             return Err(RegisterError::Exists { kind: job.kind, role });
         }
@@ -198,27 +275,15 @@ impl JobTable {
     /// # Errors
     /// The role has no such job.
     pub fn unregister(&mut self, role: Role, kind: JobKind) -> Result<Job, RegisterError> {
-        let missing = RegisterError::NotExist { kind, role };
-        let jobs = self.jobs_mut(role).ok_or(missing)?;
-        let at = jobs.iter().position(|j| j.kind == kind).ok_or(missing)?;
+        let jobs = &mut self.by_role[role.index()];
+        let at = jobs.iter().position(|j| j.kind == kind);
+        let at = at.ok_or(RegisterError::NotExist { kind, role })?;
         Ok(jobs.remove(at))
     }
 
     /// The jobs of a role in the order of their registration.
     pub fn jobs(&self, role: Role) -> &[Job] {
-        match role {
-            Role::Idle => &[],
-            Role::Master => &self.master,
-            Role::Worker => &self.worker,
-        }
-    }
-
-    fn jobs_mut(&mut self, role: Role) -> Option<&mut Vec<Job>> {
-        match role {
-            Role::Idle => None,
-            Role::Master => Some(&mut self.master),
-            Role::Worker => Some(&mut self.worker),
-        }
+        &self.by_role[role.index()]
     }
 
     /// The turn of a role's loop: what runs in which tick.
@@ -286,7 +351,7 @@ impl Schedule {
 /// What one run of a job found to do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Work {
-    /// Packets for `recv_fwd` and `xmit`, timers for `timer_manage`, changes for `neigh_sync`.
+    /// Packets, timers, messages, commands or samples: what the job is about.
     /// Zero when the run found nothing to do and changed nothing but its own poll counters.
     pub items: u32,
 }
@@ -338,13 +403,49 @@ mod tests {
 
     #[test]
     fn a_job_that_was_taken_out_can_come_back() {
-        let mut table = JobTable::dpvs(100).unwrap();
-        let sync = table.unregister(Role::Worker, JobKind::NeighSync).unwrap();
+        let mut table = JobTable::dpvs(Rows::default()).unwrap();
+        let frag = table.unregister(Role::Worker, JobKind::Ipv4Frag).unwrap();
         assert_eq!(
-            table.unregister(Role::Worker, JobKind::NeighSync),
-            Err(RegisterError::NotExist { kind: JobKind::NeighSync, role: Role::Worker })
+            table.unregister(Role::Worker, JobKind::Ipv4Frag),
+            Err(RegisterError::NotExist { kind: JobKind::Ipv4Frag, role: Role::Worker })
         );
-        table.register(Role::Worker, sync).unwrap();
-        assert_eq!(table, JobTable::dpvs(100).unwrap());
+        table.register(Role::Worker, frag).unwrap();
+        assert_eq!(table, JobTable::dpvs(Rows::default()).unwrap());
+    }
+
+    #[test]
+    fn each_role_has_the_jobs_of_dpvs_in_its_order() {
+        let names = |rows: Rows, role| -> Vec<String> {
+            let table = JobTable::dpvs(rows).unwrap();
+            table.jobs(role).iter().map(|job| format!("{} {}", job.when, job.kind)).collect()
+        };
+        let rows = Rows { icmp_redirect: true, ..Rows::default() };
+        let master = [
+            "LOOP cfgfile_reload",
+            "LOOP timer_manage",
+            "LOOP kni_master_proc",
+            "LOOP msg_master_job",
+            "LOOP sockopt_job",
+            "LOOP neigh_sync",
+            "LOOP iftraf_ring_proc",
+        ];
+        assert_eq!(names(rows, Role::Master), master);
+        let worker = [
+            "LOOP qsch_sched",
+            "LOOP recv_fwd",
+            "LOOP xmit",
+            "LOOP timer_manage",
+            "LOOP msg_slave_job",
+            "LOOP icmp_redirect_proc",
+            "SLOW/100 neigh_sync",
+            "SLOW/100 ipv4_frag",
+        ];
+        assert_eq!(names(rows, Role::Worker), worker);
+        assert_eq!(names(rows, Role::IsolRx), ["LOOP isol_pkt_rcv"]);
+        assert_eq!(names(rows, Role::Kni), ["LOOP kni_loop"]);
+        assert_eq!(names(rows, Role::Idle), [""; 0]);
+        let with_kni = Rows { kni_lcore: true, ..rows };
+        assert!(!names(with_kni, Role::Master).contains(&"LOOP kni_master_proc".to_owned()));
+        assert_eq!(names(Rows::default(), Role::Worker).len(), worker.len() - 1);
     }
 }

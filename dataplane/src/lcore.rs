@@ -10,24 +10,27 @@
 //!
 //! DPVS: scheduler.c `dpvs_job_loop`.
 
+mod jobs;
+#[cfg(test)]
+mod tests;
+
 use crate::config::{Config, ConfigError, Limits, Policy};
 use crate::counters::Counters;
 use crate::device::Devices;
 use crate::env::{Env, TimerKey};
-use crate::event::Event;
 use crate::icmp::ErrorLimit;
 use crate::ipv4::IpIds;
-use crate::job::{JobKind, JobTable, Role, Schedule, Work};
-use crate::neigh::{self, Neighbours};
-use crate::netif::{Frame, TxQueues};
+use crate::job::{JobKind, Role, Schedule, Work};
+use crate::neigh::Neighbours;
+use crate::netif::TxQueues;
 use crate::packet::Buf;
-use crate::path::{self, Next, Step, Tables};
+use crate::path::{Next, Tables};
 use crate::rng::Rng;
 use crate::route::Routes;
 use crate::time::Instant;
 use crate::timer::TimerWheel;
 use crate::types::{LcoreId, PortId, QueueId};
-use crate::world::{BURST, NeighChange, Parcel, Ring, World};
+use crate::world::{BURST, NeighChange, World};
 
 /// Where an lcore is in its loop: the next step is job number `slot` of `tick`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -82,7 +85,7 @@ impl<B: Buf> Lcore<B> {
         let Some(mine) = config.lcores.iter().find(|l| l.id == id) else {
             return Err(ConfigError::NoLcore(id));
         };
-        let schedule = JobTable::dpvs(config.policy.neigh_sync_skip)?.schedule(mine.role);
+        let schedule = config.job_table()?.schedule(mine.role);
         let devices = Devices::new(config);
         let mut workers: Vec<LcoreId> = config.workers().collect();
         workers.sort_unstable();
@@ -163,15 +166,10 @@ impl<B: Buf> Lcore<B> {
         self.tables.tx.held() > 0 || !self.commands.is_empty()
     }
 
-    /// The earliest instant at which a run of `timer_manage` finds a timer to run: one that starts
-    /// then or later does, one that starts earlier does not. Nothing when no timer is armed.
+    /// The earliest instant from which on a run of one of its jobs finds work without anything
+    /// coming from outside. Nothing when that never happens.
     pub fn next_wakeup(&self) -> Option<Instant> {
-        let interval = self.policy.timer_interval;
-        let due = self.timers.next_due()?.ceil_to(interval);
-        Some(match self.last_gate {
-            Some(gate) => due.max(gate + interval),
-            None => due,
-        })
+        [self.next_timer()].into_iter().flatten().min()
     }
 
     /// Tells the control plane (the master) to add or delete a static neighbour on every worker.
@@ -190,17 +188,12 @@ impl<B: Buf> Lcore<B> {
         };
         self.counters.lcore_loop += u64::from(slot == 0 && tick > 0);
         self.counters.job_runs[kind.index()] += 1;
-        let work = match kind {
-            JobKind::RecvFwd => self.recv_fwd(world),
-            JobKind::Xmit => self.with_env(world, |tables, env, _| tables.tx.flush(env)),
-            JobKind::TimerManage => self.timer_manage(world),
-            JobKind::NeighSync => self.neigh_sync(world),
-        };
+        let items = self.run(kind, world);
         self.position = match self.schedule.job_at(tick, slot + 1) {
             Some(_) => Position { tick, slot: slot + 1 },
             None => Position { tick: tick + 1, slot: 0 },
         };
-        Stepped { kind, tick, work: Work { items: work } }
+        Stepped { kind, tick, work: Work { items } }
     }
 
     /// Goes through idle ticks in closed form, from the start of a tick to `to`.
@@ -212,23 +205,21 @@ impl<B: Buf> Lcore<B> {
         debug_assert!(to >= from, "time does not run back");
         let ticks = to.tick - from.tick;
         self.counters.lcore_loop += ticks + u64::from(to.slot > 0);
+        let mut runs = [0; JobKind::ALL.len()];
         for (slot, kind) in self.schedule.each().iter().enumerate() {
-            let runs = ticks + u64::from(slot < to.slot);
-            self.counters.job_runs[kind.index()] += runs;
-            if *kind == JobKind::RecvFwd {
-                self.counters.bursts.idle_polls(runs * self.rx.len() as u64);
-            }
+            runs[kind.index()] += ticks + u64::from(slot < to.slot);
         }
         for (kind, period) in self.schedule.slow() {
             let period = u64::from(period.get());
-            let runs = (to.tick - 1) / period - (from.tick - 1) / period;
-            self.counters.job_runs[kind.index()] += runs;
+            runs[kind.index()] += (to.tick - 1) / period - (from.tick - 1) / period;
         }
-        let done = self.schedule.each().len();
-        for slot in done..to.slot {
+        for slot in self.schedule.each().len()..to.slot {
             if let Some(kind) = self.schedule.job_at(to.tick, slot) {
-                self.counters.job_runs[kind.index()] += 1;
+                runs[kind.index()] += 1;
             }
+        }
+        for kind in JobKind::ALL {
+            self.idle_runs(kind, runs[kind.index()]);
         }
         self.position = to;
     }
@@ -259,129 +250,4 @@ impl<B: Buf> Lcore<B> {
         };
         run(&mut self.tables, &mut env, &mut self.next)
     }
-
-    /// Job recv_fwd: the arp ring, then a burst, for each receive queue. Spec 2.3.
-    ///
-    /// DPVS: a worker without receive queues never drains its rings; ours drains them once a run.
-    fn recv_fwd<W: World<Buf = B>>(&mut self, world: &mut W) -> u32 {
-        let mut items = 0;
-        if self.rx.is_empty() {
-            items += self.drain_arp_ring(world);
-        }
-        for at in 0..self.rx.len() {
-            let (port, queue) = self.rx[at];
-            items += self.drain_arp_ring(world);
-            let mut burst = std::mem::take(&mut self.burst);
-            world.rx_burst(port, queue, &mut burst);
-            self.counters.bursts.poll(burst.len());
-            items += u32::try_from(burst.len()).unwrap_or(u32::MAX);
-            for mut buf in burst.drain(..) {
-                buf.meta_mut().port = port;
-                let len = u32::try_from(buf.len()).unwrap_or(u32::MAX);
-                self.counters.ipackets += 1;
-                self.counters.ibytes += u64::from(len);
-                world.observe(Event::Rx { packet: buf.meta().id, port, queue, len });
-                self.take(Frame { buf, from_ring: false }, world);
-            }
-            self.burst = burst;
-        }
-        items
-    }
-
-    /// Takes up to a burst of ARP replies that other workers received.
-    fn drain_arp_ring<W: World<Buf = B>>(&mut self, world: &mut W) -> u32 {
-        let mut items = 0;
-        for _ in 0..BURST {
-            match world.recv(Ring::Arp) {
-                None => break,
-                Some(Parcel::Neigh(_)) => unreachable!("an arp_ring carries frames"),
-                Some(Parcel::Frame(buf)) => {
-                    items += 1;
-                    self.counters.ring_packets += 1;
-                    let packet = buf.meta().id;
-                    world.observe(Event::RingRx { packet, ring: Ring::Arp });
-                    self.take(Frame { buf, from_ring: true }, world);
-                }
-            }
-        }
-        items
-    }
-
-    /// Takes one frame along its whole path.
-    fn take<W: World<Buf = B>>(&mut self, frame: Frame<B>, world: &mut W) {
-        self.with_env(world, |tables, env, next| {
-            next.push(Step::Deliver(frame));
-            path::run(tables, env, next);
-        });
-    }
-
-    /// Job timer_manage: runs the timers that are due at the gate. Spec 7.
-    fn timer_manage<W: World<Buf = B>>(&mut self, world: &mut W) -> u32 {
-        let now = world.now();
-        let gate = now.floor_to(self.policy.timer_interval);
-        if self.next_wakeup().is_none_or(|due| due > now) {
-            return 0;
-        }
-        let upto = match self.timers.next_due() {
-            Some(first) if !self.policy.timer_catch_up => {
-                self.last_gate = Some(gate);
-                first
-            }
-            _ => gate,
-        };
-        let mut items = 0;
-        while let Some((_, key)) = self.timers.pop_due(upto) {
-            items += 1;
-            self.counters.timers += 1;
-            self.with_env(world, |tables, env, next| {
-                match key {
-                    TimerKey::Neigh(port, address) => {
-                        let limit = &mut tables.icmp_limit;
-                        neigh::timer(&mut tables.neigh, limit, (port, address), env, next);
-                    }
-                }
-                path::run(tables, env, next);
-            });
-        }
-        items
-    }
-
-    /// Job neigh_sync: the master sends changes to each worker, a worker applies up to a burst.
-    fn neigh_sync<W: World<Buf = B>>(&mut self, world: &mut W) -> u32 {
-        if self.role == Role::Master {
-            let commands = std::mem::take(&mut self.commands);
-            for change in &commands {
-                self.send_change(*change, world);
-            }
-            return u32::try_from(commands.len()).unwrap_or(u32::MAX);
-        }
-        let mut items = 0;
-        for _ in 0..BURST {
-            match world.recv(Ring::Neigh) {
-                None => break,
-                Some(Parcel::Frame(_)) => unreachable!("a neigh_ring carries changes"),
-                Some(Parcel::Neigh(change)) => {
-                    items += 1;
-                    self.with_env(world, |tables, env, next| {
-                        neigh::change(&mut tables.neigh, change, env, next);
-                        path::run(tables, env, next);
-                    });
-                }
-            }
-        }
-        items
-    }
-
-    /// DPVS: `neigh_sync_core` stops at the first full ring, and the lcores behind it never hear of
-    /// the change (defect B08); we try each, and say which one failed.
-    fn send_change<W: World<Buf = B>>(&mut self, change: NeighChange, world: &mut W) {
-        for to in &self.peers {
-            let sent = world.send(*to, Ring::Neigh, Parcel::Neigh(change)).is_ok();
-            self.counters.neigh_sync_failed += u64::from(!sent);
-            world.observe(Event::NeighSync { to: *to, address: change.address, sent });
-        }
-    }
 }
-
-#[cfg(test)]
-mod tests;

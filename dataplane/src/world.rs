@@ -13,26 +13,58 @@ use std::net::Ipv4Addr;
 /// Packets that one burst may have (`NETIF_MAX_PKT_BURST`).
 pub const BURST: usize = 32;
 
-/// The rings that every forwarding worker has, filled by others and drained by itself.
+/// The rings that others fill and one lcore drains. Which lcore has which is in
+/// [`Config::rings`](crate::Config::rings).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Ring {
     /// Copies of ARP packets that another worker received. Spec 2.3.
     Arp,
     /// Changes of static neighbours, from the master. Spec 3.2.
     Neigh,
+    /// Messages between lcores. Spec 8.1.
+    Msg,
+    /// Echoes that all workers hand to one. Spec 5.2.
+    IcmpRedirect,
+    /// Frames of a receive queue that an isolated-rx lcore polls for its worker. Spec 2.4.
+    Isol(PortId, QueueId),
+    /// Frames of a device for the kernel. Spec 10.
+    Kni(PortId),
+    /// Traffic samples of one worker. Spec 9.
+    Iftraf(LcoreId),
 }
 
 impl Ring {
-    /// Every ring.
-    pub const ALL: [Ring; 2] = [Ring::Arp, Ring::Neigh];
-
     /// The name in traces and counters.
     pub const fn name(self) -> &'static str {
         match self {
             Ring::Arp => "arp_ring",
             Ring::Neigh => "neigh_ring",
+            Ring::Msg => "msg_ring",
+            Ring::IcmpRedirect => "icmp_redirect_ring",
+            Ring::Isol(..) => "isol_ring",
+            Ring::Kni(_) => "kni_ring",
+            Ring::Iftraf(_) => "iftraf_ring",
         }
     }
+
+    /// Whether it carries frames and nothing else.
+    pub const fn carries_frames(self) -> bool {
+        match self {
+            Ring::Arp | Ring::IcmpRedirect | Ring::Isol(..) | Ring::Kni(_) => true,
+            Ring::Neigh | Ring::Msg | Ring::Iftraf(_) => false,
+        }
+    }
+}
+
+/// A ring of a configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RingPlan {
+    /// The lcore that drains it.
+    pub owner: LcoreId,
+    /// Which of its rings.
+    pub ring: Ring,
+    /// What it holds at most.
+    pub room: u32,
 }
 
 /// A static neighbour to add or to delete, on every lcore.

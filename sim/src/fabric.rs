@@ -17,7 +17,7 @@ pub use self::heap::HeapFabric;
 use crate::capture::CaptureInfo;
 use crate::plan::Plan;
 use ::dpdk::{EalError, PoolError, PortError, RingError};
-use dataplane::world::{Parcel, Ring};
+use dataplane::world::Parcel;
 use dataplane::{Buf, PortId, QueueId};
 use std::path::PathBuf;
 
@@ -61,18 +61,13 @@ pub trait Fabric {
     /// Takes up to `max` frames from a transmit queue of a ring port.
     fn collect(&mut self, port: PortId, queue: QueueId, into: &mut Vec<Self::Buf>, max: usize);
 
-    /// Puts a parcel into a ring of the lcore with this index: any below the number of lcores.
+    /// Puts a parcel into the ring with this index in [`Config::rings`](dataplane::Config::rings).
     ///
     /// # Errors
     /// The ring is full: the parcel comes back.
-    fn send(
-        &mut self,
-        lcore: usize,
-        ring: Ring,
-        parcel: Parcel<Self::Buf>,
-    ) -> Result<(), Parcel<Self::Buf>>;
+    fn send(&mut self, ring: usize, parcel: Parcel<Self::Buf>) -> Result<(), Parcel<Self::Buf>>;
     /// Takes the oldest parcel from a ring.
-    fn recv(&mut self, lcore: usize, ring: Ring) -> Option<Parcel<Self::Buf>>;
+    fn recv(&mut self, ring: usize) -> Option<Parcel<Self::Buf>>;
 
     /// Opens a capture, to be read frame by frame.
     ///

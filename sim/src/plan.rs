@@ -67,7 +67,7 @@ impl Default for WirePlan {
 pub struct Cost {
     /// Of a run that finds nothing to do.
     pub idle: u64,
-    /// Of each packet (`recv_fwd`, `xmit`), timer (`timer_manage`) or change (`neigh_sync`).
+    /// Of each thing that it found: a packet, a timer, a message …
     pub per_item: u64,
 }
 
@@ -92,12 +92,24 @@ impl Default for Costs {
     /// About what DPVS's jobs take on a 2.5 GHz core: an idle turn of a worker is 100 ns, and a
     /// worker forwards some 5 million packets a second.
     fn default() -> Costs {
-        let mut costs = [Cost { idle: 10, per_item: 100 }; JobKind::ALL.len()];
-        costs[JobKind::RecvFwd.index()] = Cost { idle: 60, per_item: 150 };
-        costs[JobKind::Xmit.index()] = Cost { idle: 20, per_item: 40 };
-        costs[JobKind::TimerManage.index()] = Cost { idle: 20, per_item: 100 };
-        costs[JobKind::NeighSync.index()] = Cost { idle: 20, per_item: 200 };
-        Costs(costs)
+        Costs(JobKind::ALL.map(|kind| {
+            let (idle, per_item) = match kind {
+                JobKind::CfgfileReload => (10, 10_000),
+                JobKind::QschSched => (10, 60),
+                JobKind::RecvFwd => (50, 150),
+                JobKind::Xmit => (10, 40),
+                JobKind::TimerManage => (20, 100),
+                JobKind::KniMaster | JobKind::KniLoop => (20, 150),
+                JobKind::MsgMaster | JobKind::MsgSlave => (10, 200),
+                JobKind::Sockopt => (10, 2_000),
+                JobKind::IcmpRedirect => (10, 100),
+                JobKind::NeighSync => (20, 200),
+                JobKind::Ipv4Frag => (20, 100),
+                JobKind::IftrafRing => (20, 50),
+                JobKind::IsolPktRcv => (50, 30),
+            };
+            Cost { idle, per_item }
+        }))
     }
 }
 

@@ -16,7 +16,7 @@ use crate::rss;
 use crate::trace::{Observer, Outside, Passing, Run, Trace, Way};
 use account::PoolAccount;
 use dataplane::heap::HeapBuf;
-use dataplane::job::{JobKind, Role};
+use dataplane::job::JobKind;
 use dataplane::world::{Parcel, Ring, World};
 use dataplane::{Buf, DropReason, Event, Instant, LcoreId, PacketId, PortId, QueueId};
 use lines::{Departing, Lines};
@@ -48,20 +48,23 @@ pub(crate) struct SimWorld<'f, F: Fabric, O> {
 #[derive(Debug)]
 struct Mailbox {
     id: LcoreId,
-    is_worker: bool,
     /// Frames in its receive queues.
     frames: u32,
-    /// Parcels in its rings, by [`Ring`].
-    rings: [u32; 2],
+    /// Its rings: which, its index in the fabric, and the parcels in it. Few, so searched in a row.
+    rings: Vec<(Ring, usize, u32)>,
     /// Its receive queues that always have something: of pcap and null ports.
     endless: u32,
 }
 
-const _: () = assert!(Ring::ALL.len() == 2);
-
 impl Mailbox {
     fn is_empty(&self) -> bool {
-        self.frames == 0 && self.rings == [0; 2]
+        self.frames == 0 && self.rings.iter().all(|(_, _, waiting)| *waiting == 0)
+    }
+
+    /// Frames in its receive queues and rings.
+    fn held(&self) -> u64 {
+        let rings = self.rings.iter().filter(|(ring, ..)| ring.carries_frames());
+        u64::from(self.frames) + rings.map(|(_, _, waiting)| u64::from(*waiting)).sum::<u64>()
     }
 }
 
@@ -72,12 +75,15 @@ impl<'f, F: Fabric, O: Observer> SimWorld<'f, F, O> {
         lcores.sort_by_key(|lcore| lcore.id);
         let boxes = lcores.iter().map(|lcore| Mailbox {
             id: lcore.id,
-            is_worker: lcore.role == Role::Worker,
             frames: 0,
-            rings: [0; 2],
+            rings: Vec::new(),
             endless: 0,
         });
         let mut boxes: Vec<_> = boxes.collect();
+        for (index, plan) in plan.config.rings().iter().enumerate() {
+            let owner = boxes.iter_mut().filter(|mailbox: &&mut Mailbox| mailbox.id == plan.owner);
+            owner.for_each(|mailbox| mailbox.rings.push((plan.ring, index, 0)));
+        }
         let mut ports: Vec<_> = (0..plan.ports.len()).map(|at| Lines::new(plan, at)).collect();
         for (index, lcore) in lcores.iter().enumerate() {
             for queues in &lcore.queues {
@@ -133,8 +139,8 @@ impl<'f, F: Fabric, O: Observer> SimWorld<'f, F, O> {
 
     /// Packets in receive queues, transmit queues and rings.
     pub fn held(&self) -> u64 {
-        let boxes = self.lcores.iter().map(|m| u64::from(m.frames + m.rings[Ring::Arp as usize]));
-        boxes.sum::<u64>() + self.ports.iter().map(Lines::held).sum::<u64>()
+        self.lcores.iter().map(Mailbox::held).sum::<u64>()
+            + self.ports.iter().map(Lines::held).sum::<u64>()
     }
 
     /// A frame comes to a port from its wire. Returns the lcore that it waits for now.
@@ -248,10 +254,13 @@ impl<'f, F: Fabric, O: Observer> SimWorld<'f, F, O> {
 
     /// The end of the run: frees what is left in queues and rings, and says what is missing.
     pub fn drain(&mut self) -> Option<String> {
-        for index in 0..self.lcores.len() {
-            while let Some(parcel) = self.fabric.recv(index, Ring::Arp) {
-                if let Parcel::Frame(buf) = parcel {
-                    self.free(buf);
+        let rings = self.lcores.iter().flat_map(|mailbox| &mailbox.rings);
+        let rings: Vec<usize> = rings.map(|(_, index, _)| *index).collect();
+        for index in rings {
+            while let Some(parcel) = self.fabric.recv(index) {
+                match parcel {
+                    Parcel::Frame(buf) => self.free(buf),
+                    Parcel::Neigh(_) => {}
                 }
             }
         }
@@ -355,18 +364,22 @@ impl<F: Fabric, O: Observer> World for SimWorld<'_, F, O> {
         ring: Ring,
         parcel: Parcel<F::Buf>,
     ) -> Result<(), Parcel<F::Buf>> {
-        let index = self.lcores.iter().position(|m| m.id == to && m.is_worker);
-        let Some(index) = index else { return Err(parcel) };
-        self.fabric.send(index, ring, parcel)?;
-        self.lcores[index].rings[ring as usize] += 1;
+        let Some(index) = self.lcores.iter().position(|m| m.id == to) else { return Err(parcel) };
+        let rings = &mut self.lcores[index].rings;
+        let Some((_, at, waiting)) = rings.iter_mut().find(|(r, ..)| *r == ring) else {
+            return Err(parcel);
+        };
+        self.fabric.send(*at, parcel)?;
+        *waiting += 1;
         self.woken |= 1 << index;
         Ok(())
     }
 
     fn recv(&mut self, ring: Ring) -> Option<Parcel<F::Buf>> {
-        let waiting = &mut self.lcores[self.index].rings[ring as usize];
+        let rings = &mut self.lcores[self.index].rings;
+        let (_, at, waiting) = rings.iter_mut().find(|(r, ..)| *r == ring)?;
         *waiting = waiting.checked_sub(1)?;
-        self.fabric.recv(self.index, ring)
+        self.fabric.recv(*at)
     }
 
     fn observe(&mut self, event: Event) {

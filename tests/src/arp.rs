@@ -12,10 +12,10 @@ fn a_request_for_our_address_is_answered_and_its_sender_learnt() {
     assert_snapshot!(net.run(), @"
            ms lcore port    frame
         1.000       lan  <  arp who-has 198.51.100.1 tell 198.51.100.7
-        1.004     1           neigh lan 198.51.100.7 - -> none
-        1.004     1           neigh lan 198.51.100.7 is at 02:00:00:00:00:0a
-        1.004     1           neigh lan 198.51.100.7 none -> reachable
-        1.007     1 lan  >  arp 198.51.100.1 is-at 02:00:00:00:00:01
+        1.006     1           neigh lan 198.51.100.7 - -> none
+        1.006     1           neigh lan 198.51.100.7 is at 02:00:00:00:00:0a
+        1.006     1           neigh lan 198.51.100.7 none -> reachable
+        1.009     1 lan  >  arp 198.51.100.1 is-at 02:00:00:00:00:01
     in 1 + made 0 = out 1 + consumed 0 + dropped 0 + held 0
     ");
 }
@@ -27,10 +27,10 @@ fn a_padded_request_gets_a_reply_of_the_same_length() {
     assert_snapshot!(net.run(), @"
            ms lcore port    frame
         1.000       lan  <  arp who-has 198.51.100.1 tell 198.51.100.7
-        1.004     1           neigh lan 198.51.100.7 - -> none
-        1.004     1           neigh lan 198.51.100.7 is at 02:00:00:00:00:0a
-        1.004     1           neigh lan 198.51.100.7 none -> reachable
-        1.007     1 lan  >  arp 198.51.100.1 is-at 02:00:00:00:00:01
+        1.006     1           neigh lan 198.51.100.7 - -> none
+        1.006     1           neigh lan 198.51.100.7 is at 02:00:00:00:00:0a
+        1.006     1           neigh lan 198.51.100.7 none -> reachable
+        1.009     1 lan  >  arp 198.51.100.1 is-at 02:00:00:00:00:01
     in 1 + made 0 = out 1 + consumed 0 + dropped 0 + held 0
     ");
 }
@@ -43,7 +43,7 @@ fn a_probe_is_answered_and_teaches_nothing() {
     assert_snapshot!(net.run(), @"
            ms lcore port    frame
         1.000       lan  <  arp probe 198.51.100.1 from 02:00:00:00:00:0a
-        1.007     1 lan  >  arp 198.51.100.1 is-at 02:00:00:00:00:01
+        1.009     1 lan  >  arp 198.51.100.1 is-at 02:00:00:00:00:01
     in 1 + made 0 = out 1 + consumed 0 + dropped 0 + held 0
     ");
 }
@@ -56,10 +56,10 @@ fn the_address_of_the_other_port_is_answered_too() {
     assert_snapshot!(net.run(), @"
            ms lcore port    frame
         1.000       lan  <  arp who-has 192.0.2.1 tell 198.51.100.7
-        1.004     1           neigh lan 198.51.100.7 - -> none
-        1.004     1           neigh lan 198.51.100.7 is at 02:00:00:00:00:0a
-        1.004     1           neigh lan 198.51.100.7 none -> reachable
-        1.007     1 lan  >  arp 192.0.2.1 is-at 02:00:00:00:00:01
+        1.006     1           neigh lan 198.51.100.7 - -> none
+        1.006     1           neigh lan 198.51.100.7 is at 02:00:00:00:00:0a
+        1.006     1           neigh lan 198.51.100.7 none -> reachable
+        1.009     1 lan  >  arp 192.0.2.1 is-at 02:00:00:00:00:01
     in 1 + made 0 = out 1 + consumed 0 + dropped 0 + held 0
     ");
 }
@@ -72,15 +72,15 @@ fn a_request_of_somebody_we_are_asking_completes_the_resolution() {
     assert_snapshot!(net.run(), @"
            ms lcore port    frame
         0.000       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 32
-        0.000     1           neigh wan 192.0.2.9 - -> none
-        0.000     1           packet 1 waits for 192.0.2.9, 1 in all
-        0.000     1           neigh wan 192.0.2.9 none -> send
-        0.003     1 wan  >  arp who-has 192.0.2.9 tell 192.0.2.1
+        0.002     1           neigh wan 192.0.2.9 - -> none
+        0.002     1           packet 1 waits for 192.0.2.9, 1 in all
+        0.002     1           neigh wan 192.0.2.9 none -> send
+        0.005     1 wan  >  arp who-has 192.0.2.9 tell 192.0.2.1
         2.000       wan  <  arp who-has 192.0.2.1 tell 192.0.2.9
-        2.000     1           neigh wan 192.0.2.9 is at 02:00:00:00:00:0b
-        2.000     1           neigh wan 192.0.2.9 send -> reachable
-        2.003     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 32
-        2.003     1 wan  >  arp 192.0.2.1 is-at 02:00:00:00:00:02
+        2.012     1           neigh wan 192.0.2.9 is at 02:00:00:00:00:0b
+        2.012     1           neigh wan 192.0.2.9 send -> reachable
+        2.015     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 32
+        2.015     1 wan  >  arp 192.0.2.1 is-at 02:00:00:00:00:02
     in 2 + made 1 = out 3 + consumed 0 + dropped 0 + held 0
     ");
 }
@@ -96,16 +96,16 @@ fn an_announcement_updates_whom_we_know_and_creates_nobody() {
     assert_snapshot!(net.run(), @"
            ms lcore port    frame
         0.000       wan  <  arp announce 192.0.2.9 is-at 02:00:00:00:00:0b
-        0.000     1           dropped arp_not_ours (packet 1)
+        0.002     1           dropped arp_not_ours (packet 1)
         1.000       wan  <  arp who-has 192.0.2.1 tell 192.0.2.9
-        1.005     1           neigh wan 192.0.2.9 - -> none
-        1.005     1           neigh wan 192.0.2.9 is at 02:00:00:00:00:0b
-        1.005     1           neigh wan 192.0.2.9 none -> reachable
-        1.008     1 wan  >  arp 192.0.2.1 is-at 02:00:00:00:00:02
+        1.007     1           neigh wan 192.0.2.9 - -> none
+        1.007     1           neigh wan 192.0.2.9 is at 02:00:00:00:00:0b
+        1.007     1           neigh wan 192.0.2.9 none -> reachable
+        1.010     1 wan  >  arp 192.0.2.1 is-at 02:00:00:00:00:02
         2.000       wan  <  arp announce 192.0.2.9 is-at 02:00:00:00:00:bb
-        2.001     1           neigh wan 192.0.2.9 is at 02:00:00:00:00:bb
+        2.013     1           neigh wan 192.0.2.9 is at 02:00:00:00:00:bb
         3.000       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 32
-        3.003     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 32
+        3.007     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 32
     in 4 + made 0 = out 2 + consumed 1 + dropped 1 + held 0
     ");
 }
@@ -122,13 +122,13 @@ fn a_forged_reply_does_not_move_a_static_neighbour() {
     assert_snapshot!(net.run(), @"
            ms lcore port    frame
         0.000       wan  <  arp 192.0.2.9 is-at 02:00:00:00:00:66
-        0.000     1           dropped arp_static (packet 1)
+        0.002     1           dropped arp_static (packet 1)
         1.000       wan  <  arp announce 192.0.2.9 is-at 02:00:00:00:00:66
-        1.005     1           dropped arp_static (packet 2)
+        1.007     1           dropped arp_static (packet 2)
         2.000       wan  <  arp who-has 192.0.2.1 tell 192.0.2.9
-        2.003     1 wan  >  arp 192.0.2.1 is-at 02:00:00:00:00:02
+        2.015     1 wan  >  arp 192.0.2.1 is-at 02:00:00:00:00:02
         3.000       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 32
-        3.003     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 32
+        3.007     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 32
     in 4 + made 0 = out 2 + consumed 0 + dropped 2 + held 0
     ");
 }
@@ -173,10 +173,10 @@ fn arp_for_a_vlan_device_stays_in_its_vlan() {
     assert_snapshot!(net.run(), @"
            ms lcore port    frame
         0.000       lan  <  vlan 100 arp who-has 10.0.100.1 tell 10.0.100.7
-        0.000     1           neigh lan.100 10.0.100.7 - -> none
-        0.000     1           neigh lan.100 10.0.100.7 is at 02:00:00:00:00:0a
-        0.000     1           neigh lan.100 10.0.100.7 none -> reachable
-        0.003     1 lan  >  vlan 100 arp 10.0.100.1 is-at 02:00:00:00:00:01
+        0.002     1           neigh lan.100 10.0.100.7 - -> none
+        0.002     1           neigh lan.100 10.0.100.7 is at 02:00:00:00:00:0a
+        0.002     1           neigh lan.100 10.0.100.7 none -> reachable
+        0.005     1 lan  >  vlan 100 arp 10.0.100.1 is-at 02:00:00:00:00:01
     in 1 + made 0 = out 1 + consumed 0 + dropped 0 + held 0
     ");
 }

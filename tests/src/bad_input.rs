@@ -53,7 +53,7 @@ fn a_snapped_frame_is_filled_up_with_zeros_or_dropped() {
     assert_snapshot!(format!("{padded}{}", net.run()), @"
            ms lcore port    frame
         0.000       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 100 bad udp checksum
-        0.003     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 100 bad udp checksum
+        0.005     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 100 bad udp checksum
     in 1 + made 0 = out 1 + consumed 0 + dropped 0 + held 0
            ms lcore port    frame
         0.000                 dropped rx_snapped (packet 1)

@@ -13,7 +13,7 @@ use tests::{Dut, LAN, WAN, dut, dut_with_workers, ms, secs, tell, us};
 
 prop_compose! {
     /// Costs from 1 to 40 µs for an idle run, so that ticks of different lcores drift apart.
-    fn any_costs()(costs in prop::array::uniform4((1_000u64..40_000, 0u64..20_000))) -> Costs {
+    fn any_costs()(costs in prop::array::uniform15((1_000u64..40_000, 0u64..20_000))) -> Costs {
         Costs(costs.map(|(idle, per_item)| Cost { idle, per_item }))
     }
 }

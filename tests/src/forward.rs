@@ -10,9 +10,9 @@ fn a_datagram_loses_one_hop_and_nothing_else() {
     assert_snapshot!(net.run(), @"
            ms lcore port    frame
         0.000       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 100 DF tos 0x28
-        0.003     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 100 DF tos 0x28
+        0.005     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 100 DF tos 0x28
         1.000       lan  <  tcp 198.51.100.7:40000 > 192.0.2.9:80 S seq 1 ack 0 win 65535 ttl 2 len 10
-        1.003     1 wan  >  tcp 198.51.100.7:40000 > 192.0.2.9:80 S seq 1 ack 0 win 65535 ttl 1 len 10
+        1.011     1 wan  >  tcp 198.51.100.7:40000 > 192.0.2.9:80 S seq 1 ack 0 win 65535 ttl 1 len 10
     in 2 + made 0 = out 2 + consumed 0 + dropped 0 + held 0
     ");
 }
@@ -26,9 +26,9 @@ fn padding_behind_the_datagram_is_not_forwarded() {
     assert_snapshot!(net.run(), @"
            ms lcore port    frame
         0.000       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 4
-        0.003     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 4
+        0.005     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 4
         1.000       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 4 trailer 100
-        1.003     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 4
+        1.011     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 4
     in 2 + made 0 = out 2 + consumed 0 + dropped 0 + held 0
     ");
 }
@@ -40,10 +40,10 @@ fn a_route_by_gateway_asks_for_the_gateway() {
     assert_snapshot!(net.run_until(ms(10)), @"
            ms lcore port    frame
         0.000       lan  <  udp 198.51.100.7:4000 > 203.0.113.5:53 ttl 64 len 32
-        0.000     1           neigh wan 192.0.2.254 - -> none
-        0.000     1           packet 1 waits for 192.0.2.254, 1 in all
-        0.000     1           neigh wan 192.0.2.254 none -> send
-        0.003     1 wan  >  arp who-has 192.0.2.254 tell 192.0.2.1
+        0.002     1           neigh wan 192.0.2.254 - -> none
+        0.002     1           packet 1 waits for 192.0.2.254, 1 in all
+        0.002     1           neigh wan 192.0.2.254 none -> send
+        0.005     1 wan  >  arp who-has 192.0.2.254 tell 192.0.2.1
     in 1 + made 1 = out 1 + consumed 0 + dropped 0 + held 1
     ");
 }
@@ -57,13 +57,13 @@ fn the_time_to_live_runs_out_here() {
     assert_snapshot!(net.run(), @"
            ms lcore port    frame
         0.000       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 1 len 32
-        0.000     1           dropped ttl_exceeded (packet 1)
-        0.003     1 lan  >  icmp 198.51.100.1 > 198.51.100.7 time exceeded (11/0) for [udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 1] ttl 64 tos 0xc0
+        0.002     1           dropped ttl_exceeded (packet 1)
+        0.005     1 lan  >  icmp 198.51.100.1 > 198.51.100.7 time exceeded (11/0) for [udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 1] ttl 64 tos 0xc0
         1.000       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 0 len 32
-        1.000     1           dropped ttl_exceeded (packet 3)
-        1.003     1 lan  >  icmp 198.51.100.1 > 198.51.100.7 time exceeded (11/0) for [udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 0] ttl 64 tos 0xc0
+        1.008     1           dropped ttl_exceeded (packet 3)
+        1.011     1 lan  >  icmp 198.51.100.1 > 198.51.100.7 time exceeded (11/0) for [udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 0] ttl 64 tos 0xc0
         2.000       lan  <  icmp 198.51.100.7 > 198.51.100.1 echo request id 1 seq 1 ttl 1 len 56
-        2.005     1 lan  >  icmp 198.51.100.1 > 198.51.100.7 echo reply id 1 seq 1 ttl 64 len 56
+        2.003     1 lan  >  icmp 198.51.100.1 > 198.51.100.7 echo reply id 1 seq 1 ttl 64 len 56
     in 3 + made 2 = out 3 + consumed 0 + dropped 2 + held 0
     ");
 }
@@ -79,12 +79,12 @@ fn too_large_with_df_earns_the_mtu_of_the_next_hop() {
     assert_snapshot!(net.run(), @"
            ms lcore port    frame
         0.000       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 1372 DF
-        0.003     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 1372 DF
+        0.005     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 1372 DF
         1.000       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 1373 DF
-        1.000     1           dropped fragmentation_needed (packet 2)
-        1.003     1 lan  >  icmp 198.51.100.1 > 198.51.100.7 fragmentation needed (3/4) mtu 1400 for [udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 DF] ttl 64 tos 0xc0
+        1.008     1           dropped fragmentation_needed (packet 2)
+        1.011     1 lan  >  icmp 198.51.100.1 > 198.51.100.7 fragmentation needed (3/4) mtu 1400 for [udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 DF] ttl 64 tos 0xc0
         2.000       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 1373
-        2.002     1           dropped over_mtu (packet 4)
+        2.000     1           dropped over_mtu (packet 4)
     in 3 + made 1 = out 2 + consumed 0 + dropped 2 + held 0
     ");
 }
@@ -96,8 +96,8 @@ fn without_a_route_the_sender_is_told() {
     assert_snapshot!(net.run(), @"
            ms lcore port    frame
         0.000       lan  <  udp 198.51.100.7:4000 > 203.0.113.5:53 ttl 64 len 32
-        0.000     1           dropped ip_no_route (packet 1)
-        0.003     1 lan  >  icmp 198.51.100.1 > 198.51.100.7 net unreachable (3/0) for [udp 198.51.100.7:4000 > 203.0.113.5:53 ttl 64] ttl 64 tos 0xc0
+        0.002     1           dropped ip_no_route (packet 1)
+        0.005     1 lan  >  icmp 198.51.100.1 > 198.51.100.7 net unreachable (3/0) for [udp 198.51.100.7:4000 > 203.0.113.5:53 ttl 64] ttl 64 tos 0xc0
     in 1 + made 1 = out 1 + consumed 0 + dropped 1 + held 0
     ");
 }
@@ -117,11 +117,11 @@ fn packets_of_one_burst_run_to_completion_in_order() {
         0.000       lan  <  udp 198.51.100.7:4000 > 203.0.113.5:53 ttl 64 len 32
         0.000       lan  <  icmp 198.51.100.7 > 198.51.100.1 echo request id 1 seq 2 ttl 64 len 56
         0.000       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 32
-        0.000     1           dropped ip_no_route (packet 2)
-        0.006     1 lan  >  icmp 198.51.100.1 > 198.51.100.7 echo reply id 1 seq 1 ttl 64 len 56
-        0.006     1 lan  >  icmp 198.51.100.1 > 198.51.100.7 net unreachable (3/0) for [udp 198.51.100.7:4000 > 203.0.113.5:53 ttl 64] ttl 64 tos 0xc0
-        0.006     1 lan  >  icmp 198.51.100.1 > 198.51.100.7 echo reply id 1 seq 2 ttl 64 len 56
-        0.006     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 32
+        0.002     1           dropped ip_no_route (packet 2)
+        0.008     1 lan  >  icmp 198.51.100.1 > 198.51.100.7 echo reply id 1 seq 1 ttl 64 len 56
+        0.008     1 lan  >  icmp 198.51.100.1 > 198.51.100.7 net unreachable (3/0) for [udp 198.51.100.7:4000 > 203.0.113.5:53 ttl 64] ttl 64 tos 0xc0
+        0.008     1 lan  >  icmp 198.51.100.1 > 198.51.100.7 echo reply id 1 seq 2 ttl 64 len 56
+        0.008     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 32
     in 4 + made 1 = out 4 + consumed 0 + dropped 1 + held 0
     ");
 }
@@ -134,7 +134,7 @@ fn a_packet_may_leave_by_the_port_it_came_in_on() {
     assert_snapshot!(net.run(), @"
            ms lcore port    frame
         0.000       lan  <  udp 198.51.100.7:4000 > 198.51.100.9:53 ttl 64 len 32
-        0.003     1 lan  >  udp 198.51.100.7:4000 > 198.51.100.9:53 ttl 63 len 32
+        0.005     1 lan  >  udp 198.51.100.7:4000 > 198.51.100.9:53 ttl 63 len 32
     in 1 + made 0 = out 1 + consumed 0 + dropped 0 + held 0
     ");
 }

@@ -19,11 +19,11 @@ fn an_echo_request_is_answered_from_the_address_it_asked() {
     assert_snapshot!(net.run(), @"
            ms lcore port    frame
         0.000       lan  <  icmp 198.51.100.7 > 198.51.100.1 echo request id 1 seq 1 ttl 9 len 56 DF tos 0x10
-        0.003     1 lan  >  icmp 198.51.100.1 > 198.51.100.7 echo reply id 1 seq 1 ttl 64 len 56 tos 0x10
+        0.005     1 lan  >  icmp 198.51.100.1 > 198.51.100.7 echo reply id 1 seq 1 ttl 64 len 56 tos 0x10
         1.000       lan  <  icmp 198.51.100.7 > 192.0.2.1 echo request id 1 seq 1 ttl 64 len 56
-        1.003     1 lan  >  icmp 192.0.2.1 > 198.51.100.7 echo reply id 1 seq 1 ttl 64 len 56
+        1.011     1 lan  >  icmp 192.0.2.1 > 198.51.100.7 echo reply id 1 seq 1 ttl 64 len 56
         2.000       lan  <  icmp 198.51.100.7 > 198.51.100.1 echo request (8/7) id 1 seq 1 ttl 64 len 3
-        2.005     1 lan  >  icmp 198.51.100.1 > 198.51.100.7 echo reply (0/7) id 1 seq 1 ttl 64 len 3
+        2.003     1 lan  >  icmp 198.51.100.1 > 198.51.100.7 echo reply (0/7) id 1 seq 1 ttl 64 len 3
     in 3 + made 0 = out 3 + consumed 0 + dropped 0 + held 0
     ");
 }
@@ -37,7 +37,7 @@ fn a_long_echo_request_in_several_segments_is_answered() {
     assert_snapshot!(net.run(), @"
            ms lcore port    frame
         0.000       lan  <  icmp 198.51.100.7 > 198.51.100.1 echo request id 1 seq 1 ttl 64 len 8000
-        0.003     1 lan  >  icmp 198.51.100.1 > 198.51.100.7 echo reply id 1 seq 1 ttl 64 len 8000
+        0.005     1 lan  >  icmp 198.51.100.1 > 198.51.100.7 echo reply id 1 seq 1 ttl 64 len 8000
     in 1 + made 0 = out 1 + consumed 0 + dropped 0 + held 0
     ");
 }
@@ -51,14 +51,14 @@ fn nobody_here_speaks_or_listens() {
     assert_snapshot!(net.run(), @"
            ms lcore port    frame
         0.000       lan  <  udp 198.51.100.7:4000 > 198.51.100.1:53 ttl 64 len 32
-        0.000     1           dropped port_unreachable (packet 1)
-        0.003     1 lan  >  icmp 198.51.100.1 > 198.51.100.7 port unreachable (3/3) for [udp 198.51.100.7:4000 > 198.51.100.1:53 ttl 64] ttl 64 tos 0xc0
+        0.002     1           dropped port_unreachable (packet 1)
+        0.005     1 lan  >  icmp 198.51.100.1 > 198.51.100.7 port unreachable (3/3) for [udp 198.51.100.7:4000 > 198.51.100.1:53 ttl 64] ttl 64 tos 0xc0
         1.000       lan  <  tcp 198.51.100.7:4000 > 198.51.100.1:80 S seq 1 ack 0 win 65535 ttl 64 len 0
-        1.000     1           dropped port_unreachable (packet 3)
-        1.003     1 lan  >  icmp 198.51.100.1 > 198.51.100.7 port unreachable (3/3) for [tcp 198.51.100.7:4000 > 198.51.100.1:80 S seq 1 ack 0 win 65535 ttl 64] ttl 64 tos 0xc0
+        1.008     1           dropped port_unreachable (packet 3)
+        1.011     1 lan  >  icmp 198.51.100.1 > 198.51.100.7 port unreachable (3/3) for [tcp 198.51.100.7:4000 > 198.51.100.1:80 S seq 1 ack 0 win 65535 ttl 64] ttl 64 tos 0xc0
         2.000       lan  <  ip 198.51.100.7 > 198.51.100.1 proto 253 ttl 64 len 20
-        2.002     1           dropped protocol_unknown (packet 5)
-        2.005     1 lan  >  icmp 198.51.100.1 > 198.51.100.7 protocol unreachable (3/2) for [ip 198.51.100.7 > 198.51.100.1 proto 253 ttl 64] ttl 64 tos 0xc0
+        2.000     1           dropped protocol_unknown (packet 5)
+        2.003     1 lan  >  icmp 198.51.100.1 > 198.51.100.7 protocol unreachable (3/2) for [ip 198.51.100.7 > 198.51.100.1 proto 253 ttl 64] ttl 64 tos 0xc0
     in 3 + made 3 = out 3 + consumed 0 + dropped 3 + held 0
     ");
 }
@@ -89,23 +89,23 @@ fn when_no_error_may_be_sent() {
     assert_snapshot!(net.run(), @"
            ms lcore port    frame
         0.000       lan  <  icmp 198.51.100.7 > 192.0.2.9 time exceeded (11/0) for [udp 192.0.2.9:4000 > 198.51.100.7:53 ttl 64] ttl 1
-        0.000     1           no icmp error about packet 1: about_an_error
-        0.000     1           dropped ttl_exceeded (packet 1)
+        0.002     1           no icmp error about packet 1: about_an_error
+        0.002     1           dropped ttl_exceeded (packet 1)
         1.000       lan  <  ip 198.51.100.7 > 192.0.2.9 udp frag id 1 off 64 len 40 ttl 1
-        1.005     1           no icmp error about packet 2: later_fragment
-        1.005     1           dropped ttl_exceeded (packet 2)
+        1.007     1           no icmp error about packet 2: later_fragment
+        1.007     1           dropped ttl_exceeded (packet 2)
         2.000       lan  <  udp 198.51.100.7:4000 > 198.51.100.1:53 ttl 64 len 32
-        2.000     1           no icmp error about packet 3: link_group
-        2.000     1           dropped port_unreachable (packet 3)
+        2.012     1           no icmp error about packet 3: link_group
+        2.012     1           dropped port_unreachable (packet 3)
         3.000       lan  <  udp 198.51.100.255:4000 > 192.0.2.9:53 ttl 1 len 32
-        3.005     1           no icmp error about packet 4: source_not_one_host
-        3.005     1           dropped ttl_exceeded (packet 4)
+        3.003     1           no icmp error about packet 4: source_not_one_host
+        3.003     1           dropped ttl_exceeded (packet 4)
         4.000       lan  <  udp 240.0.0.1:4000 > 192.0.2.9:53 ttl 1 len 32
-        4.000     1           no icmp error about packet 5: source_not_one_host
-        4.000     1           dropped ttl_exceeded (packet 5)
+        4.008     1           no icmp error about packet 5: source_not_one_host
+        4.008     1           dropped ttl_exceeded (packet 5)
         5.000       lan  <  icmp 198.51.100.7 > 192.0.2.9 echo reply id 1 seq 1 ttl 1 len 56
-        5.001     1           dropped ttl_exceeded (packet 6)
-        5.004     1 lan  >  icmp 198.51.100.1 > 198.51.100.7 time exceeded (11/0) for [icmp 198.51.100.7 > 192.0.2.9 echo reply id 1 seq 1 ttl 1] ttl 64 tos 0xc0
+        5.003     1           dropped ttl_exceeded (packet 6)
+        5.006     1 lan  >  icmp 198.51.100.1 > 198.51.100.7 time exceeded (11/0) for [icmp 198.51.100.7 > 192.0.2.9 echo reply id 1 seq 1 ttl 1] ttl 64 tos 0xc0
     in 6 + made 1 = out 1 + consumed 0 + dropped 6 + held 0
     ");
 }
@@ -120,20 +120,20 @@ fn errors_are_limited_by_virtual_time_when_the_scenario_says_so() {
     assert_snapshot!(net.run(), @"
            ms lcore port    frame
         0.000       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 1 len 32
-        0.000     1           dropped ttl_exceeded (packet 1)
-        0.003     1 lan  >  icmp 198.51.100.1 > 198.51.100.7 time exceeded (11/0) for [udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 1] ttl 64 tos 0xc0
+        0.002     1           dropped ttl_exceeded (packet 1)
+        0.005     1 lan  >  icmp 198.51.100.1 > 198.51.100.7 time exceeded (11/0) for [udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 1] ttl 64 tos 0xc0
         1.000       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 1 len 32
-        1.000     1           dropped ttl_exceeded (packet 3)
-        1.003     1 lan  >  icmp 198.51.100.1 > 198.51.100.7 time exceeded (11/0) for [udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 1] ttl 64 tos 0xc0
+        1.008     1           dropped ttl_exceeded (packet 3)
+        1.011     1 lan  >  icmp 198.51.100.1 > 198.51.100.7 time exceeded (11/0) for [udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 1] ttl 64 tos 0xc0
         2.000       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 1 len 32
-        2.002     1           no icmp error about packet 5: rate_limit
-        2.002     1           dropped ttl_exceeded (packet 5)
+        2.000     1           no icmp error about packet 5: rate_limit
+        2.000     1           dropped ttl_exceeded (packet 5)
       100.000       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 1 len 32
       100.003     1           dropped ttl_exceeded (packet 6)
       100.006     1 lan  >  icmp 198.51.100.1 > 198.51.100.7 time exceeded (11/0) for [udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 1] ttl 64 tos 0xc0
       101.000       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 1 len 32
-      101.003     1           no icmp error about packet 8: rate_limit
-      101.003     1           dropped ttl_exceeded (packet 8)
+      101.009     1           no icmp error about packet 8: rate_limit
+      101.009     1           dropped ttl_exceeded (packet 8)
     in 5 + made 3 = out 3 + consumed 0 + dropped 5 + held 0
     ");
 }
@@ -145,8 +145,8 @@ fn an_error_to_a_far_sender_goes_back_by_his_route() {
     assert_snapshot!(net.run(), @"
            ms lcore port    frame
         0.000       wan  <  udp 203.0.113.5:4000 > 198.51.100.7:53 ttl 1 len 32
-        0.000     1           dropped ttl_exceeded (packet 1)
-        0.003     1 wan  >  icmp 192.0.2.1 > 203.0.113.5 time exceeded (11/0) for [udp 203.0.113.5:4000 > 198.51.100.7:53 ttl 1] ttl 64 tos 0xc0
+        0.002     1           dropped ttl_exceeded (packet 1)
+        0.005     1 wan  >  icmp 192.0.2.1 > 203.0.113.5 time exceeded (11/0) for [udp 203.0.113.5:4000 > 198.51.100.7:53 ttl 1] ttl 64 tos 0xc0
     in 1 + made 1 = out 1 + consumed 0 + dropped 1 + held 0
     ");
 }

@@ -23,14 +23,14 @@ fn arp_reply_that_nobody_asked_for() {
     lockstep:
            ms lcore port    frame
         0.000       wan  <  arp 192.0.2.9 is-at 02:00:00:00:00:0b
-        0.000     1           dropped arp_unsolicited (packet 1)
+        0.002     1           dropped arp_unsolicited (packet 1)
     in 1 + made 0 = out 0 + consumed 0 + dropped 1 + held 0
     dpvs:
            ms lcore port    frame
         0.000       wan  <  arp 192.0.2.9 is-at 02:00:00:00:00:0b
-        0.000     1           neigh wan 192.0.2.9 - -> none
-        0.000     1           neigh wan 192.0.2.9 is at 02:00:00:00:00:0b
-        0.000     1           neigh wan 192.0.2.9 none -> reachable
+        0.002     1           neigh wan 192.0.2.9 - -> none
+        0.002     1           neigh wan 192.0.2.9 is at 02:00:00:00:00:0b
+        0.002     1           neigh wan 192.0.2.9 none -> reachable
     in 1 + made 0 = out 0 + consumed 1 + dropped 0 + held 0
     ");
 }
@@ -43,12 +43,12 @@ fn arp_for_another_station() {
     lockstep:
            ms lcore port    frame
         0.000       lan  <  arp who-has 198.51.100.1 tell 198.51.100.7
-        0.000     1           dropped arp_other_host (packet 1)
+        0.002     1           dropped arp_other_host (packet 1)
     in 1 + made 0 = out 0 + consumed 0 + dropped 1 + held 0
     dpvs:
            ms lcore port    frame
         0.000       lan  <  arp who-has 198.51.100.1 tell 198.51.100.7
-        0.003     1 lan  >  arp 198.51.100.1 is-at 02:00:00:00:00:01
+        0.005     1 lan  >  arp 198.51.100.1 is-at 02:00:00:00:00:01
     in 1 + made 0 = out 1 + consumed 0 + dropped 0 + held 0
     ");
 }
@@ -61,15 +61,15 @@ fn arp_for_the_address_of_another_port() {
     lockstep:
            ms lcore port    frame
         0.000       lan  <  arp who-has 192.0.2.1 tell 198.51.100.7
-        0.000     1           neigh lan 198.51.100.7 - -> none
-        0.000     1           neigh lan 198.51.100.7 is at 02:00:00:00:00:0a
-        0.000     1           neigh lan 198.51.100.7 none -> reachable
-        0.003     1 lan  >  arp 192.0.2.1 is-at 02:00:00:00:00:01
+        0.002     1           neigh lan 198.51.100.7 - -> none
+        0.002     1           neigh lan 198.51.100.7 is at 02:00:00:00:00:0a
+        0.002     1           neigh lan 198.51.100.7 none -> reachable
+        0.005     1 lan  >  arp 192.0.2.1 is-at 02:00:00:00:00:01
     in 1 + made 0 = out 1 + consumed 0 + dropped 0 + held 0
     dpvs:
            ms lcore port    frame
         0.000       lan  <  arp who-has 192.0.2.1 tell 198.51.100.7
-        0.000     1           dropped arp_not_ours (packet 1)
+        0.002     1           dropped arp_not_ours (packet 1)
     in 1 + made 0 = out 0 + consumed 0 + dropped 1 + held 0
     ");
 }
@@ -82,12 +82,12 @@ fn arp_from_a_group_address() {
     lockstep:
            ms lcore port    frame
         0.000       lan  <  arp who-has 198.51.100.1 tell 224.0.0.5
-        0.000     1           dropped arp_sender (packet 1)
+        0.002     1           dropped arp_sender (packet 1)
     in 1 + made 0 = out 0 + consumed 0 + dropped 1 + held 0
     dpvs:
            ms lcore port    frame
         0.000       lan  <  arp who-has 198.51.100.1 tell 224.0.0.5
-        0.003     1 lan  >  arp 198.51.100.1 is-at 02:00:00:00:00:01
+        0.005     1 lan  >  arp 198.51.100.1 is-at 02:00:00:00:00:01
     in 1 + made 0 = out 1 + consumed 0 + dropped 0 + held 0
     ");
 }
@@ -101,15 +101,15 @@ fn vlan_0_and_4095() {
            ms lcore port    frame
         0.000       lan  <  vlan 0 udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 32
         0.000       lan  <  vlan 4095 udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 32
-        0.000     1           dropped vlan_reserved (packet 2)
-        0.004     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 32
+        0.002     1           dropped vlan_reserved (packet 2)
+        0.006     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 32
     in 2 + made 0 = out 1 + consumed 0 + dropped 1 + held 0
     dpvs:
            ms lcore port    frame
         0.000       lan  <  vlan 0 udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 32
         0.000       lan  <  vlan 4095 udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 32
-        0.000     1           dropped vlan_reserved (packet 1)
-        0.000     1           dropped vlan_unknown (packet 2)
+        0.002     1           dropped vlan_reserved (packet 1)
+        0.002     1           dropped vlan_unknown (packet 2)
     in 2 + made 0 = out 0 + consumed 0 + dropped 2 + held 0
     ");
 }
@@ -123,18 +123,18 @@ fn no_route_no_protocol_no_port() {
     lockstep:
            ms lcore port    frame
         0.000       lan  <  udp 198.51.100.7:4000 > 203.0.113.5:53 ttl 64 len 32
-        0.000     1           dropped ip_no_route (packet 1)
-        0.003     1 lan  >  icmp 198.51.100.1 > 198.51.100.7 net unreachable (3/0) for [udp 198.51.100.7:4000 > 203.0.113.5:53 ttl 64] ttl 64 tos 0xc0
+        0.002     1           dropped ip_no_route (packet 1)
+        0.005     1 lan  >  icmp 198.51.100.1 > 198.51.100.7 net unreachable (3/0) for [udp 198.51.100.7:4000 > 203.0.113.5:53 ttl 64] ttl 64 tos 0xc0
         1.000       lan  <  udp 198.51.100.7:4000 > 198.51.100.1:53 ttl 64 len 32
-        1.000     1           dropped port_unreachable (packet 3)
-        1.003     1 lan  >  icmp 198.51.100.1 > 198.51.100.7 port unreachable (3/3) for [udp 198.51.100.7:4000 > 198.51.100.1:53 ttl 64] ttl 64 tos 0xc0
+        1.008     1           dropped port_unreachable (packet 3)
+        1.011     1 lan  >  icmp 198.51.100.1 > 198.51.100.7 port unreachable (3/3) for [udp 198.51.100.7:4000 > 198.51.100.1:53 ttl 64] ttl 64 tos 0xc0
     in 2 + made 2 = out 2 + consumed 0 + dropped 2 + held 0
     dpvs:
            ms lcore port    frame
         0.000       lan  <  udp 198.51.100.7:4000 > 203.0.113.5:53 ttl 64 len 32
-        0.000     1           dropped ip_no_route (packet 1)
+        0.002     1           dropped ip_no_route (packet 1)
         1.000       lan  <  udp 198.51.100.7:4000 > 198.51.100.1:53 ttl 64 len 32
-        1.005     1           dropped port_unreachable (packet 2)
+        1.007     1           dropped port_unreachable (packet 2)
     in 2 + made 0 = out 0 + consumed 0 + dropped 2 + held 0
     ");
 }
@@ -147,27 +147,27 @@ fn a_neighbour_that_does_not_answer() {
     lockstep:
            ms lcore port    frame
         0.000       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 32
-        0.000     1           neigh wan 192.0.2.9 - -> none
-        0.000     1           packet 1 waits for 192.0.2.9, 1 in all
-        0.000     1           neigh wan 192.0.2.9 none -> send
-        0.003     1 wan  >  arp who-has 192.0.2.9 tell 192.0.2.1
-     1000.005     1 wan  >  arp who-has 192.0.2.9 tell 192.0.2.1
-     2000.007     1 wan  >  arp who-has 192.0.2.9 tell 192.0.2.1
-     3001.004     1           dropped neigh_unreachable (packet 1)
-     3001.004     1           neigh wan 192.0.2.9 send -> none
-     3001.009     1 lan  >  icmp 198.51.100.1 > 198.51.100.7 host unreachable (3/1) for [udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63] ttl 64 tos 0xc0
-     5002.004     1           neigh wan 192.0.2.9 none -> - (expired)
+        0.002     1           neigh wan 192.0.2.9 - -> none
+        0.002     1           packet 1 waits for 192.0.2.9, 1 in all
+        0.002     1           neigh wan 192.0.2.9 none -> send
+        0.005     1 wan  >  arp who-has 192.0.2.9 tell 192.0.2.1
+     1001.015     1 wan  >  arp who-has 192.0.2.9 tell 192.0.2.1
+     2002.015     1 wan  >  arp who-has 192.0.2.9 tell 192.0.2.1
+     3003.006     1           dropped neigh_unreachable (packet 1)
+     3003.006     1           neigh wan 192.0.2.9 send -> none
+     3003.015     1 lan  >  icmp 198.51.100.1 > 198.51.100.7 host unreachable (3/1) for [udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63] ttl 64 tos 0xc0
+     5004.000     1           neigh wan 192.0.2.9 none -> - (expired)
     in 1 + made 4 = out 4 + consumed 0 + dropped 1 + held 0
     dpvs:
            ms lcore port    frame
         0.000       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 32
-        0.000     1           neigh wan 192.0.2.9 - -> none
-        0.000     1           packet 1 waits for 192.0.2.9, 1 in all
-        0.000     1           neigh wan 192.0.2.9 none -> send
-        0.003     1 wan  >  arp who-has 192.0.2.9 tell 192.0.2.1
-     3000.000     1           neigh wan 192.0.2.9 send -> none
-     5000.001     1           neigh wan 192.0.2.9 none -> - (expired)
-     5000.001     1           dropped neigh_unreachable (packet 1)
+        0.002     1           neigh wan 192.0.2.9 - -> none
+        0.002     1           packet 1 waits for 192.0.2.9, 1 in all
+        0.002     1           neigh wan 192.0.2.9 none -> send
+        0.005     1 wan  >  arp who-has 192.0.2.9 tell 192.0.2.1
+     3001.004     1           neigh wan 192.0.2.9 send -> none
+     5002.007     1           neigh wan 192.0.2.9 none -> - (expired)
+     5002.007     1           dropped neigh_unreachable (packet 1)
     in 1 + made 1 = out 1 + consumed 0 + dropped 1 + held 0
     ");
 }
@@ -183,15 +183,15 @@ fn fragments_in_transit() {
            ms lcore port    frame
         0.000       lan  <  ip 198.51.100.7 > 192.0.2.9 udp frag id 1 off 0 len 400 MF ttl 64
         0.000       lan  <  ip 198.51.100.7 > 192.0.2.9 udp frag id 1 off 400 len 208 ttl 64
-        0.004     1 wan  >  ip 198.51.100.7 > 192.0.2.9 udp frag id 1 off 0 len 400 MF ttl 63
-        0.004     1 wan  >  ip 198.51.100.7 > 192.0.2.9 udp frag id 1 off 400 len 208 ttl 63
+        0.006     1 wan  >  ip 198.51.100.7 > 192.0.2.9 udp frag id 1 off 0 len 400 MF ttl 63
+        0.006     1 wan  >  ip 198.51.100.7 > 192.0.2.9 udp frag id 1 off 400 len 208 ttl 63
     in 2 + made 0 = out 2 + consumed 0 + dropped 0 + held 0
     dpvs:
            ms lcore port    frame
         0.000       lan  <  ip 198.51.100.7 > 192.0.2.9 udp frag id 1 off 0 len 400 MF ttl 64
         0.000       lan  <  ip 198.51.100.7 > 192.0.2.9 udp frag id 1 off 400 len 208 ttl 64
-        0.000     1           dropped ip_fragment_policy (packet 1)
-        0.000     1           dropped ip_fragment_policy (packet 2)
+        0.002     1           dropped ip_fragment_policy (packet 1)
+        0.002     1           dropped ip_fragment_policy (packet 2)
     in 2 + made 0 = out 0 + consumed 0 + dropped 2 + held 0
     ");
 }
@@ -217,21 +217,21 @@ fn options_martians_and_echo_with_a_code() {
     lockstep:
            ms lcore port    frame
         0.000       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 32 options [rr of bad length 1]
-        0.000     1           dropped ip_options (packet 1)
-        0.003     1 lan  >  icmp 198.51.100.1 > 198.51.100.7 parameter problem (12/0) at byte 20 for [udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 options [rr of bad length 1]] ttl 64 tos 0xc0
+        0.002     1           dropped ip_options (packet 1)
+        0.005     1 lan  >  icmp 198.51.100.1 > 198.51.100.7 parameter problem (12/0) at byte 20 for [udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 options [rr of bad length 1]] ttl 64 tos 0xc0
         1.000       lan  <  udp 127.0.0.1:4000 > 192.0.2.9:53 ttl 64 len 32
-        1.000     1           dropped ip_martian_source (packet 3)
+        1.008     1           dropped ip_martian_source (packet 3)
         2.000       lan  <  icmp 198.51.100.7 > 198.51.100.1 echo request (8/7) id 1 seq 1 ttl 64 len 0
-        2.004     1 lan  >  icmp 198.51.100.1 > 198.51.100.7 echo reply (0/7) id 1 seq 1 ttl 64 len 0
+        2.016     1 lan  >  icmp 198.51.100.1 > 198.51.100.7 echo reply (0/7) id 1 seq 1 ttl 64 len 0
     in 3 + made 1 = out 2 + consumed 0 + dropped 2 + held 0
     dpvs:
            ms lcore port    frame
         0.000       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 32 options [rr of bad length 1]
-        0.003     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 32 options [rr of bad length 1]
+        0.005     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 32 options [rr of bad length 1]
         1.000       lan  <  udp 127.0.0.1:4000 > 192.0.2.9:53 ttl 64 len 32
-        1.003     1 wan  >  udp 127.0.0.1:4000 > 192.0.2.9:53 ttl 63 len 32
+        1.011     1 wan  >  udp 127.0.0.1:4000 > 192.0.2.9:53 ttl 63 len 32
         2.000       lan  <  icmp 198.51.100.7 > 198.51.100.1 echo request (8/7) id 1 seq 1 ttl 64 len 0
-        2.002     1           dropped icmp_echo_code (packet 3)
+        2.000     1           dropped icmp_echo_code (packet 3)
     in 3 + made 0 = out 2 + consumed 0 + dropped 1 + held 0
     ");
 }

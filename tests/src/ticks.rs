@@ -26,8 +26,8 @@ fn loop_jobs_run_in_each_tick_and_slow_ones_in_every_tenth() {
     // A worker's tick costs three idle jobs of 2 µs, and 2 µs more in every tenth tick: 62 µs in
     // ten. The master's costs two.
     assert_snapshot!(runs.join("\n"), @"
-    lcore 0 master: 500 ticks; recv_fwd 0, xmit 0, timer_manage 500, neigh_sync 500
-    lcore 1 worker: 323 ticks; recv_fwd 323, xmit 323, timer_manage 322, neigh_sync 32
+    lcore 0 master: 143 ticks; cfgfile_reload 143, qsch_sched 0, recv_fwd 0, xmit 0, timer_manage 143, kni_master_proc 143, msg_master_job 143, msg_slave_job 0, sockopt_job 143, icmp_redirect_proc 0, neigh_sync 143, ipv4_frag 0, iftraf_ring_proc 142, isol_pkt_rcv 0, kni_loop 0
+    lcore 1 worker: 196 ticks; cfgfile_reload 0, qsch_sched 196, recv_fwd 196, xmit 196, timer_manage 196, kni_master_proc 0, msg_master_job 0, msg_slave_job 196, sockopt_job 0, icmp_redirect_proc 0, neigh_sync 19, ipv4_frag 1, iftraf_ring_proc 0, isol_pkt_rcv 0, kni_loop 0
     ");
 }
 
@@ -38,10 +38,10 @@ fn the_schedule_of_a_packet_that_waits() {
     net.at(ms(3)).wan(&arp_reply(BOB, DUT_WAN));
     net.plan.until = Some(ms(5));
     assert_snapshot!(tell(&net.plan).ticks, @"
-    0.001004000 lcore 1 tick    168 recv_fwd     1
-    0.001007000 lcore 1 tick    168 xmit         1
-    0.003004000 lcore 1 tick    500 recv_fwd     1
-    0.003007000 lcore 1 tick    500 xmit         1
+    0.001006000 lcore 1 tick    101 recv_fwd     1
+    0.001009000 lcore 1 tick    101 xmit         1
+    0.003002000 lcore 1 tick    300 recv_fwd     1
+    0.003005000 lcore 1 tick    300 xmit         1
     ");
 }
 
@@ -52,10 +52,10 @@ fn what_a_timer_makes_leaves_with_the_next_tick() {
     net.at(ms(0)).lan(&udp(ALICE, BOB));
     net.plan.until = Some(ms(1_100));
     assert_snapshot!(tell(&net.plan).ticks, @"
-    0.000000000 lcore 1 tick      1 recv_fwd     1
-    0.000003000 lcore 1 tick      1 xmit         1
-    1.000000000 lcore 1 tick 166113 timer_manage 1
-    1.000005000 lcore 1 tick 166114 xmit         1
+    0.000002000 lcore 1 tick      1 recv_fwd     1
+    0.000005000 lcore 1 tick      1 xmit         1
+    1.001006000 lcore 1 tick  99702 timer_manage 1
+    1.001015000 lcore 1 tick  99703 xmit         1
     ");
 }
 
@@ -65,8 +65,8 @@ fn a_command_goes_from_the_master_to_every_worker() {
     net.at(ms(1)).command(WAN, BOB, true);
     net.plan.until = Some(ms(2));
     assert_snapshot!(tell(&net.plan).ticks, @"
-    0.001002000 lcore 0 tick    251 neigh_sync   1
-    0.001052000 lcore 1 tick    170 neigh_sync   1
-    0.001052000 lcore 2 tick    170 neigh_sync   1
+    0.001004000 lcore 0 tick     72 neigh_sync   1
+    0.001018000 lcore 1 tick    100 neigh_sync   1
+    0.001018000 lcore 2 tick    100 neigh_sync   1
     ");
 }

@@ -21,9 +21,9 @@ fn a_tagged_frame_is_untagged_routed_and_tagged_again() {
     assert_snapshot!(net.run(), @"
            ms lcore port    frame
         0.000       lan  <  vlan 100 udp 10.0.100.7:4000 > 192.0.2.9:53 ttl 64 len 32
-        0.003     1 wan  >  udp 10.0.100.7:4000 > 192.0.2.9:53 ttl 63 len 32
+        0.005     1 wan  >  udp 10.0.100.7:4000 > 192.0.2.9:53 ttl 63 len 32
         1.000       lan  <  vlan 100 pcp 5 udp 10.0.100.7:4000 > 10.0.200.7:53 ttl 64 len 32
-        1.003     1 lan  >  vlan 200 udp 10.0.100.7:4000 > 10.0.200.7:53 ttl 63 len 32
+        1.011     1 lan  >  vlan 200 udp 10.0.100.7:4000 > 10.0.200.7:53 ttl 63 len 32
     in 2 + made 0 = out 2 + consumed 0 + dropped 0 + held 0
     ");
 }
@@ -35,7 +35,7 @@ fn a_priority_tag_is_no_vlan() {
     assert_snapshot!(net.run(), @"
            ms lcore port    frame
         0.000       lan  <  vlan 0 pcp 3 udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 32
-        0.003     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 32
+        0.005     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 32
     in 1 + made 0 = out 1 + consumed 0 + dropped 0 + held 0
     ");
 }
@@ -52,12 +52,12 @@ fn a_vlan_device_may_have_a_mac_of_its_own() {
     assert_snapshot!(net.run_until(ms(10)), @"
            ms lcore port    frame
         0.000       lan  <  vlan 100 icmp 10.0.100.7 > 10.0.100.1 echo request id 1 seq 1 ttl 64 len 56
-        0.000     1           neigh lan.100 10.0.100.7 - -> none
-        0.000     1           packet 1 waits for 10.0.100.7, 1 in all
-        0.000     1           neigh lan.100 10.0.100.7 none -> send
-        0.003     1 lan  >  vlan 100 arp who-has 10.0.100.7 tell 10.0.100.1
+        0.002     1           neigh lan.100 10.0.100.7 - -> none
+        0.002     1           packet 1 waits for 10.0.100.7, 1 in all
+        0.002     1           neigh lan.100 10.0.100.7 none -> send
+        0.005     1 lan  >  vlan 100 arp who-has 10.0.100.7 tell 10.0.100.1
         1.000       lan  <  vlan 100 icmp 10.0.100.7 > 10.0.100.1 echo request id 1 seq 1 ttl 64 len 56
-        1.000     1           dropped ip_other_host (packet 3)
+        1.008     1           dropped ip_other_host (packet 3)
     in 2 + made 1 = out 1 + consumed 0 + dropped 1 + held 1
     ");
 }
@@ -71,9 +71,9 @@ fn two_tags_are_not_unpacked() {
     assert_snapshot!(net.run(), @"
            ms lcore port    frame
         0.000       lan  <  vlan 100 vlan 200 udp 10.0.100.7:4000 > 192.0.2.9:53 ttl 64 len 32
-        0.000     1           dropped ethertype_unknown (packet 1)
+        0.002     1           dropped ethertype_unknown (packet 1)
         1.000       lan  <  qinq 100 udp 10.0.100.7:4000 > 192.0.2.9:53 ttl 64 len 32
-        1.005     1           dropped ethertype_unknown (packet 2)
+        1.007     1           dropped ethertype_unknown (packet 2)
     in 2 + made 0 = out 0 + consumed 0 + dropped 2 + held 0
     ");
 }

@@ -18,11 +18,11 @@ fn a_wire_delivers_at_its_rate_and_after_its_delay() {
     assert_snapshot!(net.run(), @"
            ms lcore port    frame
         1.500       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 83
-        1.507     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 83
+        1.509     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 83
         2.500       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 83
-        2.503     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 83
+        2.505     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 83
         3.500       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 83
-        3.503     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 83
+        3.511     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 83
     in 3 + made 0 = out 3 + consumed 0 + dropped 0 + held 0
     ");
 }
@@ -39,9 +39,9 @@ fn frames_leave_one_after_the_other_at_the_rate_of_the_wire() {
         0.000       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 83
         0.000       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 83
         0.000       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 83
-        1.005     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 83
-        2.005     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 83
-        3.005     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 83
+        1.007     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 83
+        2.007     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 83
+        3.007     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 83
     in 3 + made 0 = out 3 + consumed 0 + dropped 0 + held 0
     ");
 }

@@ -14,20 +14,20 @@ fn both_directions_of_a_flow_come_to_one_worker() {
            ms lcore port    frame
         0.000       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 32
         0.000       wan  <  udp 192.0.2.9:53 > 198.51.100.7:4000 ttl 64 len 32
-        0.004     3 lan  >  udp 192.0.2.9:53 > 198.51.100.7:4000 ttl 63 len 32
-        0.004     3 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 32
+        0.006     3 lan  >  udp 192.0.2.9:53 > 198.51.100.7:4000 ttl 63 len 32
+        0.006     3 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 32
         1.000       lan  <  udp 198.51.100.7:4001 > 192.0.2.9:53 ttl 64 len 32
         1.000       wan  <  udp 192.0.2.9:53 > 198.51.100.7:4001 ttl 64 len 32
-        1.008     4 lan  >  udp 192.0.2.9:53 > 198.51.100.7:4001 ttl 63 len 32
-        1.008     4 wan  >  udp 198.51.100.7:4001 > 192.0.2.9:53 ttl 63 len 32
+        1.010     4 lan  >  udp 192.0.2.9:53 > 198.51.100.7:4001 ttl 63 len 32
+        1.010     4 wan  >  udp 198.51.100.7:4001 > 192.0.2.9:53 ttl 63 len 32
         2.000       lan  <  udp 198.51.100.7:4002 > 192.0.2.9:53 ttl 64 len 32
         2.000       wan  <  udp 192.0.2.9:53 > 198.51.100.7:4002 ttl 64 len 32
-        2.008     1 lan  >  udp 192.0.2.9:53 > 198.51.100.7:4002 ttl 63 len 32
-        2.008     1 wan  >  udp 198.51.100.7:4002 > 192.0.2.9:53 ttl 63 len 32
+        2.014     1 lan  >  udp 192.0.2.9:53 > 198.51.100.7:4002 ttl 63 len 32
+        2.014     1 wan  >  udp 198.51.100.7:4002 > 192.0.2.9:53 ttl 63 len 32
         3.000       lan  <  udp 198.51.100.7:4003 > 192.0.2.9:53 ttl 64 len 32
         3.000       wan  <  udp 192.0.2.9:53 > 198.51.100.7:4003 ttl 64 len 32
-        3.006     2 lan  >  udp 192.0.2.9:53 > 198.51.100.7:4003 ttl 63 len 32
-        3.006     2 wan  >  udp 198.51.100.7:4003 > 192.0.2.9:53 ttl 63 len 32
+        3.004     2 lan  >  udp 192.0.2.9:53 > 198.51.100.7:4003 ttl 63 len 32
+        3.004     2 wan  >  udp 198.51.100.7:4003 > 192.0.2.9:53 ttl 63 len 32
     in 8 + made 0 = out 8 + consumed 0 + dropped 0 + held 0
     ");
 }
@@ -42,24 +42,24 @@ fn what_one_worker_asked_for_every_worker_learns() {
     assert_snapshot!(net.run_until(ms(5)), @"
            ms lcore port    frame
         0.000       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 32
-        0.000     2           neigh wan 192.0.2.9 - -> none
-        0.000     2           packet 1 waits for 192.0.2.9, 1 in all
-        0.000     2           neigh wan 192.0.2.9 none -> send
-        0.003     2 wan  >  arp who-has 192.0.2.9 tell 192.0.2.1
+        0.002     2           neigh wan 192.0.2.9 - -> none
+        0.002     2           packet 1 waits for 192.0.2.9, 1 in all
+        0.002     2           neigh wan 192.0.2.9 none -> send
+        0.005     2 wan  >  arp who-has 192.0.2.9 tell 192.0.2.1
         1.000       wan  <  arp 192.0.2.9 is-at 02:00:00:00:00:0b
-        1.004     1           packet 4 to lcore 2 by its arp_ring
-        1.004     1           packet 5 to lcore 3 by its arp_ring
-        1.006     2           packet 6 to lcore 1 by its arp_ring
-        1.006     2           packet 7 to lcore 3 by its arp_ring
-        1.006     2           neigh wan 192.0.2.9 is at 02:00:00:00:00:0b
-        1.006     2           neigh wan 192.0.2.9 send -> reachable
-        1.009     2 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 32
-        1.011     1           neigh wan 192.0.2.9 - -> none
-        1.011     1           neigh wan 192.0.2.9 is at 02:00:00:00:00:0b
-        1.011     1           neigh wan 192.0.2.9 none -> reachable
-        1.011     3           neigh wan 192.0.2.9 - -> none
-        1.011     3           neigh wan 192.0.2.9 is at 02:00:00:00:00:0b
-        1.011     3           neigh wan 192.0.2.9 none -> reachable
+        1.006     1           packet 4 to lcore 2 by its arp_ring
+        1.006     1           packet 5 to lcore 3 by its arp_ring
+        1.008     2           packet 6 to lcore 1 by its arp_ring
+        1.008     2           packet 7 to lcore 3 by its arp_ring
+        1.008     2           neigh wan 192.0.2.9 is at 02:00:00:00:00:0b
+        1.008     2           neigh wan 192.0.2.9 send -> reachable
+        1.011     2 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 32
+        1.017     1           neigh wan 192.0.2.9 - -> none
+        1.017     1           neigh wan 192.0.2.9 is at 02:00:00:00:00:0b
+        1.017     1           neigh wan 192.0.2.9 none -> reachable
+        1.017     3           neigh wan 192.0.2.9 - -> none
+        1.017     3           neigh wan 192.0.2.9 is at 02:00:00:00:00:0b
+        1.017     3           neigh wan 192.0.2.9 none -> reachable
     in 2 + made 5 = out 2 + consumed 5 + dropped 0 + held 0
     ");
 }
@@ -74,20 +74,20 @@ fn what_the_receiving_worker_learns_every_worker_learns() {
     assert_snapshot!(net.run_until(ms(5)), @"
            ms lcore port    frame
         0.000       lan  <  arp who-has 198.51.100.1 tell 198.51.100.7
-        0.000     1           packet 2 to lcore 2 by its arp_ring
-        0.000     1           packet 3 to lcore 3 by its arp_ring
-        0.000     1           neigh lan 198.51.100.7 - -> none
-        0.000     1           neigh lan 198.51.100.7 is at 02:00:00:00:00:0a
-        0.000     1           neigh lan 198.51.100.7 none -> reachable
-        0.000     2           neigh lan 198.51.100.7 - -> none
-        0.000     2           neigh lan 198.51.100.7 is at 02:00:00:00:00:0a
-        0.000     2           neigh lan 198.51.100.7 none -> reachable
-        0.000     3           neigh lan 198.51.100.7 - -> none
-        0.000     3           neigh lan 198.51.100.7 is at 02:00:00:00:00:0a
-        0.000     3           neigh lan 198.51.100.7 none -> reachable
-        0.003     1 lan  >  arp 198.51.100.1 is-at 02:00:00:00:00:01
+        0.002     1           packet 2 to lcore 2 by its arp_ring
+        0.002     1           packet 3 to lcore 3 by its arp_ring
+        0.002     1           neigh lan 198.51.100.7 - -> none
+        0.002     1           neigh lan 198.51.100.7 is at 02:00:00:00:00:0a
+        0.002     1           neigh lan 198.51.100.7 none -> reachable
+        0.002     2           neigh lan 198.51.100.7 - -> none
+        0.002     2           neigh lan 198.51.100.7 is at 02:00:00:00:00:0a
+        0.002     2           neigh lan 198.51.100.7 none -> reachable
+        0.002     3           neigh lan 198.51.100.7 - -> none
+        0.002     3           neigh lan 198.51.100.7 is at 02:00:00:00:00:0a
+        0.002     3           neigh lan 198.51.100.7 none -> reachable
+        0.005     1 lan  >  arp 198.51.100.1 is-at 02:00:00:00:00:01
         1.000       wan  <  udp 192.0.2.9:4000 > 198.51.100.7:53 ttl 64 len 32
-        1.008     2 lan  >  udp 192.0.2.9:4000 > 198.51.100.7:53 ttl 63 len 32
+        1.010     2 lan  >  udp 192.0.2.9:4000 > 198.51.100.7:53 ttl 63 len 32
     in 2 + made 2 = out 2 + consumed 2 + dropped 0 + held 0
     ");
 }
@@ -103,28 +103,28 @@ fn static_neighbours_reach_every_worker_by_its_ring() {
     assert_snapshot!(net.run_until(ms(10)), @"
            ms lcore port    frame
         1.000                 command: add neighbour 192.0.2.9
-        1.002     0           told lcore 1 of 192.0.2.9
-        1.002     0           told lcore 2 of 192.0.2.9
-        1.052     1           neigh wan 192.0.2.9 - -> reachable
-        1.052     1           neigh wan 192.0.2.9 is at 02:00:00:00:00:0b
-        1.052     2           neigh wan 192.0.2.9 - -> reachable
-        1.052     2           neigh wan 192.0.2.9 is at 02:00:00:00:00:0b
+        1.004     0           told lcore 1 of 192.0.2.9
+        1.004     0           told lcore 2 of 192.0.2.9
+        1.018     1           neigh wan 192.0.2.9 - -> reachable
+        1.018     1           neigh wan 192.0.2.9 is at 02:00:00:00:00:0b
+        1.018     2           neigh wan 192.0.2.9 - -> reachable
+        1.018     2           neigh wan 192.0.2.9 is at 02:00:00:00:00:0b
         2.000       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 32
         2.000       lan  <  udp 198.51.100.7:4001 > 192.0.2.9:53 ttl 64 len 32
         2.006     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 32
         2.006     2 wan  >  udp 198.51.100.7:4001 > 192.0.2.9:53 ttl 63 len 32
         3.000                 command: delete neighbour 192.0.2.9
-        3.003     0           told lcore 1 of 192.0.2.9
-        3.003     0           told lcore 2 of 192.0.2.9
-        3.039     1           neigh wan 192.0.2.9 reachable -> - (deleted)
-        3.039     2           neigh wan 192.0.2.9 reachable -> - (deleted)
+        3.007     0           told lcore 1 of 192.0.2.9
+        3.007     0           told lcore 2 of 192.0.2.9
+        3.065     1           neigh wan 192.0.2.9 reachable -> - (deleted)
+        3.065     2           neigh wan 192.0.2.9 reachable -> - (deleted)
         4.000                 command: add neighbour 198.51.100.7
-        4.000     0           told lcore 1 of 198.51.100.7
-        4.000     0           told lcore 2 of 198.51.100.7
-        4.032     1           neigh lan 198.51.100.7 - -> reachable
-        4.032     1           neigh lan 198.51.100.7 is at 02:00:00:00:00:0a
-        4.032     2           neigh lan 198.51.100.7 - -> reachable
-        4.032     2           neigh lan 198.51.100.7 is at 02:00:00:00:00:0a
+        4.002     0           told lcore 1 of 198.51.100.7
+        4.002     0           told lcore 2 of 198.51.100.7
+        4.088     1           neigh lan 198.51.100.7 - -> reachable
+        4.088     1           neigh lan 198.51.100.7 is at 02:00:00:00:00:0a
+        4.088     2           neigh lan 198.51.100.7 - -> reachable
+        4.088     2           neigh lan 198.51.100.7 is at 02:00:00:00:00:0a
     in 2 + made 0 = out 2 + consumed 0 + dropped 0 + held 0
     ");
 }
@@ -140,14 +140,14 @@ fn a_full_neigh_ring_is_told_and_the_other_workers_still_hear() {
            ms lcore port    frame
         0.000                 command: add neighbour 192.0.2.9
         0.000                 command: add neighbour 198.51.100.7
-        0.002     0           told lcore 1 of 192.0.2.9
-        0.002     0           told lcore 2 of 192.0.2.9
-        0.002     0           could not tell lcore 1 of 198.51.100.7
-        0.002     0           could not tell lcore 2 of 198.51.100.7
-        0.600     1           neigh wan 192.0.2.9 - -> reachable
-        0.600     1           neigh wan 192.0.2.9 is at 02:00:00:00:00:0b
-        0.600     2           neigh wan 192.0.2.9 - -> reachable
-        0.600     2           neigh wan 192.0.2.9 is at 02:00:00:00:00:0b
+        0.010     0           told lcore 1 of 192.0.2.9
+        0.010     0           told lcore 2 of 192.0.2.9
+        0.010     0           could not tell lcore 1 of 198.51.100.7
+        0.010     0           could not tell lcore 2 of 198.51.100.7
+        1.000     1           neigh wan 192.0.2.9 - -> reachable
+        1.000     1           neigh wan 192.0.2.9 is at 02:00:00:00:00:0b
+        1.000     2           neigh wan 192.0.2.9 - -> reachable
+        1.000     2           neigh wan 192.0.2.9 is at 02:00:00:00:00:0b
     in 0 + made 0 = out 0 + consumed 0 + dropped 0 + held 0
     ");
 }

@@ -2,7 +2,7 @@
 
 use super::{Config, ConfigError, LcoreConfig, Limits, RouteConfig};
 use crate::device::Devices;
-use crate::job::Role;
+use crate::job::{JobTable, RegisterError, Role, Rows};
 use crate::types::{LcoreId, Mac, PortId, QueueId};
 use ipnet::Ipv4Net;
 use std::net::Ipv4Addr;
@@ -11,6 +11,19 @@ impl Config {
     /// The forwarding workers, in the order of the configuration.
     pub fn workers(&self) -> impl Iterator<Item = LcoreId> + '_ {
         self.lcores.iter().filter(|l| l.role == Role::Worker).map(|l| l.id)
+    }
+
+    /// What each role runs.
+    ///
+    /// # Errors
+    /// A SLOW job has no period.
+    pub fn job_table(&self) -> Result<JobTable, RegisterError> {
+        JobTable::dpvs(Rows {
+            neigh_sync_skip: self.policy.neigh_sync_skip,
+            ipv4_frag_skip: self.policy.ipv4_frag_skip,
+            kni_lcore: self.lcores.iter().any(|l| l.role == Role::Kni),
+            icmp_redirect: false,
+        })
     }
 
     /// Whether a dataplane can be built from this.
@@ -57,6 +70,7 @@ impl Config {
         let p = &self.policy;
         in_range("policy.default_ttl", u64::from(p.default_ttl), 1, 255)?;
         in_range("policy.neigh_sync_skip", u64::from(p.neigh_sync_skip), 1, u64::from(u32::MAX))?;
+        in_range("policy.ipv4_frag_skip", u64::from(p.ipv4_frag_skip), 1, u64::from(u32::MAX))?;
         let ns = p.timer_interval.get();
         in_range("policy.timer_interval in ns", ns, 1_000, 10_000_000_000)?;
         let ns = p.neigh_reachable.get();
@@ -105,7 +119,7 @@ impl Config {
             let queues = lcore.queues.iter().any(|q| !q.rx.is_empty() || !q.tx.is_empty());
             match lcore.role {
                 Role::Worker if !queues => return Err(ConfigError::WorkerWithoutPorts(lcore.id)),
-                Role::Worker => {}
+                Role::Worker | Role::IsolRx | Role::Kni => {}
                 Role::Master | Role::Idle if queues => {
                     return Err(ConfigError::QueuesWithoutWorker(lcore.id));
                 }

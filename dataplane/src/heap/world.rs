@@ -34,9 +34,8 @@ pub struct HeapWorld {
     /// Segments that the pool has left.
     pool: usize,
     pool_size: usize,
-    ring_room: BTreeMap<Ring, usize>,
     rx: BTreeMap<(PortId, QueueId), VecDeque<HeapBuf>>,
-    rings: BTreeMap<(LcoreId, Ring), VecDeque<Parcel<HeapBuf>>>,
+    rings: BTreeMap<(LcoreId, Ring), RingQueue>,
     /// Frames that the ports still take; nothing: as many as come.
     pub tx_room: Option<usize>,
     /// What left, in order.
@@ -45,11 +44,20 @@ pub struct HeapWorld {
     pub events: Vec<(Instant, LcoreId, Event)>,
 }
 
+/// A ring between lcores.
+#[derive(Debug)]
+struct RingQueue {
+    room: usize,
+    parcels: VecDeque<Parcel<HeapBuf>>,
+}
+
 impl HeapWorld {
     /// The world around the lcores of a configuration.
     pub fn new(config: &Config) -> HeapWorld {
-        let workers = config.workers();
-        let rings = workers.flat_map(|w| Ring::ALL.map(|ring| ((w, ring), VecDeque::new())));
+        let rings = config.rings().into_iter().map(|plan| {
+            let queue = RingQueue { room: plan.room as usize, parcels: VecDeque::new() };
+            ((plan.owner, plan.ring), queue)
+        });
         let limits = &config.limits;
         HeapWorld {
             now: Instant::EPOCH,
@@ -57,10 +65,6 @@ impl HeapWorld {
             last_id: 0,
             pool: limits.pool as usize,
             pool_size: limits.pool as usize,
-            ring_room: BTreeMap::from([
-                (Ring::Arp, limits.arp_ring as usize),
-                (Ring::Neigh, limits.neigh_ring as usize),
-            ]),
             rx: BTreeMap::new(),
             rings: rings.collect(),
             tx_room: None,
@@ -160,10 +164,9 @@ impl World for HeapWorld {
         ring: Ring,
         parcel: Parcel<HeapBuf>,
     ) -> Result<(), Parcel<HeapBuf>> {
-        let room = self.ring_room.get(&ring).copied().unwrap_or(0);
         match self.rings.get_mut(&(to, ring)) {
-            Some(parcels) if parcels.len() < room => {
-                parcels.push_back(parcel);
+            Some(queue) if queue.parcels.len() < queue.room => {
+                queue.parcels.push_back(parcel);
                 Ok(())
             }
             _ => Err(parcel),
@@ -171,7 +174,7 @@ impl World for HeapWorld {
     }
 
     fn recv(&mut self, ring: Ring) -> Option<Parcel<HeapBuf>> {
-        self.rings.get_mut(&(self.lcore, ring))?.pop_front()
+        self.rings.get_mut(&(self.lcore, ring))?.parcels.pop_front()
     }
 
     fn observe(&mut self, event: Event) {

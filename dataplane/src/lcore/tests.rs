@@ -1,6 +1,7 @@
 use super::*;
 use crate::config::{LcoreConfig, NeighConfig, PortConfig, PortQueues, VlanConfig};
 use crate::drop::DropReason;
+use crate::event::Event;
 use crate::heap::{HeapBuf, HeapWorld};
 use crate::time::Nanos;
 use crate::types::Mac;
@@ -56,6 +57,11 @@ impl Box {
                 lcore.step(&mut self.world);
             }
         }
+    }
+
+    /// Steps lcore 1 until it has run a job of this kind.
+    fn step_through(&mut self, kind: JobKind) {
+        while self.lcores[1].step(&mut self.world).kind != kind {}
     }
 
     fn receive(&mut self, port: PortId, frame: &fixtures::Frame) {
@@ -127,9 +133,9 @@ fn the_33rd_frame_pushes_the_first_32_out() {
         dut.receive(LAN, &udp(ALICE, BOB));
     }
     dut.world.set(Instant::EPOCH, LcoreId(1));
-    dut.lcores[1].step(&mut dut.world);
+    dut.step_through(JobKind::RecvFwd);
     assert_eq!((dut.world.sent.len(), dut.held()), (0, 32), "at the limit they wait for xmit");
-    dut.lcores[1].step(&mut dut.world);
+    dut.step_through(JobKind::Xmit);
     assert_eq!((dut.world.sent.len(), dut.held()), (32, 0), "job xmit");
     for _ in 0..32 {
         dut.receive(LAN, &udp(ALICE, BOB));
@@ -137,7 +143,7 @@ fn the_33rd_frame_pushes_the_first_32_out() {
     dut.receive(WAN, &udp(ALICE, BOB).dst_mac(DUT_WAN.mac));
     dut.tick(1);
     dut.world.set(Instant::EPOCH, LcoreId(1));
-    dut.lcores[1].step(&mut dut.world);
+    dut.step_through(JobKind::RecvFwd);
     assert_eq!((dut.world.sent.len(), dut.held()), (64, 1), "one over, before xmit ran");
 }
 

@@ -10,7 +10,8 @@ fn turn(costs: [u64; 4], periods: [u32; 4]) -> Option<Turn> {
         let when = if skip_loops == 0 { JobType::Loop } else { JobType::Slow { skip_loops } };
         table.register(Role::Worker, Job { kind, when }).unwrap();
     }
-    let costs = Costs(costs.map(|idle| Cost { idle, per_item: 1 }));
+    let idle = |kind: JobKind| costs.get(kind.index()).copied().unwrap_or(0);
+    let costs = Costs(JobKind::ALL.map(|kind| Cost { idle: idle(kind), per_item: 1 }));
     Turn::new(&table.schedule(Role::Worker), &costs).ok()
 }
 

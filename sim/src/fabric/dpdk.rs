@@ -9,7 +9,7 @@ use crate::capture::CaptureInfo;
 use crate::plan::{Plan, PortPlan, Source};
 use ::dpdk::{Eal, Mbuf, Pool, Port, PortError, Ring as DpdkRing};
 use dataplane::heap::HeapBuf;
-use dataplane::world::{BURST, NeighChange, Parcel, Ring};
+use dataplane::world::{BURST, Parcel, RingPlan};
 use dataplane::{Buf, PortId, QueueId};
 use std::path::PathBuf;
 
@@ -19,8 +19,7 @@ const LONGEST: usize = HeapBuf::segments_for(super::MAX_FRAME);
 /// DPDK's mbufs, rings and ports.
 pub struct DpdkFabric {
     ports: Vec<(Shape, Port)>,
-    rings: Vec<Rings>,
-    ring_room: (u32, u32),
+    rings: Vec<(Carries, Between)>,
     /// Buffers beside the plan's that captures may have read ahead, and how many they have.
     reserve: usize,
     ahead: usize,
@@ -36,9 +35,29 @@ enum Shape {
     Pcap { path: PathBuf, tx: u16 },
 }
 
-struct Rings {
-    arp: DpdkRing<Mbuf>,
-    neigh: DpdkRing<Box<NeighChange>>,
+/// What distinguishes one ring from another: whether it carries frames, and its room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Carries {
+    frames: bool,
+    room: u32,
+}
+
+/// A ring between lcores.
+enum Between {
+    /// Frames, as they are.
+    Frames(DpdkRing<Mbuf>),
+    /// Anything else, in a box.
+    Parcels(DpdkRing<Box<Parcel<Mbuf>>>),
+}
+
+impl Between {
+    fn new(eal: Eal, carries: Carries) -> Result<Between, FabricError> {
+        let room = carries.room;
+        Ok(match carries.frames {
+            true => Between::Frames(DpdkRing::new(eal, room)?),
+            false => Between::Parcels(DpdkRing::new(eal, room)?),
+        })
+    }
 }
 
 /// A capture that is read through net_pcap, in bursts, ahead of its time.
@@ -52,9 +71,8 @@ pub struct Capture {
 impl DpdkFabric {
     /// A fabric without ports, on DPDK's thread.
     pub fn new(eal: Eal) -> DpdkFabric {
-        let ring_room = (0, 0);
         let (ports, rings) = (Vec::new(), Vec::new());
-        DpdkFabric { ports, rings, ring_room, reserve: 0, ahead: 0, pool: None, eal }
+        DpdkFabric { ports, rings, reserve: 0, ahead: 0, pool: None, eal }
     }
 
     fn begin_pool(&mut self, plan: &Plan) -> Result<(), FabricError> {
@@ -81,16 +99,18 @@ impl DpdkFabric {
     }
 
     fn begin_rings(&mut self, plan: &Plan) -> Result<(), FabricError> {
-        let room = (plan.config.limits.arp_ring, plan.config.limits.neigh_ring);
-        let lcores = plan.config.lcores.len();
-        if self.ring_room != room {
-            self.rings.clear();
-            self.ring_room = room;
-        }
-        while self.rings.len() < lcores {
-            let arp = DpdkRing::new(self.eal, room.0)?;
-            let neigh = DpdkRing::new(self.eal, room.1)?;
-            self.rings.push(Rings { arp, neigh });
+        let carries =
+            |ring: &RingPlan| Carries { frames: ring.ring.carries_frames(), room: ring.room };
+        let wanted: Vec<_> = plan.config.rings().iter().map(carries).collect();
+        let mut spare = std::mem::take(&mut self.rings);
+        // What does not fit goes first: memory is bounded.
+        spare.retain(|(other, _)| wanted.contains(other));
+        for carries in wanted {
+            let ring = match spare.iter().position(|(other, _)| *other == carries) {
+                Some(at) => spare.swap_remove(at).1,
+                None => Between::new(self.eal, carries)?,
+            };
+            self.rings.push((carries, ring));
         }
         Ok(())
     }
@@ -182,9 +202,11 @@ impl Fabric for DpdkFabric {
                 );
             }
         }
-        for rings in &self.rings {
-            while rings.arp.pop_burst(&mut left, BURST) > 0 {}
-            while rings.neigh.pop().is_some() {}
+        for (_, ring) in &self.rings {
+            match ring {
+                Between::Frames(ring) => while ring.pop_burst(&mut left, BURST) > 0 {},
+                Between::Parcels(ring) => while ring.pop().is_some() {},
+            }
         }
         drop(left);
         self.ports.retain(|(shape, _)| !matches!(shape, Shape::Pcap { .. }));
@@ -228,22 +250,20 @@ impl Fabric for DpdkFabric {
         }
     }
 
-    fn send(&mut self, lcore: usize, ring: Ring, parcel: Parcel<Mbuf>) -> Result<(), Parcel<Mbuf>> {
-        let rings = &self.rings[lcore];
-        match (ring, parcel) {
-            (Ring::Arp, Parcel::Frame(buf)) => rings.arp.push(buf).map_err(Parcel::Frame),
-            (Ring::Neigh, Parcel::Neigh(change)) => {
-                rings.neigh.push(Box::new(change)).map_err(|change| Parcel::Neigh(*change))
+    fn send(&mut self, ring: usize, parcel: Parcel<Mbuf>) -> Result<(), Parcel<Mbuf>> {
+        match (&self.rings[ring].1, parcel) {
+            (Between::Frames(ring), Parcel::Frame(buf)) => ring.push(buf).map_err(Parcel::Frame),
+            (Between::Frames(_), parcel) => Err(parcel),
+            (Between::Parcels(ring), parcel) => {
+                ring.push(Box::new(parcel)).map_err(|parcel| *parcel)
             }
-            (Ring::Arp | Ring::Neigh, parcel) => Err(parcel),
         }
     }
 
-    fn recv(&mut self, lcore: usize, ring: Ring) -> Option<Parcel<Mbuf>> {
-        let rings = &self.rings[lcore];
-        match ring {
-            Ring::Arp => rings.arp.pop().map(Parcel::Frame),
-            Ring::Neigh => rings.neigh.pop().map(|change| Parcel::Neigh(*change)),
+    fn recv(&mut self, ring: usize) -> Option<Parcel<Mbuf>> {
+        match &self.rings[ring].1 {
+            Between::Frames(ring) => ring.pop().map(Parcel::Frame),
+            Between::Parcels(ring) => ring.pop().map(|parcel| *parcel),
         }
     }
 

@@ -5,7 +5,7 @@ use crate::capture::{CaptureInfo, CaptureReader};
 use crate::plan::{Plan, PortPlan};
 use dataplane::heap::HeapBuf;
 use dataplane::packet::SEGMENT;
-use dataplane::world::{BURST, NeighChange, Parcel, Ring};
+use dataplane::world::{BURST, Parcel};
 use dataplane::{Buf, Meta, PortId, QueueId};
 use std::collections::VecDeque;
 
@@ -13,7 +13,7 @@ use std::collections::VecDeque;
 #[derive(Default)]
 pub struct HeapFabric {
     ports: Vec<Port>,
-    rings: Vec<Rings>,
+    rings: Vec<Queue<Parcel<HeapBuf>>>,
 }
 
 struct Port {
@@ -26,11 +26,6 @@ enum Rx {
     Pcap(Box<CaptureReader>),
     Zeros(u16),
     Nothing,
-}
-
-struct Rings {
-    arp: Queue<HeapBuf>,
-    neigh: Queue<NeighChange>,
 }
 
 /// A queue that holds no more than so many.
@@ -106,11 +101,7 @@ impl Fabric for HeapFabric {
             };
             self.ports.push(Port { rx, tx });
         }
-        let lcores = plan.config.lcores.iter().map(|_| Rings {
-            arp: Queue::new(limits.arp_ring),
-            neigh: Queue::new(limits.neigh_ring),
-        });
-        self.rings = lcores.collect();
+        self.rings = plan.config.rings().iter().map(|ring| Queue::new(ring.room)).collect();
         Ok(())
     }
 
@@ -175,26 +166,12 @@ impl Fabric for HeapFabric {
         }
     }
 
-    fn send(
-        &mut self,
-        lcore: usize,
-        ring: Ring,
-        parcel: Parcel<HeapBuf>,
-    ) -> Result<(), Parcel<HeapBuf>> {
-        let rings = &mut self.rings[lcore];
-        match (ring, parcel) {
-            (Ring::Arp, Parcel::Frame(buf)) => rings.arp.push(buf).map_err(Parcel::Frame),
-            (Ring::Neigh, Parcel::Neigh(change)) => rings.neigh.push(change).map_err(Parcel::Neigh),
-            (Ring::Arp | Ring::Neigh, parcel) => Err(parcel),
-        }
+    fn send(&mut self, ring: usize, parcel: Parcel<HeapBuf>) -> Result<(), Parcel<HeapBuf>> {
+        self.rings[ring].push(parcel)
     }
 
-    fn recv(&mut self, lcore: usize, ring: Ring) -> Option<Parcel<HeapBuf>> {
-        let rings = &mut self.rings[lcore];
-        match ring {
-            Ring::Arp => rings.arp.items.pop_front().map(Parcel::Frame),
-            Ring::Neigh => rings.neigh.items.pop_front().map(Parcel::Neigh),
-        }
+    fn recv(&mut self, ring: usize) -> Option<Parcel<HeapBuf>> {
+        self.rings[ring].items.pop_front()
     }
 
     fn open(&mut self, _: &CaptureInfo) -> Result<(), FabricError> {

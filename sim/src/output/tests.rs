@@ -75,7 +75,7 @@ fn the_report_tells_the_run() {
     let report = read(&dir, "report.txt");
     // The digest has a test of its own: it changes whenever anything in the dataplane does.
     let report: Vec<&str> = report.lines().filter(|line| !line.starts_with("trace ")).collect();
-    assert_snapshot!(report.join("\n"), @r"
+    assert_snapshot!(report.join("\n"), @"
     test: 0.004000000 s of virtual time, as long as it was told
       the scenario's own frames to lan: 6
       the scenario's own frames to wan: 1
@@ -94,8 +94,8 @@ fn the_report_tells_the_run() {
                2  held                   still waiting when the run ended
 
     lcore role            ticks    busy         polls         in        out    dropped
-        0 master         100000   0.0 %             0          0          0          0
-        1 worker          39910   0.0 %         79820          6          4          2
+        0 master          36364   0.0 %             0          0          0          0
+        1 worker          39831   0.0 %         79662          6          4          2
 
     neighbours known in the end
       lan      198.51.100.7    -                  send       lcore 1
@@ -110,18 +110,18 @@ fn idle_ticks_are_one_line() {
     let temp = TempDir::new("ticks");
     let dir = temp.join("out");
     leave(&plan(), &dir);
-    assert_snapshot!(read(&dir, "ticks.txt"), @r"
-    lcore 0 master: timer_manage, neigh_sync
-      ticks 1-100000 idle
-    lcore 1 worker: recv_fwd, xmit, timer_manage; neigh_sync/100
-      tick 1: recv_fwd 1 @0, xmit 1 @210
-      ticks 2-9979 idle
-      tick 9980: recv_fwd 1 @1000070, xmit 1 @1000280
-      ticks 9981-19957 idle
-      tick 19958: recv_fwd 1 @2000060, xmit 1 @2000270
-      ticks 19959-29935 idle
-      tick 29936: recv_fwd 3 @3000050, xmit 1 @3000560
-      ticks 29937-39910 idle
+    assert_snapshot!(read(&dir, "ticks.txt"), @"
+    lcore 0 master: cfgfile_reload, timer_manage, kni_master_proc, msg_master_job, sockopt_job, neigh_sync, iftraf_ring_proc
+      ticks 1-36364 idle
+    lcore 1 worker: qsch_sched, recv_fwd, xmit, timer_manage, msg_slave_job; neigh_sync/100, ipv4_frag/100
+      tick 1: recv_fwd 1 @10, xmit 1 @210
+      ticks 2-9959 idle
+      tick 9960: recv_fwd 1 @1000060, xmit 1 @1000260
+      ticks 9961-19917 idle
+      tick 19918: recv_fwd 1 @2000050, xmit 1 @2000250
+      ticks 19919-29875 idle
+      tick 29876: recv_fwd 3 @3000000, xmit 1 @3000500
+      ticks 29877-39831 idle
     ");
 }
 
@@ -138,18 +138,18 @@ fn each_frame_has_a_comment_that_says_its_fate() {
     }
     let names = reader.interfaces().iter().map(|interface| interface.name.clone().unwrap());
     assert_eq!(names.collect::<Vec<_>>(), ["lan in", "lan out", "wan in", "wan out"]);
-    assert_snapshot!(lines, @r"
+    assert_snapshot!(lines, @"
     0 0 pkt=1 lcore=1 tick=1 job=recv_fwd fate=waits
     210 1 pkt=2 lcore=1 tick=1 job=xmit
-    1000000 0 pkt=3 lcore=1 tick=9980 job=recv_fwd fate=waits
-    1000280 3 pkt=4 lcore=1 tick=9980 job=xmit
-    2000000 2 pkt=5 lcore=1 tick=19958 job=recv_fwd fate=consumed:arp
-    2000270 3 pkt=3 lcore=1 tick=19958 job=xmit
-    3000000 0 pkt=6 lcore=1 tick=29936 job=recv_fwd fate=dropped:ethertype_unknown
-    3000000 0 pkt=7 lcore=1 tick=29936 job=recv_fwd fate=forwarded
-    3000000 0 pkt=8 lcore=1 tick=29936 job=recv_fwd fate=dropped:ttl_exceeded
+    1000000 0 pkt=3 lcore=1 tick=9960 job=recv_fwd fate=waits
+    1000260 3 pkt=4 lcore=1 tick=9960 job=xmit
+    2000000 2 pkt=5 lcore=1 tick=19918 job=recv_fwd fate=consumed:arp
+    2000250 3 pkt=3 lcore=1 tick=19918 job=xmit
+    3000000 0 pkt=6 lcore=1 tick=29876 job=recv_fwd fate=dropped:ethertype_unknown
+    3000000 0 pkt=7 lcore=1 tick=29876 job=recv_fwd fate=forwarded
+    3000000 0 pkt=8 lcore=1 tick=29876 job=recv_fwd fate=dropped:ttl_exceeded
     3000000 0 pkt=9 fate=dropped:rx_missed
-    3000560 3 pkt=7 lcore=1 tick=29936 job=xmit
+    3000500 3 pkt=7 lcore=1 tick=29876 job=xmit
     ");
 }
 
@@ -166,8 +166,8 @@ fn each_event_is_a_line() {
     let some: Vec<&str> = events.lines().take(3).chain(events.lines().skip(24).take(1)).collect();
     assert_snapshot!(some.join("\n"), @r#"
     {"n":1,"t":0,"event":"arrive","pkt":1,"port":"lan","queue":0,"len":98}
-    {"n":2,"t":0,"lcore":1,"tick":1,"job":"recv_fwd","event":"rx","pkt":1,"port":"lan","queue":0,"len":98}
-    {"n":3,"t":0,"lcore":1,"tick":1,"job":"recv_fwd","event":"answered","pkt":1,"as":"echo_reply"}
+    {"n":2,"t":10,"lcore":1,"tick":1,"job":"recv_fwd","event":"rx","pkt":1,"port":"lan","queue":0,"len":98}
+    {"n":3,"t":10,"lcore":1,"tick":1,"job":"recv_fwd","event":"answered","pkt":1,"as":"echo_reply"}
     {"n":25,"t":3000000,"event":"dropped","pkt":9,"reason":"rx_missed","port":"lan","queue":0,"len":60}
     "#);
 }

@@ -178,6 +178,11 @@ pub enum RoleKind {
     Master,
     /// Receives, forwards and transmits.
     Worker,
+    /// Polls receive queues for workers and hands what it gets over by rings.
+    #[serde(rename = "isol_rx")]
+    IsolRx,
+    /// Carries packets to and from the kernel: at most one.
+    Kni,
     /// Has no job.
     Idle,
 }
@@ -305,6 +310,8 @@ pub struct PolicyTable {
     pub neigh_jitter: Option<At<Text<Nanos>>>,
     /// `skip_loops` of the workers' `neigh_sync`: it runs in each tick that this divides.
     pub neigh_sync_skip: Option<At<u64>>,
+    /// `skip_loops` of the workers' `ipv4_frag`: it runs in each tick that this divides.
+    pub ipv4_frag_skip: Option<At<u64>>,
 }
 
 /// A token bucket over virtual time.
@@ -346,14 +353,43 @@ pub struct LimitsTable {
 #[schemars(rename = "costs")]
 #[serde(deny_unknown_fields)]
 pub struct CostsTable {
-    /// Receives and forwards; items are packets. Default: idle 60ns, per_item 150ns.
+    /// Applies a changed configuration; items are configurations.
+    /// Default: idle 10ns, per_item 10us.
+    pub cfgfile_reload: Option<CostTable>,
+    /// Releases what traffic control holds back; items are packets.
+    /// Default: idle 10ns, per_item 60ns.
+    pub qsch_sched: Option<CostTable>,
+    /// Receives and forwards; items are packets. Default: idle 50ns, per_item 150ns.
     pub recv_fwd: Option<CostTable>,
-    /// Bursts out the transmit queues; items are packets. Default: idle 20ns, per_item 40ns.
+    /// Bursts out the transmit queues; items are packets. Default: idle 10ns, per_item 40ns.
     pub xmit: Option<CostTable>,
     /// Runs due timers; items are timers. Default: idle 20ns, per_item 100ns.
     pub timer_manage: Option<CostTable>,
+    /// Carries packets to and from the kernel, on the master; items are packets.
+    /// Default: idle 20ns, per_item 150ns.
+    pub kni_master_proc: Option<CostTable>,
+    /// Handles the messages to the master; items are messages. Default: idle 10ns, per_item 200ns.
+    pub msg_master_job: Option<CostTable>,
+    /// Handles the messages to a worker; items are messages. Default: idle 10ns, per_item 200ns.
+    pub msg_slave_job: Option<CostTable>,
+    /// Serves the clients of the control plane; items are requests.
+    /// Default: idle 10ns, per_item 2us.
+    pub sockopt_job: Option<CostTable>,
+    /// Takes the echoes that all workers hand to one; items are packets.
+    /// Default: idle 10ns, per_item 100ns.
+    pub icmp_redirect_proc: Option<CostTable>,
     /// Spreads static neighbours; items are changes. Default: idle 20ns, per_item 200ns.
     pub neigh_sync: Option<CostTable>,
+    /// Gives up datagrams whose fragments stay away; items are datagrams.
+    /// Default: idle 20ns, per_item 100ns.
+    pub ipv4_frag: Option<CostTable>,
+    /// Sums up traffic samples; items are samples. Default: idle 20ns, per_item 50ns.
+    pub iftraf_ring_proc: Option<CostTable>,
+    /// Polls receive queues for workers; items are packets. Default: idle 50ns, per_item 30ns.
+    pub isol_pkt_rcv: Option<CostTable>,
+    /// Carries packets to and from the kernel, on a core of its own; items are packets.
+    /// Default: idle 20ns, per_item 150ns.
+    pub kni_loop: Option<CostTable>,
 }
 
 /// What one run of a job costs.

@@ -62,6 +62,7 @@ ranges! {
     DEFAULT_TTL = "policy"."default_ttl" in (1, 255);
     /// Ticks; `tick % 0` has no meaning.
     NEIGH_SYNC_SKIP = "policy"."neigh_sync_skip" in wide((1, u32::MAX));
+    IPV4_FRAG_SKIP = "policy"."ipv4_frag_skip" in wide((1, u32::MAX));
     /// Tokens a second.
     PER_SECOND = "rate-limit"."per_second" in wide((1, u32::MAX));
     /// Tokens.

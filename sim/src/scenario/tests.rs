@@ -195,7 +195,7 @@ fn find<'a>(
 fn a_cost_that_is_not_given_stays() {
     let costs = plan_with("", "[costs]\nrecv_fwd = { idle = \"0.1us\" }").costs;
     assert_eq!(costs.0[JobKind::RecvFwd.index()], Cost { idle: 100, per_item: 150 });
-    assert_eq!(costs.0[JobKind::Xmit.index()], Cost { idle: 20, per_item: 40 });
+    assert_eq!(costs.0[JobKind::Xmit.index()], Cost { idle: 10, per_item: 40 });
 }
 
 #[test]

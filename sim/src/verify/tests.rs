@@ -103,8 +103,8 @@ fn the_first_event_that_differs_is_named() {
     assert_eq!(verdict, Verdict::Found);
     insta::assert_snapshot!(report, @r#"
     different: event 2, lcore 1, tick 1, job recv_fwd, packet 1
-      was {"n":2,"t":0,"lcore":1,"tick":1,"job":"recv_fwd","event":"rx","pkt":1,"port":"lan","queue":0,"len":99}
-      is  {"n":2,"t":0,"lcore":1,"tick":1,"job":"recv_fwd","event":"rx","pkt":1,"port":"lan","queue":0,"len":98}
+      was {"n":2,"t":10,"lcore":1,"tick":1,"job":"recv_fwd","event":"rx","pkt":1,"port":"lan","queue":0,"len":99}
+      is  {"n":2,"t":10,"lcore":1,"tick":1,"job":"recv_fwd","event":"rx","pkt":1,"port":"lan","queue":0,"len":98}
     "#);
 
     left.edit("events.jsonl", |events| events.lines().take(1).map(|l| format!("{l}\n")).collect());

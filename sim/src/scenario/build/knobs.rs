@@ -8,7 +8,7 @@ use super::Builder;
 use crate::plan::{Cost, Costs};
 use dataplane::Nanos;
 use dataplane::config::{LcoreConfig, Limits, Policy, RateLimit};
-use dataplane::job::{JobKind, JobTable, Role};
+use dataplane::job::{JobKind, JobTable, Role, Rows};
 
 /// The most that a job may cost, per run and per item: what keeps every sum within 64 bits.
 const COST_MAX: Nanos = Nanos::from_secs(1);
@@ -63,6 +63,8 @@ impl Builder<'_> {
         policy.default_ttl = self.ranged(ranges::DEFAULT_TTL, ttl, policy.default_ttl);
         let skip = table.neigh_sync_skip.as_ref();
         policy.neigh_sync_skip = self.ranged(ranges::NEIGH_SYNC_SKIP, skip, policy.neigh_sync_skip);
+        let skip = table.ipv4_frag_skip.as_ref();
+        policy.ipv4_frag_skip = self.ranged(ranges::IPV4_FRAG_SKIP, skip, policy.ipv4_frag_skip);
         if let Some(limit) = &table.icmp_rate_limit {
             policy.icmp_rate_limit = Some(RateLimit {
                 per_second: self.ranged(ranges::PER_SECOND, Some(&limit.per_second), 1),
@@ -100,10 +102,21 @@ impl Builder<'_> {
     pub(super) fn costs(&mut self, lcores: &[LcoreConfig]) -> Costs {
         let table = &self.file.costs;
         let tables = [
+            (JobKind::CfgfileReload, &table.cfgfile_reload),
+            (JobKind::QschSched, &table.qsch_sched),
             (JobKind::RecvFwd, &table.recv_fwd),
             (JobKind::Xmit, &table.xmit),
             (JobKind::TimerManage, &table.timer_manage),
+            (JobKind::KniMaster, &table.kni_master_proc),
+            (JobKind::MsgMaster, &table.msg_master_job),
+            (JobKind::MsgSlave, &table.msg_slave_job),
+            (JobKind::Sockopt, &table.sockopt_job),
+            (JobKind::IcmpRedirect, &table.icmp_redirect_proc),
             (JobKind::NeighSync, &table.neigh_sync),
+            (JobKind::Ipv4Frag, &table.ipv4_frag),
+            (JobKind::IftrafRing, &table.iftraf_ring_proc),
+            (JobKind::IsolPktRcv, &table.isol_pkt_rcv),
+            (JobKind::KniLoop, &table.kni_loop),
         ];
         let mut costs = Costs::default();
         for (kind, given) in tables {
@@ -129,13 +142,14 @@ impl Builder<'_> {
         lcores: &[LcoreConfig],
         tables: &[(JobKind, &Option<CostTable>)],
     ) {
-        let Ok(jobs) = JobTable::dpvs(1) else { return };
-        for role in [Role::Master, Role::Worker] {
+        let kni_lcore = lcores.iter().any(|l| l.role == Role::Kni);
+        let Ok(jobs) = JobTable::dpvs(Rows { kni_lcore, ..Rows::default() }) else { return };
+        for role in Role::ALL {
             let schedule = jobs.schedule(role);
             // Not the SLOW jobs: they do not run in each turn.
             let each = schedule.each();
             let turn: u64 = each.iter().map(|kind| costs.idle(*kind).get()).sum();
-            if turn > 0 || !lcores.iter().any(|l| l.role == role) {
+            if turn > 0 || each.is_empty() || !lcores.iter().any(|l| l.role == role) {
                 continue;
             }
             let zero = tables

@@ -137,6 +137,8 @@ impl Builder<'_> {
         let role = match lcore.role.value {
             RoleKind::Master => Role::Master,
             RoleKind::Worker => Role::Worker,
+            RoleKind::IsolRx => Role::IsolRx,
+            RoleKind::Kni => Role::Kni,
             RoleKind::Idle => Role::Idle,
         };
         let mut queues: Vec<PortQueues> = Vec::new();
