@@ -4,7 +4,10 @@
 //! Everything that has a limit has it in [`Limits`], and nowhere else.
 
 mod check;
+mod check_lcores;
 mod rings;
+
+pub use rings::RxQueue;
 
 use crate::job::Role;
 use crate::time::Nanos;
@@ -19,6 +22,8 @@ pub struct Config {
     pub ports: Vec<PortConfig>,
     /// The lcores.
     pub lcores: Vec<LcoreConfig>,
+    /// The kernel sides of devices.
+    pub kni: Vec<KniConfig>,
     /// The routes beside those that addresses bring (local and connected).
     pub routes: Vec<RouteConfig>,
     /// Static neighbours that are there before the first tick.
@@ -72,7 +77,8 @@ pub struct LcoreConfig {
     pub id: LcoreId,
     /// What it is for.
     pub role: Role,
-    /// The queues it owns, port by port, in polling order. Workers only.
+    /// The queues it owns, port by port, in polling order. Of an isolated-rx lcore: the receive
+    /// queues that it polls for the workers that own them.
     pub queues: Vec<PortQueues>,
 }
 
@@ -85,6 +91,20 @@ pub struct PortQueues {
     pub rx: Vec<QueueId>,
     /// Transmit queues.
     pub tx: Vec<QueueId>,
+}
+
+/// The kernel side of a device: a port of its own, behind which is the kernel.
+///
+/// DPVS: a virtio-user vdev for each device, which is a port to DPDK too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KniConfig {
+    /// The device whose packets the kernel gets.
+    pub device: PortId,
+    /// The port behind which the kernel is: one queue each way, which no lcore lists as its own.
+    /// They belong to the KNI lcore, or without one to the master.
+    pub port: PortId,
+    /// Whether the kernel gets a copy of every frame of the device (`FORWARD2KNI`).
+    pub forward: bool,
 }
 
 /// A route.
@@ -122,6 +142,11 @@ pub struct Limits {
     pub arp_ring: u32,
     /// Changes that a neigh_ring holds, 1..=65,535.
     pub neigh_ring: u32,
+    /// Frames that the ring of an isolated receive queue holds, 1..=1,048,575. DPVS's default is
+    /// the largest, more than our pool has buffers.
+    pub isol_ring: u32,
+    /// Frames that wait for the kernel side of a device, 1..=65,535.
+    pub kni_ring: u32,
     /// Packets that a transmit queue buffers before it bursts them out by itself, 1..=32.
     pub tx_burst: u32,
     /// Buffers in the pool, 64..=1,048,575.
@@ -137,8 +162,10 @@ impl Limits {
     pub const NEIGH_QUEUE: (u32, u32) = (1, 8192);
     /// The range of `neigh_entries`.
     pub const NEIGH_ENTRIES: (u32, u32) = (1, 1_048_576);
-    /// The range of `arp_ring` and `neigh_ring`.
+    /// The range of `arp_ring`, `neigh_ring` and `kni_ring`.
     pub const RING: (u32, u32) = (1, 65_535);
+    /// The range of `isol_ring`.
+    pub const ISOL_RING: (u32, u32) = (1, 1_048_575);
     /// The range of `tx_burst`.
     pub const TX_BURST: (u32, u32) = (1, 32);
     /// The range of `pool`.
@@ -160,6 +187,8 @@ impl Default for Limits {
             neigh_entries: 65_536,
             arp_ring: 2047,
             neigh_ring: 2047,
+            isol_ring: 16_383,
+            kni_ring: 2047,
             tx_burst: 32,
             pool: 16_383,
             rx_descriptors: 256,
@@ -217,6 +246,8 @@ pub struct Policy {
     pub echo_any_code: bool,
     /// Drop packets from or to addresses that may not be on a wire.
     pub drop_martians: bool,
+    /// Copy a frame for the kernel again when it comes through a ring (`FORWARD2KNI`; defect B10).
+    pub forward2kni_ring_copies: bool,
     /// Run all due timer ticks at once after a stall; else one in each run of `timer_manage`.
     pub timer_catch_up: bool,
     /// How often `timer_manage` looks at the wheel, 1 µs..=10 s; it opens at absolute multiples.
@@ -249,6 +280,7 @@ impl Default for Policy {
             check_options: true,
             echo_any_code: true,
             drop_martians: true,
+            forward2kni_ring_copies: false,
             timer_catch_up: true,
             timer_interval: Nanos::from_micros(10),
             neigh_reachable: Nanos::from_secs(60),
@@ -277,6 +309,7 @@ impl Policy {
             check_options: false,
             echo_any_code: false,
             drop_martians: false,
+            forward2kni_ring_copies: true,
             timer_catch_up: false,
             ..Policy::default()
         }
@@ -356,6 +389,23 @@ pub enum ConfigError {
     /// A master or an idle lcore owns queues.
     #[error("lcore {0} is no worker, so it cannot own queues")]
     QueuesWithoutWorker(LcoreId),
+    /// More lcores than one are there for the KNI.
+    #[error("{0} lcores have the role kni: at most one may")]
+    KniLcores(usize),
+    /// An isolated-rx lcore has nothing to poll.
+    #[error("lcore {0} polls no receive queue for a worker: it would have nothing to do")]
+    IsolWithoutQueues(LcoreId),
+    /// An isolated-rx lcore transmits.
+    #[error("lcore {0} only receives, so it cannot own a tx queue")]
+    IsolTransmits(LcoreId),
+    /// A device has two kernel sides, or a kernel side is none.
+    #[error("the kernel side of {device}: {problem}")]
+    Kni {
+        /// The device.
+        device: String,
+        /// What is wrong.
+        problem: String,
+    },
     /// A queue belongs to nobody, or the port has no such queue.
     #[error("port {port}: {direction} queue {queue} {problem}")]
     Queue {

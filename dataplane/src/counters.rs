@@ -115,6 +115,12 @@ counters! {
     ibytes,
     /// Frames taken from the rings of other lcores.
     ring_packets,
+    /// Frames handed to a worker whose receive queue this lcore polls.
+    isol_handed,
+    /// Frames that the kernel took.
+    kni_out,
+    /// Frames that came from the kernel.
+    kni_in,
     /// Frames accepted by transmit queues.
     opackets,
     /// Bytes of these frames.

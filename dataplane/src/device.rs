@@ -7,7 +7,7 @@
 //! Not here: queues (`netif.rs`), routes (`route.rs`).
 
 use crate::config::Config;
-use crate::types::{Mac, PortId, VlanId};
+use crate::types::{LcoreId, Mac, PortId, VlanId};
 use ipnet::Ipv4Net;
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -27,6 +27,19 @@ pub struct Device {
     pub addresses: Vec<Ipv4Net>,
     /// For a VLAN device: its port and its VLAN.
     pub vlan: Option<(PortId, VlanId)>,
+    /// Its kernel side, if it has one.
+    pub kni: Option<Kni>,
+}
+
+/// The kernel side of a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kni {
+    /// The port behind which the kernel is.
+    pub port: PortId,
+    /// The lcore that carries packets there and back.
+    pub lcore: LcoreId,
+    /// Whether the kernel gets a copy of every frame.
+    pub forward: bool,
 }
 
 impl Device {
@@ -65,6 +78,7 @@ impl Devices {
                 mtu: port.mtu,
                 addresses: port.addresses.clone(),
                 vlan: None,
+                kni: None,
             });
         }
         let mut vlans = BTreeMap::new();
@@ -79,7 +93,15 @@ impl Devices {
                     mtu: vlan.mtu.unwrap_or(port.mtu),
                     addresses: vlan.addresses.clone(),
                     vlan: Some((PortId(id), vlan.vid)),
+                    kni: None,
                 });
+            }
+        }
+        for kni in &config.kni {
+            if let (Some(device), Some(lcore)) =
+                (devices.get_mut(kni.device.index()), config.kni_lcore())
+            {
+                device.kni = Some(Kni { port: kni.port, lcore, forward: kni.forward });
             }
         }
         let nets = || devices.iter().flat_map(|d| d.addresses.iter().map(move |net| (net, d.id)));

@@ -161,6 +161,14 @@ reasons! {
     TxRefused = "tx_refused",
     /// The arp_ring of another lcore was full.
     ArpRingFull = "arp_ring_full",
+    /// The ring of an isolated receive queue was full: its worker fell behind.
+    IsolRingFull = "isol_ring_full",
+    /// Polled for the kernel alone, and the device has no kernel side.
+    KniAbsent = "kni_absent",
+    /// The ring to the kernel side of the device was full.
+    KniRingFull = "kni_ring_full",
+    /// The kernel took fewer packets than were offered.
+    KniRefused = "kni_refused",
 }
 
 impl DropReason {

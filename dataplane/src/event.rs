@@ -17,6 +17,8 @@ pub enum Made {
     ArpRequest,
     /// A copy of an ARP packet for another lcore.
     ArpCopy,
+    /// A copy of a frame for the kernel.
+    KniCopy,
     /// An ICMP error: its type and code.
     IcmpError(u8, u8),
 }
@@ -28,6 +30,8 @@ pub enum Consumer {
     Arp,
     /// ICMP: a message that is for us and needs no answer.
     Icmp,
+    /// The kernel has had a copy of it.
+    Kni,
 }
 
 /// What became of a neighbour entry, and why it changed.
@@ -104,6 +108,7 @@ impl Made {
         match self {
             Made::ArpRequest => "arp_request",
             Made::ArpCopy => "arp_copy",
+            Made::KniCopy => "kni_copy",
             Made::IcmpError(..) => "icmp_error",
         }
     }
@@ -115,6 +120,7 @@ impl Consumer {
         match self {
             Consumer::Arp => "arp",
             Consumer::Icmp => "icmp",
+            Consumer::Kni => "kni",
         }
     }
 }

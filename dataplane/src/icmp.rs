@@ -11,6 +11,7 @@ use crate::drop::DropReason;
 use crate::env::Env;
 use crate::event::{Consumer, Event, Made};
 use crate::ipv4::{Datagram, Ip, Origin, Outgoing};
+use crate::kni;
 use crate::netif::Class;
 use crate::packet::Buf;
 use crate::path::{Next, Step};
@@ -112,7 +113,7 @@ impl ErrorLimit {
 
 /// Answers an echo request for us; everything else ends here.
 pub fn input<W: World>(packet: Datagram<W::Buf>, env: &mut Env<'_, W>, next: &mut Next<W::Buf>) {
-    let Datagram { mut buf, ip, .. } = packet;
+    let Datagram { mut buf, ip, from } = packet;
     env.counters.icmp_in += 1;
     let ip_len = usize::from(ip.header_len);
     let Some([kind, code]) = buf.head().get(ip_len..ip_len + HEADER_LEN).map(|h| [h[0], h[1]])
@@ -125,6 +126,11 @@ pub fn input<W: World>(packet: Datagram<W::Buf>, env: &mut Env<'_, W>, next: &mu
     match Type::from(kind) {
         Type::Echo if code == 0 || env.policy.echo_any_code => {}
         Type::Echo => return env.drop(buf, DropReason::IcmpEchoCode),
+        // Answers to what the kernel sent, perhaps.
+        kind if env.devices.get(from.device).kni.is_some() => {
+            debug_assert!(kind != Type::Echo, "answered, or refused above");
+            return kni::packet(buf, from.device, DropReason::IcmpType, env);
+        }
         // Answers to what we sent or never sent: nobody here waits for them.
         Type::EchoReply
         | Type::Unreachable

@@ -12,6 +12,7 @@
 use crate::drop::DropReason;
 use crate::env::Env;
 use crate::icmp::{self, ErrorKind, ErrorLimit};
+use crate::kni;
 use crate::netif::{Class, L3Frame};
 use crate::packet::Buf;
 use crate::path::{Next, Step};
@@ -230,24 +231,26 @@ pub fn route<W: World>(
     next: &mut Next<W::Buf>,
 ) {
     let dst = packet.ip.dst;
+    let device = packet.from.device;
     if dst.is_multicast() {
-        return env.drop(packet.buf, DropReason::IpMulticast);
+        return kni::packet(packet.buf, device, DropReason::IpMulticast, env);
     }
     if env.devices.is_broadcast(dst) {
-        return env.drop(packet.buf, DropReason::IpBroadcast);
+        return kni::packet(packet.buf, device, DropReason::IpBroadcast, env);
     }
     match routes.input(dst, packet.from.device, env.policy.weak_host) {
         Some(Routed::Local) => next.push(Step::LocalIn(packet)),
         // RFC 1812 §5.3.4: not what was sent to a group on the link.
         Some(Routed::Forward(_)) if packet.from.class != Class::Host => {
-            env.drop(packet.buf, DropReason::ForwardGroupFrame);
+            kni::packet(packet.buf, device, DropReason::ForwardGroupFrame, env);
         }
         Some(Routed::Forward(hop)) => next.push(Step::Forward(packet, hop)),
         None => {
-            if env.policy.icmp_unreachable && env.policy.forwarding {
+            let tells = env.policy.icmp_unreachable && env.policy.forwarding;
+            if tells && env.devices.get(device).kni.is_none() {
                 icmp::error(limit, &packet, ErrorKind::NetUnreachable, env, next);
             }
-            env.drop(packet.buf, DropReason::IpNoRoute);
+            kni::packet(packet.buf, device, DropReason::IpNoRoute, env);
         }
     }
 }
@@ -270,10 +273,11 @@ pub fn local_in<W: World>(
         Protocol::Udp | Protocol::Tcp => (ErrorKind::PortUnreachable, DropReason::PortUnreachable),
         _ => (ErrorKind::ProtocolUnreachable, DropReason::ProtocolUnknown),
     };
-    if env.policy.icmp_unreachable {
+    let device = packet.from.device;
+    if env.policy.icmp_unreachable && env.devices.get(device).kni.is_none() {
         icmp::error(limit, &packet, kind, env, next);
     }
-    env.drop(packet.buf, reason);
+    kni::packet(packet.buf, device, reason, env);
 }
 
 /// Rank 3: one hop less to live, and on.

@@ -14,7 +14,7 @@ mod jobs;
 #[cfg(test)]
 mod tests;
 
-use crate::config::{Config, ConfigError, Limits, Policy};
+use crate::config::{Config, ConfigError, Limits, Policy, RxQueue};
 use crate::counters::Counters;
 use crate::device::Devices;
 use crate::env::{Env, TimerKey};
@@ -29,7 +29,7 @@ use crate::rng::Rng;
 use crate::route::Routes;
 use crate::time::Instant;
 use crate::timer::TimerWheel;
-use crate::types::{LcoreId, PortId, QueueId};
+use crate::types::{LcoreId, PortId};
 use crate::world::{BURST, NeighChange, World};
 
 /// Where an lcore is in its loop: the next step is job number `slot` of `tick`.
@@ -59,7 +59,10 @@ pub struct Lcore<B> {
     role: Role,
     schedule: Schedule,
     position: Position,
-    rx: Vec<(PortId, QueueId)>,
+    /// The receive queues that it takes packets from, in polling order.
+    rx: Vec<RxQueue>,
+    /// The devices whose kernel sides it serves, each with the kernel's port.
+    kernels: Vec<(PortId, PortId)>,
     peers: Vec<LcoreId>,
     devices: Devices,
     policy: Policy,
@@ -97,14 +100,16 @@ impl<B: Buf> Lcore<B> {
                 neigh.add_static(n.dev, n.address, n.mac);
             }
         }
-        let rx = mine.queues.iter().flat_map(|q| q.rx.iter().map(|queue| (q.port, *queue)));
+        let serves = config.kni_lcore() == Some(id);
+        let kernels = config.kni.iter().filter(|_| serves).map(|kni| (kni.device, kni.port));
         let tick = if schedule.init().is_empty() { 1 } else { 0 };
         Ok(Lcore {
             id,
             role: mine.role,
             position: Position { tick, slot: 0 },
             schedule,
-            rx: rx.collect(),
+            rx: config.rx_queues(id),
+            kernels: kernels.collect(),
             tables: Tables {
                 routes: Routes::new(config, &devices),
                 neigh,

@@ -34,6 +34,7 @@ pub mod heap;
 pub mod icmp;
 pub mod ipv4;
 pub mod job;
+pub mod kni;
 pub mod lcore;
 pub mod neigh;
 pub mod netif;

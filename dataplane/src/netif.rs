@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::drop::DropReason;
 use crate::env::Env;
 use crate::event::Event;
+use crate::kni;
 use crate::packet::{Buf, PacketId};
 use crate::path::{Next, Step};
 use crate::types::{LcoreId, Mac, PortId, QueueId, VlanId};
@@ -81,7 +82,11 @@ pub fn deliver<W: World>(frame: Frame<W::Buf>, env: &mut Env<'_, W>, next: &mut 
             Err(reason) => return env.drop(buf, reason),
         }
     }
-    let device = env.devices.get(buf.meta().port);
+    let device = buf.meta().port;
+    if !from_ring || env.policy.forward2kni_ring_copies {
+        kni::copy(&mut buf, device, env);
+    }
+    let device = env.devices.get(device);
     let class = Class::of(header.dst, device.mac);
     if buf.strip_front(ethernet::HEADER_LEN).is_err() {
         return env.drop(buf, DropReason::EthTruncated);
@@ -92,9 +97,27 @@ pub fn deliver<W: World>(frame: Frame<W::Buf>, env: &mut Env<'_, W>, next: &mut 
         EtherType::Arp => next.push(Step::ArpInput(packet)),
         EtherType::Ipv4 => next.push(Step::Ipv4Input(packet)),
         EtherType::Vlan | EtherType::Ipv6 | EtherType::QinQ | EtherType::Other(_) => {
-            env.drop(packet.buf, DropReason::EtherTypeUnknown);
+            kni::packet(packet.buf, packet.device, DropReason::EtherTypeUnknown, env);
         }
     }
+}
+
+/// Takes a frame that an lcore polled for the kernel alone to its device: the KNI lcore's own
+/// receive queues. Spec 10 (a).
+///
+/// DPVS groups what it polled by device, which reorders it, and gives the kernel side of the port
+/// what no VLAN device wants (defect B16); here each frame goes its way, in order.
+pub fn kernel_only<W: World>(mut buf: W::Buf, env: &mut Env<'_, W>) {
+    let Ok(header) = ethernet::Header::parse(buf.head()) else {
+        return env.drop(buf, DropReason::EthTruncated);
+    };
+    if header.ether_type == EtherType::Vlan
+        && let Err(reason) = untag(&mut buf, env)
+    {
+        return env.drop(buf, reason);
+    }
+    let device = buf.meta().port;
+    kni::frame(buf, device, DropReason::KniAbsent, env);
 }
 
 /// Takes the tag out of a frame and moves the frame to its VLAN device; returns what follows.
@@ -186,6 +209,21 @@ impl<B: Buf> TxQueues<B> {
         offered
     }
 
+    /// Offers frames to queue 0 of a port that is not this lcore's in the configuration: the
+    /// kernel's. What it refuses is dropped as `refused`. Returns how many it took.
+    pub fn burst_out<W: World<Buf = B>>(
+        &mut self,
+        port: PortId,
+        frames: &mut Vec<B>,
+        refused: DropReason,
+        env: &mut Env<'_, W>,
+    ) -> u32 {
+        if frames.is_empty() {
+            return 0;
+        }
+        offer(&mut self.sent, (port, QueueId(0)), frames, refused, env)
+    }
+
     /// Gives every held frame back: the end of the run.
     pub fn release<W: World<Buf = B>>(&mut self, world: &mut W) {
         for queue in self.ports.iter_mut().flatten() {
@@ -227,19 +265,34 @@ fn burst<W: World>(
     queue: &mut TxQueue<W::Buf>,
     env: &mut Env<'_, W>,
 ) {
+    for buf in &mut queue.frames {
+        kni::copy(buf, port, env);
+    }
+    offer(sent, (port, queue.id), &mut queue.frames, DropReason::TxRefused, env);
+}
+
+/// Offers frames to a transmit queue of a port; what it refuses is dropped. Returns how many it took.
+fn offer<W: World>(
+    sent: &mut Vec<(PacketId, u32)>,
+    (port, queue): (PortId, QueueId),
+    frames: &mut Vec<W::Buf>,
+    refused: DropReason,
+    env: &mut Env<'_, W>,
+) -> u32 {
     let frame = |buf: &W::Buf| (buf.meta().id, u32::try_from(buf.len()).unwrap_or(u32::MAX));
     sent.clear();
-    sent.extend(queue.frames.iter().map(frame));
-    env.world.tx_burst(port, queue.id, &mut queue.frames);
-    sent.truncate(sent.len() - queue.frames.len());
+    sent.extend(frames.iter().map(frame));
+    env.world.tx_burst(port, queue, frames);
+    sent.truncate(sent.len() - frames.len());
     for (packet, len) in sent.iter().copied() {
         env.counters.opackets += 1;
         env.counters.obytes += u64::from(len);
-        env.world.observe(Event::Tx { packet, port, queue: queue.id, len });
+        env.world.observe(Event::Tx { packet, port, queue, len });
     }
-    for buf in queue.frames.drain(..) {
-        env.drop(buf, DropReason::TxRefused);
+    for buf in frames.drain(..) {
+        env.drop(buf, refused);
     }
+    u32::try_from(sent.len()).unwrap_or(u32::MAX)
 }
 
 /// A hash of the flow that a frame belongs to: addresses, protocol and, but for fragments, ports of

@@ -22,7 +22,7 @@ pub struct Meta {
     pub id: PacketId,
     /// The device that it came in on, or will leave by.
     pub port: PortId,
-    /// [`Meta::SOLICITED`] or nothing.
+    /// [`Meta::SOLICITED`], [`Meta::COPIED`], both or neither.
     pub flags: u16,
     /// Padding, always zero, so that the whole is 16 bytes and has no hidden ones.
     pub reserved: [u16; 2],
@@ -31,6 +31,8 @@ pub struct Meta {
 impl Meta {
     /// An ARP packet in a ring: the lcore that received it has learnt from it.
     pub const SOLICITED: u16 = 1;
+    /// The kernel has a copy of this frame already.
+    pub const COPIED: u16 = 2;
 }
 
 const _: () = assert!(size_of::<Meta>() == 16);
@@ -70,6 +72,13 @@ pub trait Buf {
     /// # Errors
     /// The headroom is smaller than `n`; nothing has changed.
     fn prepend(&mut self, n: usize) -> Result<&mut [u8], NoRoom>;
+    /// Takes back `n` bytes that [`Buf::strip_front`] took off and nobody has written since.
+    ///
+    /// # Errors
+    /// The headroom is smaller than `n`; nothing has changed.
+    fn unstrip(&mut self, n: usize) -> Result<(), NoRoom> {
+        self.prepend(n).map(|_| ())
+    }
     /// Opens `n` bytes at the end of the last segment and returns them, to be written in full.
     ///
     /// # Errors

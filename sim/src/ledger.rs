@@ -23,7 +23,7 @@ pub struct Ledger {
     /// Frames that left.
     pub out: u64,
     /// Packets that reached their end, by whom.
-    pub consumed: [u64; 2],
+    pub consumed: [u64; 3],
     /// Packets refused, by reason: on lcores and outside.
     pub dropped: Drops,
     /// Of these, those that were refused before an lcore saw them.
@@ -51,6 +51,8 @@ pub struct Makes {
     pub arp_requests: u64,
     /// Copies of ARP replies for other lcores.
     pub arp_copies: u64,
+    /// Copies of frames for the kernel.
+    pub kni_copies: u64,
     /// ICMP errors.
     pub icmp_errors: u64,
 }
@@ -88,7 +90,7 @@ pub struct RxTotals {
 impl Makes {
     /// All together.
     pub fn total(&self) -> u64 {
-        self.arp_requests + self.arp_copies + self.icmp_errors
+        self.arp_requests + self.arp_copies + self.kni_copies + self.icmp_errors
     }
 }
 
@@ -104,7 +106,7 @@ impl Ledger {
             came: 0,
             made: Makes::default(),
             out: 0,
-            consumed: [0; 2],
+            consumed: [0; 3],
             dropped: Drops::default(),
             refused: Drops::default(),
             answered: 0,
@@ -122,9 +124,11 @@ impl Ledger {
         match *event {
             Event::Made { what: Made::ArpRequest, .. } => self.made.arp_requests += 1,
             Event::Made { what: Made::ArpCopy, .. } => self.made.arp_copies += 1,
+            Event::Made { what: Made::KniCopy, .. } => self.made.kni_copies += 1,
             Event::Made { what: Made::IcmpError(..), .. } => self.made.icmp_errors += 1,
             Event::Consumed { by: Consumer::Arp, .. } => self.consumed[0] += 1,
             Event::Consumed { by: Consumer::Icmp, .. } => self.consumed[1] += 1,
+            Event::Consumed { by: Consumer::Kni, .. } => self.consumed[2] += 1,
             Event::Dropped { reason, .. } => self.dropped[reason] += 1,
             Event::Rx { .. } => self.received += 1,
             Event::Tx { .. } => self.transmitted += 1,

@@ -86,11 +86,9 @@ impl<'f, F: Fabric, O: Observer> SimWorld<'f, F, O> {
         }
         let mut ports: Vec<_> = (0..plan.ports.len()).map(|at| Lines::new(plan, at)).collect();
         for (index, lcore) in lcores.iter().enumerate() {
-            for queues in &lcore.queues {
-                for queue in &queues.rx {
-                    let endless = ports[queues.port.index()].own(*queue, index);
-                    boxes[index].endless += u32::from(endless);
-                }
+            for (port, queue) in plan.config.polled(lcore.id) {
+                let endless = ports[port.index()].own(queue, index);
+                boxes[index].endless += u32::from(endless);
             }
         }
         let id = lcores.first().map_or(LcoreId(0), |lcore| lcore.id);

@@ -17,6 +17,9 @@ fn shown(reason: DropReason) -> Option<Dut> {
         R::WireQueueFull | R::RxMissed | R::RxNoBuffer | R::RxSnapped | R::RxOversize => {
             on_the_way_in(reason)
         }
+        R::IsolRingFull | R::KniRingFull | R::KniRefused | R::KniAbsent => {
+            beside_the_workers(reason)
+        }
         R::EthTruncated => bytes(&[0; 13]),
         R::VlanTruncated => bytes(&udp(ALICE, BOB).vlan(7).build()[..17]),
         R::VlanUnknown => one(&udp(ALICE, BOB).vlan(7)),
@@ -105,6 +108,32 @@ fn narrow(plan: &mut sim::plan::Plan) {
 
 fn slow_wire(queue: u32) -> PortPlan {
     PortPlan::Ring(WirePlan { rate: Some(1_000_000), queue, ..WirePlan::default() })
+}
+
+/// What happens on lcores that are no workers.
+fn beside_the_workers(reason: DropReason) -> Dut {
+    let mut net = match reason {
+        DropReason::IsolRingFull => dut().isolated(5, LAN),
+        _ => dut().kni(WAN, false).kni_lcore(9),
+    };
+    match reason {
+        DropReason::IsolRingFull => net.plan.config.limits.isol_ring = 1,
+        DropReason::KniRingFull => net.plan.config.limits.kni_ring = 1,
+        DropReason::KniRefused => {
+            let wire = WirePlan { rate: Some(1_000_000), ..WirePlan::default() };
+            net.plan.ports[2] = PortPlan::Ring(wire);
+            net.plan.config.limits.tx_descriptors = 1;
+        }
+        _ => {
+            let queue = net.plan.config.lcores[1].queues[LAN.index()].rx.remove(0);
+            net.plan.config.lcores[2].queues[LAN.index()].rx.push(queue);
+        }
+    }
+    for _ in 0..3 {
+        net.at(ms(0)).lan(&raw(ALICE, DUT_LAN, 0x88cc, &[0; 46]));
+        net.wan(&raw(BOB, DUT_WAN, 0x88cc, &[0; 46]));
+    }
+    net
 }
 
 fn on_the_way_in(reason: DropReason) -> Dut {

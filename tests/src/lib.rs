@@ -18,10 +18,10 @@
 
 mod story;
 
-pub use story::{Told, tell};
+pub use story::{Told, frames_out, tell};
 
 use dataplane::config::{
-    LcoreConfig, NeighConfig, PortConfig, PortQueues, RouteConfig, VlanConfig,
+    KniConfig, LcoreConfig, NeighConfig, PortConfig, PortQueues, RouteConfig, VlanConfig,
 };
 use dataplane::job::Role;
 use dataplane::world::NeighChange;
@@ -172,6 +172,52 @@ impl Dut {
         let port = &mut self.plan.config.ports[port.index()];
         let name = format!("{}.{vid}", port.name);
         port.vlans.push(VlanConfig { name, vid, mac: None, mtu: None, addresses: vec![address] });
+        self
+    }
+
+    /// A kernel side for a device: the port `<device>.kni`. Before any VLAN, whose device number
+    /// it moves, unless the device is one.
+    #[must_use]
+    pub fn kni(mut self, device: PortId, forward: bool) -> Dut {
+        let of = dataplane::device::Devices::new(&self.plan.config).get(device).clone();
+        let config = &mut self.plan.config;
+        let port = PortId(u16::try_from(config.ports.len()).unwrap_or(u16::MAX));
+        // VLAN devices come behind the ports, of which there is one more now.
+        let moved = |device: PortId| PortId(device.0 + u16::from(device >= port));
+        config.kni.iter_mut().for_each(|kni| kni.device = moved(kni.device));
+        let device = moved(device);
+        config.kni.push(KniConfig { device, port, forward });
+        config.ports.push(PortConfig {
+            name: format!("{}.kni", of.name),
+            mac: of.mac,
+            mtu: of.mtu,
+            addresses: vec![],
+            rx_queues: 1,
+            tx_queues: 1,
+            vlans: vec![],
+        });
+        self.plan.ports.push(PortPlan::Ring(WirePlan::default()));
+        self
+    }
+
+    /// An lcore for the kernel sides, with a transmit queue of its own on LAN and WAN.
+    #[must_use]
+    pub fn kni_lcore(mut self, id: u8) -> Dut {
+        let queues = [LAN, WAN].map(|port| {
+            let queue = self.plan.config.ports[port.index()].tx_queues;
+            self.plan.config.ports[port.index()].tx_queues += 1;
+            PortQueues { port, rx: vec![], tx: vec![QueueId(queue)] }
+        });
+        let lcore = LcoreConfig { id: LcoreId(id), role: Role::Kni, queues: queues.to_vec() };
+        self.plan.config.lcores.push(lcore);
+        self
+    }
+
+    /// An lcore that polls queue 0 of a port for the worker that owns it.
+    #[must_use]
+    pub fn isolated(mut self, id: u8, port: PortId) -> Dut {
+        let queues = vec![PortQueues { port, rx: vec![QueueId(0)], tx: vec![] }];
+        self.plan.config.lcores.push(LcoreConfig { id: LcoreId(id), role: Role::IsolRx, queues });
         self
     }
 

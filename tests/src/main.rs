@@ -8,6 +8,7 @@
 //! | `icmp` | echo, errors, and when there is none |
 //! | `vlan` | tags in and out |
 //! | `workers` | several lcores: RSS, copies of ARP packets, static neighbours |
+//! | `roles` | isolated receive queues, and the kernel sides of devices |
 //! | `wire` | rates, queues, and an lcore that falls behind |
 //! | `ports` | ports that the dataplane polls itself |
 //! | `drops` | every reason for which a packet is dropped |
@@ -35,6 +36,7 @@ mod neigh;
 mod pcaps;
 mod policy;
 mod ports;
+mod roles;
 mod ticks;
 mod tidy;
 mod vlan;

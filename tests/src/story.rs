@@ -38,6 +38,31 @@ pub fn tell(plan: &Plan) -> Told {
     skipped
 }
 
+/// The frames that leave by a port, in order.
+///
+/// # Panics
+/// The run fails.
+pub fn frames_out(plan: &Plan, port: PortId) -> Vec<Vec<u8>> {
+    match simulate(plan, Backend::Dpdk, Pace::Skip, Leaving { port, frames: Vec::new() }) {
+        Ok((_, leaving)) => leaving.frames,
+        Err(error) => panic!("the run failed: {error}"),
+    }
+}
+
+/// Whoever watches the frames that leave by one port.
+struct Leaving {
+    port: PortId,
+    frames: Vec<Vec<u8>>,
+}
+
+impl Observer for Leaving {
+    fn frame(&mut self, frame: &Passing<'_>) {
+        if frame.port == self.port && frame.way == Way::Out {
+            self.frames.push(frame.bytes.to_vec());
+        }
+    }
+}
+
 /// Runs a plan once.
 fn once(plan: &Plan, backend: Backend, pace: Pace) -> Told {
     let teller =

@@ -1,9 +1,9 @@
 //! Whether a dataplane can be built from a configuration: every rule, and who breaks it.
 
-use super::{Config, ConfigError, LcoreConfig, Limits, RouteConfig};
+use super::{Config, ConfigError, Limits, RouteConfig};
 use crate::device::Devices;
 use crate::job::{JobTable, RegisterError, Role, Rows};
-use crate::types::{LcoreId, Mac, PortId, QueueId};
+use crate::types::{LcoreId, Mac, PortId};
 use ipnet::Ipv4Net;
 use std::net::Ipv4Addr;
 
@@ -34,6 +34,7 @@ impl Config {
         self.check_limits()?;
         self.check_policy()?;
         self.check_devices()?;
+        self.check_kni()?;
         self.check_lcores()?;
         self.check_queues()?;
         self.check_routes()?;
@@ -45,7 +46,7 @@ impl Config {
         Ok(())
     }
 
-    fn device_count(&self) -> usize {
+    pub(super) fn device_count(&self) -> usize {
         self.ports.len() + self.ports.iter().map(|p| p.vlans.len()).sum::<usize>()
     }
 
@@ -56,6 +57,8 @@ impl Config {
             ("limits.neigh_entries", l.neigh_entries, Limits::NEIGH_ENTRIES),
             ("limits.arp_ring", l.arp_ring, Limits::RING),
             ("limits.neigh_ring", l.neigh_ring, Limits::RING),
+            ("limits.isol_ring", l.isol_ring, Limits::ISOL_RING),
+            ("limits.kni_ring", l.kni_ring, Limits::RING),
             ("limits.tx_burst", l.tx_burst, Limits::TX_BURST),
             ("limits.pool", l.pool, Limits::POOL),
             ("limits.rx_descriptors", l.rx_descriptors, Limits::DESCRIPTORS),
@@ -110,87 +113,6 @@ impl Config {
         Ok(())
     }
 
-    fn check_lcores(&self) -> Result<(), ConfigError> {
-        for (index, lcore) in self.lcores.iter().enumerate() {
-            in_range("the number of an lcore", u64::from(lcore.id.0), 0, u64::from(LcoreId::MAX))?;
-            if self.lcores[..index].iter().any(|l| l.id == lcore.id) {
-                return Err(ConfigError::LcoreTwice(lcore.id));
-            }
-            let queues = lcore.queues.iter().any(|q| !q.rx.is_empty() || !q.tx.is_empty());
-            match lcore.role {
-                Role::Worker if !queues => return Err(ConfigError::WorkerWithoutPorts(lcore.id)),
-                Role::Worker | Role::IsolRx | Role::Kni => {}
-                Role::Master | Role::Idle if queues => {
-                    return Err(ConfigError::QueuesWithoutWorker(lcore.id));
-                }
-                Role::Master | Role::Idle => {}
-            }
-        }
-        if self.workers().next().is_none() {
-            return Err(ConfigError::NoWorkers);
-        }
-        match self.lcores.iter().filter(|l| l.role == Role::Master).count() {
-            1 => Ok(()),
-            n => Err(ConfigError::Masters(n)),
-        }
-    }
-
-    /// Every queue has exactly one owner, and every worker can send on every port. Spec 1.1.
-    fn check_queues(&self) -> Result<(), ConfigError> {
-        for lcore in &self.lcores {
-            for queues in &lcore.queues {
-                named(&format!("lcore {}", lcore.id), queues.port, self.ports.len())?;
-            }
-        }
-        for (port, id) in self.ports.iter().zip(0..) {
-            let of = |lcore: &LcoreConfig, rx: bool| -> Vec<QueueId> {
-                let mine = lcore.queues.iter().filter(|q| q.port == PortId(id));
-                mine.flat_map(|q| if rx { &q.rx } else { &q.tx }).copied().collect()
-            };
-            for (direction, rx, count) in
-                [("rx", true, port.rx_queues), ("tx", false, port.tx_queues)]
-            {
-                let mut owners: Vec<Vec<LcoreId>> = vec![Vec::new(); usize::from(count)];
-                let wrong = |queue, problem: String| ConfigError::Queue {
-                    port: port.name.clone(),
-                    direction,
-                    queue,
-                    problem,
-                };
-                for lcore in &self.lcores {
-                    for queue in of(lcore, rx) {
-                        match owners.get_mut(queue.index()) {
-                            Some(owner) => owner.push(lcore.id),
-                            None => {
-                                let problem = format!("does not exist: the port has {count}");
-                                return Err(wrong(queue, problem));
-                            }
-                        }
-                    }
-                }
-                for (owner, queue) in owners.iter().zip(0..) {
-                    match owner.as_slice() {
-                        [_] => {}
-                        [] => {
-                            return Err(wrong(QueueId(queue), "belongs to no lcore".into()));
-                        }
-                        [a, b, ..] => {
-                            let problem = format!("belongs to lcores {a} and {b}");
-                            return Err(wrong(QueueId(queue), problem));
-                        }
-                    }
-                }
-            }
-            for lcore in self.lcores.iter().filter(|l| l.role == Role::Worker) {
-                if of(lcore, false).is_empty() {
-                    let port = port.name.clone();
-                    return Err(ConfigError::NoTxQueue { lcore: lcore.id, port });
-                }
-            }
-        }
-        Ok(())
-    }
-
     fn check_routes(&self) -> Result<(), ConfigError> {
         let devices = Devices::new(self);
         for (index, route) in self.routes.iter().enumerate() {
@@ -216,14 +138,14 @@ impl Config {
     }
 }
 
-fn in_range(what: &str, value: u64, min: u64, max: u64) -> Result<(), ConfigError> {
+pub(super) fn in_range(what: &str, value: u64, min: u64, max: u64) -> Result<(), ConfigError> {
     if (min..=max).contains(&value) {
         return Ok(());
     }
     Err(ConfigError::Range { what: what.to_owned(), value, min, max })
 }
 
-fn named(what: &str, dev: PortId, devices: usize) -> Result<(), ConfigError> {
+pub(super) fn named(what: &str, dev: PortId, devices: usize) -> Result<(), ConfigError> {
     if dev.index() < devices {
         return Ok(());
     }

@@ -118,6 +118,110 @@ fn lcores_and_queues_that_cannot_be() {
     ");
 }
 
+/// Lcore 5 with a role and queues on the LAN port, which has `queues` of each kind.
+fn lcore_5(c: &mut Config, role: Role, rx: &[u16], tx: &[u16]) {
+    let list = |queues: &[u16]| queues.iter().copied().map(QueueId).collect();
+    let queues = vec![PortQueues { port: PortId(0), rx: list(rx), tx: list(tx) }];
+    c.lcores.push(LcoreConfig { id: LcoreId(5), role, queues });
+}
+
+/// A kernel side of `device`, which is a port of its own.
+fn kernel(c: &mut Config, device: u16) {
+    let port = PortId(u16::try_from(c.ports.len()).unwrap());
+    let name = format!("kernel-{}", port.0);
+    c.ports.push(PortConfig { name, addresses: vec![], ..c.ports[0].clone() });
+    c.kni.push(KniConfig { device: PortId(device), port, forward: false });
+}
+
+#[test]
+fn isolated_lcores_that_cannot_be() {
+    assert_eq!(refused(|c| lcore_5(c, Role::IsolRx, &[0], &[])), "ok");
+    let said = [
+        refused(|c| lcore_5(c, Role::IsolRx, &[], &[])),
+        refused(|c| lcore_5(c, Role::IsolRx, &[0], &[0])),
+        refused(|c| lcore_5(c, Role::IsolRx, &[1], &[])),
+        refused(|c| lcore_5(c, Role::IsolRx, &[0, 0], &[])),
+        refused(|c| {
+            lcore_5(c, Role::IsolRx, &[0], &[]);
+            c.lcores[1].queues[0].rx.clear();
+        }),
+        refused(|c| {
+            lcore_5(c, Role::IsolRx, &[1], &[]);
+            let on =
+                |port, tx| PortQueues { port: PortId(port), rx: vec![], tx: vec![QueueId(tx)] };
+            let queues = vec![PortQueues { rx: vec![QueueId(1)], ..on(0, 1) }, on(1, 1)];
+            c.lcores.push(LcoreConfig { id: LcoreId(6), role: Role::Kni, queues });
+            (c.ports[0].rx_queues, c.ports[0].tx_queues, c.ports[1].tx_queues) = (2, 2, 2);
+        }),
+    ];
+    insta::assert_snapshot!(said.join("\n"), @"
+    lcore 5 polls no receive queue for a worker: it would have nothing to do
+    lcore 5 only receives, so it cannot own a tx queue
+    port lan: rx queue 1 does not exist: the port has 1
+    port lan: rx queue 0 is polled by lcores 5 and 5
+    port lan: rx queue 0 belongs to no lcore
+    port lan: rx queue 1 is polled by lcore 5, but its owner is no worker
+    ");
+}
+
+#[test]
+fn kernel_sides_that_cannot_be() {
+    assert_eq!(refused(|c| kernel(c, 0)), "ok");
+    let said = [
+        refused(|c| {
+            kernel(c, 0);
+            kernel(c, 0);
+        }),
+        refused(|c| {
+            kernel(c, 0);
+            kernel(c, 2);
+        }),
+        refused(|c| {
+            kernel(c, 0);
+            c.kni.push(KniConfig { device: PortId(1), ..c.kni[0] });
+        }),
+        refused(|c| kernel(c, 9)),
+        refused(|c| {
+            kernel(c, 0);
+            c.kni[0].port = PortId(9);
+        }),
+        refused(|c| {
+            kernel(c, 0);
+            c.ports[2].rx_queues = 2;
+        }),
+        refused(|c| {
+            kernel(c, 0);
+            c.ports[2].addresses = vec!["10.0.0.1/8".parse().unwrap()];
+        }),
+        refused(|c| {
+            kernel(c, 0);
+            let rx = vec![QueueId(0)];
+            c.lcores[1].queues.push(PortQueues { port: PortId(2), rx, tx: vec![] });
+        }),
+        // Who carries packets from the kernel has to send them somewhere.
+        refused(|c| {
+            kernel(c, 0);
+            lcore_5(c, Role::Kni, &[], &[]);
+        }),
+        refused(|c| {
+            lcore_5(c, Role::Kni, &[], &[]);
+            c.lcores.push(LcoreConfig { id: LcoreId(6), ..c.lcores[2].clone() });
+        }),
+    ];
+    insta::assert_snapshot!(said.join("\n"), @"
+    the kernel side of lan: it has one already
+    the kernel side of kernel-2: it is the kernel side of another device itself
+    the kernel side of wan: port kernel-2 is that of another device
+    the kernel side of a device names device 9, and there are only 3
+    the kernel side of a device names device 9, and there are only 3
+    the kernel side of lan: port kernel-2 needs one rx and one tx queue
+    the kernel side of lan: port kernel-2 has addresses or VLANs; those are the device's
+    port kernel-2: rx queue 0 is the kernel's, and lcore 1 lists it
+    lcore 5 has no tx queue on port lan: what it forwards there would be lost
+    2 lcores have the role kni: at most one may
+    ");
+}
+
 #[test]
 fn routes_and_neighbours_that_cannot_be() {
     let mac = Mac([2, 0, 0, 0, 0, 9]);
@@ -156,6 +260,8 @@ fn ranges() -> Vec<(&'static str, Set, u64, u64)> {
         row("neigh_entries", |c, n| c.limits.neigh_entries = n, Limits::NEIGH_ENTRIES),
         row("arp_ring", |c, n| c.limits.arp_ring = n, Limits::RING),
         row("neigh_ring", |c, n| c.limits.neigh_ring = n, Limits::RING),
+        row("isol_ring", |c, n| c.limits.isol_ring = n, Limits::ISOL_RING),
+        row("kni_ring", |c, n| c.limits.kni_ring = n, Limits::RING),
         row("tx_burst", |c, n| c.limits.tx_burst = n, Limits::TX_BURST),
         row("pool", |c, n| c.limits.pool = n, Limits::POOL),
         row("rx_descriptors", |c, n| c.limits.rx_descriptors = n, Limits::DESCRIPTORS),

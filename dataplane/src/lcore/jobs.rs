@@ -1,15 +1,22 @@
 //! What each job does when it runs, and what it does when it finds nothing.
 
 use super::Lcore;
+use crate::config::RxQueue;
+use crate::drop::DropReason;
 use crate::env::TimerKey;
 use crate::event::Event;
 use crate::job::{JobKind, Role};
 use crate::neigh;
-use crate::netif::Frame;
+use crate::netif::{self, Frame};
 use crate::packet::Buf;
 use crate::path::{self, Step};
 use crate::time::Instant;
+use crate::types::{PortId, QueueId};
 use crate::world::{BURST, NeighChange, Parcel, Ring, World};
+
+/// Bursts that an isolated-rx lcore takes from a queue in one run, while they are full: a default
+/// receive queue in all.
+const ISOL_BURSTS: usize = 8;
 
 impl<B: Buf> Lcore<B> {
     /// Runs a job once. Returns how many things it found to do.
@@ -19,24 +26,24 @@ impl<B: Buf> Lcore<B> {
             JobKind::Xmit => self.with_env(world, |tables, env, _| tables.tx.flush(env)),
             JobKind::TimerManage => self.timer_manage(world),
             JobKind::NeighSync => self.neigh_sync(world),
+            JobKind::IsolPktRcv => self.isol_pkt_rcv(world),
+            JobKind::KniLoop => self.kni_loop(world),
+            JobKind::KniMaster => self.serve_kernel(world),
             JobKind::CfgfileReload
             | JobKind::QschSched
-            | JobKind::KniMaster
             | JobKind::MsgMaster
             | JobKind::MsgSlave
             | JobKind::Sockopt
             | JobKind::IcmpRedirect
             | JobKind::Ipv4Frag
-            | JobKind::IftrafRing
-            | JobKind::IsolPktRcv
-            | JobKind::KniLoop => 0,
+            | JobKind::IftrafRing => 0,
         }
     }
 
     /// What `n` runs of a job change that find nothing to do: the closed form of idle time.
     pub(super) fn idle_runs(&mut self, kind: JobKind, n: u64) {
         self.counters.job_runs[kind.index()] += n;
-        if kind == JobKind::RecvFwd {
+        if matches!(kind, JobKind::RecvFwd | JobKind::IsolPktRcv | JobKind::KniLoop) {
             self.counters.bursts.idle_polls(n * self.rx.len() as u64);
         }
     }
@@ -61,19 +68,149 @@ impl<B: Buf> Lcore<B> {
             items += self.drain_arp_ring(world);
         }
         for at in 0..self.rx.len() {
-            let (port, queue) = self.rx[at];
+            let rx = self.rx[at];
             items += self.drain_arp_ring(world);
-            let mut burst = std::mem::take(&mut self.burst);
-            world.rx_burst(port, queue, &mut burst);
-            self.counters.bursts.poll(burst.len());
+            let mut burst = match rx.other {
+                None => self.receive(rx.port, rx.queue, world),
+                Some(_) => self.isolated(rx, world),
+            };
             items += u32::try_from(burst.len()).unwrap_or(u32::MAX);
-            for mut buf in burst.drain(..) {
-                buf.meta_mut().port = port;
-                let len = u32::try_from(buf.len()).unwrap_or(u32::MAX);
+            for buf in burst.drain(..) {
+                self.take(Frame { buf, from_ring: false }, world);
+            }
+            self.burst = burst;
+        }
+        items
+    }
+
+    /// Takes a burst from a receive queue, and counts it.
+    fn receive<W: World<Buf = B>>(
+        &mut self,
+        port: PortId,
+        queue: QueueId,
+        world: &mut W,
+    ) -> Vec<B> {
+        let mut burst = std::mem::take(&mut self.burst);
+        world.rx_burst(port, queue, &mut burst);
+        self.counters.bursts.poll(burst.len());
+        for buf in &mut burst {
+            buf.meta_mut().port = port;
+            let len = u32::try_from(buf.len()).unwrap_or(u32::MAX);
+            self.counters.ipackets += 1;
+            self.counters.ibytes += u64::from(len);
+            world.observe(Event::Rx { packet: buf.meta().id, port, queue, len });
+        }
+        burst
+    }
+
+    /// Takes a burst of what another lcore received for this one.
+    fn isolated<W: World<Buf = B>>(&mut self, rx: RxQueue, world: &mut W) -> Vec<B> {
+        let mut burst = std::mem::take(&mut self.burst);
+        let ring = Ring::Isol(rx.port, rx.queue);
+        self.drain(ring, &mut burst, world);
+        self.counters.bursts.poll(burst.len());
+        burst
+    }
+
+    /// Takes up to a burst of frames from one of this lcore's rings.
+    fn drain<W: World<Buf = B>>(&mut self, ring: Ring, into: &mut Vec<B>, world: &mut W) {
+        while into.len() < BURST {
+            match world.recv(ring) {
+                None => break,
+                Some(Parcel::Frame(buf)) => {
+                    self.counters.ring_packets += 1;
+                    world.observe(Event::RingRx { packet: buf.meta().id, ring });
+                    into.push(buf);
+                }
+                Some(Parcel::Neigh(_)) => unreachable!("this ring carries frames"),
+            }
+        }
+    }
+
+    /// Job isol_pkt_rcv: hands what it polls over to the workers that own the queues. Spec 2.4.
+    ///
+    /// DPVS polls a queue for as long as it gives full bursts, which with a queue that never runs
+    /// dry is until the ring is full; and a burst that does not fit is lost as a whole (defect B23).
+    fn isol_pkt_rcv<W: World<Buf = B>>(&mut self, world: &mut W) -> u32 {
+        let mut items = 0;
+        for at in 0..self.rx.len() {
+            let RxQueue { port, queue, other } = self.rx[at];
+            let Some(worker) = other else { unreachable!("an isolated queue has a worker") };
+            let ring = Ring::Isol(port, queue);
+            for _ in 0..ISOL_BURSTS {
+                let mut burst = self.receive(port, queue, world);
+                let full = burst.len() == BURST;
+                items += u32::try_from(burst.len()).unwrap_or(u32::MAX);
+                for buf in burst.drain(..) {
+                    let packet = buf.meta().id;
+                    match world.send(worker, ring, Parcel::Frame(buf)) {
+                        Ok(()) => {
+                            self.counters.isol_handed += 1;
+                            world.observe(Event::RingTx { packet, ring, to: worker });
+                        }
+                        Err(Parcel::Frame(buf)) => {
+                            self.with_env(world, |_, env, _| {
+                                env.drop(buf, DropReason::IsolRingFull);
+                            });
+                        }
+                        Err(_) => unreachable!("what came back is what was sent"),
+                    }
+                }
+                self.burst = burst;
+                if !full {
+                    break;
+                }
+            }
+        }
+        items
+    }
+
+    /// Job kni_loop: its own receive queues, its transmit queues, then the kernel. Spec 10.
+    fn kni_loop<W: World<Buf = B>>(&mut self, world: &mut W) -> u32 {
+        let mut items = 0;
+        for at in 0..self.rx.len() {
+            let rx = self.rx[at];
+            let mut burst = self.receive(rx.port, rx.queue, world);
+            items += u32::try_from(burst.len()).unwrap_or(u32::MAX);
+            for buf in burst.drain(..) {
+                self.with_env(world, |_, env, _| netif::kernel_only(buf, env));
+            }
+            self.burst = burst;
+        }
+        items += self.with_env(world, |tables, env, _| tables.tx.flush(env));
+        items + self.serve_kernel(world)
+    }
+
+    /// Up to a burst each way between every device and its kernel side: first all that goes to the
+    /// kernel, then what comes from it. Spec 10 (c), (d).
+    fn serve_kernel<W: World<Buf = B>>(&mut self, world: &mut W) -> u32 {
+        let mut items = 0;
+        for at in 0..self.kernels.len() {
+            let (device, port) = self.kernels[at];
+            let mut burst = std::mem::take(&mut self.burst);
+            self.drain(Ring::Kni(device), &mut burst, world);
+            items += u32::try_from(burst.len()).unwrap_or(u32::MAX);
+            self.with_env(world, |tables, env, _| {
+                let taken = tables.tx.burst_out(port, &mut burst, DropReason::KniRefused, env);
+                env.counters.kni_out += u64::from(taken);
+            });
+            self.burst = burst;
+        }
+        for at in 0..self.kernels.len() {
+            let (device, port) = self.kernels[at];
+            let mut burst = std::mem::take(&mut self.burst);
+            world.rx_burst(port, QueueId(0), &mut burst);
+            items += u32::try_from(burst.len()).unwrap_or(u32::MAX);
+            for buf in burst.drain(..) {
+                let (packet, len) = (buf.meta().id, u32::try_from(buf.len()).unwrap_or(u32::MAX));
                 self.counters.ipackets += 1;
                 self.counters.ibytes += u64::from(len);
-                world.observe(Event::Rx { packet: buf.meta().id, port, queue, len });
-                self.take(Frame { buf, from_ring: false }, world);
+                self.counters.kni_in += 1;
+                world.observe(Event::Rx { packet, port, queue: QueueId(0), len });
+                self.with_env(world, |tables, env, next| {
+                    next.push(Step::Egress(buf, device));
+                    path::run(tables, env, next);
+                });
             }
             self.burst = burst;
         }

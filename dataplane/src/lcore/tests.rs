@@ -4,7 +4,7 @@ use crate::drop::DropReason;
 use crate::event::Event;
 use crate::heap::{HeapBuf, HeapWorld};
 use crate::time::Nanos;
-use crate::types::Mac;
+use crate::types::{Mac, QueueId};
 use fixtures::{ALICE, BOB, CAROL, DUT_LAN, DUT_WAN, Host, arp_reply, icmp_echo, udp};
 use proptest::prelude::*;
 

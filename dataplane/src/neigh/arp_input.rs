@@ -7,6 +7,7 @@ use super::{Neighbours, learn};
 use crate::drop::DropReason;
 use crate::env::Env;
 use crate::event::{Consumer, Event, Made};
+use crate::kni;
 use crate::netif::{Class, L3Frame};
 use crate::packet::{Buf, Meta};
 use crate::path::{Next, Step};
@@ -47,7 +48,7 @@ pub fn arp_input<W: World>(
     };
     let update = announcement && (known || !env.peers.is_empty());
     if !ours && !update {
-        return env.drop(frame.buf, DropReason::ArpNotOurs);
+        return kni::packet(frame.buf, frame.device, DropReason::ArpNotOurs, env);
     }
     let on_link = env.devices.get(frame.device).on_link(packet.sender_ip);
     let teaches = on_link && !packet.sender_ip.is_unspecified();
@@ -71,6 +72,9 @@ pub fn arp_input<W: World>(
     }
     if ours && !reply && !announcement && !frame.from_ring {
         answer(frame, &packet, env, next);
+    } else if reply && !frame.from_ring && env.devices.get(frame.device).kni.is_some() {
+        // The kernel may have asked too.
+        kni::packet(frame.buf, frame.device, DropReason::ArpUnsolicited, env);
     } else if learns || told || frame.from_ring || !env.peers.is_empty() {
         // With other workers, one of them may have asked: nobody here can say that nobody did.
         env.consume(frame.buf, Consumer::Arp);
@@ -157,7 +161,7 @@ fn spread<W: World>(frame: &mut L3Frame<W::Buf>, learnt: bool, env: &mut Env<'_,
         match env.world.send(*to, Ring::Arp, Parcel::Frame(copy)) {
             Ok(()) => env.world.observe(Event::RingTx { packet, ring: Ring::Arp, to: *to }),
             Err(Parcel::Frame(copy)) => env.drop(copy, DropReason::ArpRingFull),
-            Err(Parcel::Neigh(_)) => unreachable!("what came back is what was sent"),
+            Err(_) => unreachable!("what came back is what was sent"),
         }
     }
     // The header was there a moment ago, so it comes off again.

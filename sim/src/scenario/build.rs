@@ -18,7 +18,7 @@ use super::file::{ScenarioFile, SnappedKind};
 use super::ranges::Ranged;
 use super::value::{At, Span};
 use crate::plan::{Plan, PortPlan, Snapped};
-use dataplane::config::{Config, PortConfig};
+use dataplane::config::{Config, KniConfig, PortConfig};
 use dataplane::{Nanos, PortId};
 use ipnet::Ipv4Net;
 use std::path::Path;
@@ -35,10 +35,13 @@ struct Builder<'a> {
     dir: &'a Path,
     overrides: &'a Overrides,
     faults: Vec<Fault>,
-    /// Ports first, then VLAN devices: the index is the `PortId`.
+    /// Ports first, then the kernel sides of devices, then VLAN devices: the index is the `PortId`.
     devices: Vec<Device>,
+    /// Physical ports first, then the kernel sides of devices.
     ports: Vec<PortConfig>,
     port_plans: Vec<PortPlan>,
+    physical: usize,
+    kni: Vec<KniConfig>,
 }
 
 /// The plan of `file`, whose relative paths start in `dir`.
@@ -55,6 +58,8 @@ pub(super) fn plan(
         devices: Vec::new(),
         ports: Vec::new(),
         port_plans: Vec::new(),
+        physical: 0,
+        kni: Vec::new(),
     };
     builder.ports();
     let lcores = builder.lcores();
@@ -68,9 +73,9 @@ pub(super) fn plan(
     if !builder.faults.is_empty() {
         return Err(builder.faults);
     }
-    let ports = builder.ports;
+    let (ports, kni) = (builder.ports, builder.kni);
     let seed = overrides.seed.or(file.seed.as_ref().map(|s| s.value.0.0)).unwrap_or(0);
-    let config = Config { ports, lcores, routes, neighbours, limits, policy, seed };
+    let config = Config { ports, lcores, kni, routes, neighbours, limits, policy, seed };
     if let Err(error) = config.check() {
         // The checks above should have said it, with its place; this is the net below them.
         return Err(vec![Fault::new(&(0..0), error.to_string(), "")]);

@@ -104,9 +104,25 @@ pub struct PortTable {
     pub rx_queues: Option<At<u64>>,
     /// Transmit queues. Default: as many as the lcores own.
     pub tx_queues: Option<At<u64>>,
+    /// Its kernel side: a port `<port>.kni` of its own, behind which is the kernel.
+    pub kni: Option<At<KniTable>>,
     /// The VLAN devices on it.
     #[serde(default)]
     pub vlan: Vec<At<VlanTable>>,
+}
+
+/// The kernel side of a device (KNI). What the dataplane does not handle leaves by it; what the
+/// kernel sends is an [[input]] of it.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "kni")]
+#[serde(deny_unknown_fields)]
+pub struct KniTable {
+    /// Its name. Default: `<device>.kni`.
+    pub name: Option<At<String>>,
+    /// Copy every frame of the device to the kernel (FORWARD2KNI). Default: false.
+    pub forward: Option<bool>,
+    /// How fast the kernel takes frames. Default: infinitely fast.
+    pub wire: Option<At<WireTable>>,
 }
 
 /// What is behind a port.
@@ -148,6 +164,8 @@ pub struct VlanTable {
     pub mac: Option<At<Text<Mac>>>,
     /// The largest IPv4 packet it carries, at most its port's. Default: its port's.
     pub mtu: Option<At<u64>>,
+    /// Its kernel side, as of a port.
+    pub kni: Option<At<KniTable>>,
     /// Its addresses, each with the prefix length of its subnet.
     #[serde(default)]
     pub addresses: Vec<At<Text<Ipv4Net>>>,
@@ -162,10 +180,12 @@ pub struct LcoreTable {
     pub id: At<u64>,
     /// What it is for.
     pub role: At<RoleKind>,
-    /// The receive queues it owns, by port, in polling order. Workers only.
+    /// The receive queues it owns, by port, in polling order. For an isol_rx lcore: those that it
+    /// polls for the workers that own them. For the kni lcore: those whose packets are the kernel's.
     pub rx: Option<At<Queues>>,
-    /// The transmit queues it owns, by port: a worker needs one on each. Default, if no lcore
-    /// says `tx`: the first worker gets queue 0 of every port, the second queue 1, and so on.
+    /// The transmit queues it owns, by port: a worker and the kni lcore need one on each. Default,
+    /// if no lcore says `tx`: the first of them gets queue 0 of every port, the second queue 1, and
+    /// so on.
     pub tx: Option<At<Queues>>,
 }
 
@@ -300,6 +320,8 @@ pub struct PolicyTable {
     pub echo_any_code: Option<bool>,
     /// Drop packets from or to addresses that may not be on a wire.
     pub drop_martians: Option<bool>,
+    /// Copy a frame for the kernel again when it comes through a ring (FORWARD2KNI).
+    pub forward2kni_ring_copies: Option<bool>,
     /// Run all due timer ticks at once after a stall; else one in each run of `timer_manage`.
     pub timer_catch_up: Option<bool>,
     /// How often `timer_manage` looks at the wheel, 1us to 10s.
@@ -338,6 +360,10 @@ pub struct LimitsTable {
     pub arp_ring: Option<At<u64>>,
     /// Changes that a neigh_ring holds. Default: 2047.
     pub neigh_ring: Option<At<u64>>,
+    /// Frames that the ring of an isolated receive queue holds. Default: 16383.
+    pub isol_ring: Option<At<u64>>,
+    /// Frames that wait for the kernel side of a device. Default: 2047.
+    pub kni_ring: Option<At<u64>>,
     /// Packets that a transmit queue buffers before it bursts them out by itself. Default: 32.
     pub tx_burst: Option<At<u64>>,
     /// Buffers in the pool. Default: 16383.

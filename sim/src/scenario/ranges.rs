@@ -75,6 +75,8 @@ ranges! {
     ARP_RING = "limits"."arp_ring" in wide(Limits::RING);
     /// Changes.
     NEIGH_RING = "limits"."neigh_ring" in wide(Limits::RING);
+    ISOL_RING = "limits"."isol_ring" in wide(Limits::ISOL_RING);
+    KNI_RING = "limits"."kni_ring" in wide(Limits::RING);
     /// Packets.
     TX_BURST = "limits"."tx_burst" in wide(Limits::TX_BURST);
     /// Buffers.

@@ -142,7 +142,10 @@ impl Request {
                 interfaces.push((info.path.as_path(), number, &interface.name, *start));
             }
         }
-        let ring = |id: &u16| matches!(plan.ports[usize::from(*id)], PortPlan::Ring(_));
+        let ring = |id: &u16| {
+            let physical = !plan.config.is_kni(PortId(*id));
+            physical && matches!(plan.ports[usize::from(*id)], PortPlan::Ring(_))
+        };
         let ids = || (0u16..).take(plan.ports.len()).filter(ring);
         let port_named = |name: &Option<String>| {
             let name = name.as_deref()?;
@@ -182,6 +185,8 @@ impl Request {
         // What the box's own addresses sent is no input. A capture of the box itself has such
         // frames; in one of somebody else's there are none.
         let ours = match self.overrides.ours.as_slice() {
+            // What comes from our kernel is all ours, and input all the same.
+            [] if plan.config.is_kni(port) => Vec::new(),
             [] => {
                 let config = &plan.config.ports[port.index()];
                 let mut macs = vec![config.mac];

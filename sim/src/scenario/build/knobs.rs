@@ -36,6 +36,8 @@ impl Builder<'_> {
             neigh_entries: NEIGH_ENTRIES,
             arp_ring: ARP_RING,
             neigh_ring: NEIGH_RING,
+            isol_ring: ISOL_RING,
+            kni_ring: KNI_RING,
             tx_burst: TX_BURST,
             pool: POOL,
             rx_descriptors: RX_DESCRIPTORS,
@@ -57,7 +59,8 @@ impl Builder<'_> {
         switches! {
             forwarding, drop_fragments, icmp_errors_when_not_forwarding, arp_unsolicited_creates,
             arp_other_host, arp_learn_requests, arp_check_sender, weak_host, vid0_untagged,
-            icmp_unreachable, neigh_retransmit, check_options, echo_any_code, drop_martians, timer_catch_up,
+            icmp_unreachable, neigh_retransmit, check_options, echo_any_code, drop_martians,
+            forward2kni_ring_copies, timer_catch_up,
         }
         let ttl = table.default_ttl.as_ref();
         policy.default_ttl = self.ranged(ranges::DEFAULT_TTL, ttl, policy.default_ttl);

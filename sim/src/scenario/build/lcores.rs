@@ -33,6 +33,8 @@ struct Claim {
     direction: Direction,
     queue: u16,
     lcore: u8,
+    /// It polls the queue for the worker that owns it.
+    polls: bool,
     span: Span,
 }
 
@@ -51,8 +53,8 @@ impl Builder<'_> {
         self.lcore_set();
         let mut claims = Vec::new();
         let ordinals = file.lcore.iter().scan(0u16, |next, table| {
-            let worker = table.value.role.value == RoleKind::Worker;
-            *next += u16::from(worker);
+            let sends = matches!(table.value.role.value, RoleKind::Worker | RoleKind::Kni);
+            *next += u16::from(sends);
             Some(next.saturating_sub(1))
         });
         let default_tx = file.lcore.iter().all(|l| l.value.tx.is_none());
@@ -73,13 +75,13 @@ impl Builder<'_> {
         for worker in 1..=workers {
             let queue = u16::from(worker) - 1;
             let mut queues = Vec::new();
-            for (index, plan) in (0u16..).zip(&self.port_plans) {
+            for (index, plan) in (0u16..).zip(&self.port_plans[..self.physical]) {
                 let port = PortId(index);
                 // A capture has one reader: a second queue would receive it a second time.
                 let reads = queue == 0 || !matches!(plan, PortPlan::Pcap { .. });
                 let claim = |direction| {
                     let span = span.clone();
-                    Claim { port, direction, queue, lcore: worker, span }
+                    Claim { port, direction, queue, lcore: worker, polls: false, span }
                 };
                 if reads {
                     claims.push(claim(Direction::Rx));
@@ -144,15 +146,37 @@ impl Builder<'_> {
         let mut queues: Vec<PortQueues> = Vec::new();
         for (direction, list) in [(Direction::Rx, &lcore.rx), (Direction::Tx, &lcore.tx)] {
             let Some(list) = list else { continue };
-            if role != Role::Worker {
-                let message = format!("lcore {id} is {role}, so it cannot own queues");
-                self.fault(Fault::new(&list.span, message, "expected on workers only"));
-                continue;
+            match (role, direction) {
+                (Role::Worker | Role::Kni, _) | (Role::IsolRx, Direction::Rx) => {
+                    self.own((id, role), direction, &list.value, &mut queues, claims);
+                }
+                (Role::IsolRx, Direction::Tx) => {
+                    let message = format!("lcore {id} is {role}, so it transmits nothing");
+                    self.fault(Fault::new(&list.span, message, "expected rx only"));
+                }
+                (Role::Master | Role::Idle, _) => {
+                    let message = format!("lcore {id} is {role}, so it cannot own queues");
+                    self.fault(Fault::new(&list.span, message, "expected on workers only"));
+                }
             }
-            self.own(id, direction, &list.value, &mut queues, claims);
         }
-        if role == Role::Worker {
-            self.can_work(table, id, default_tx, &mut queues, claims);
+        let owns = |l: &Option<At<Queues>>| {
+            l.as_ref().is_some_and(|l| l.value.0.iter().any(|(_, numbers)| !numbers.is_empty()))
+        };
+        let has = (owns(&lcore.rx), owns(&lcore.tx));
+        match role {
+            Role::Worker if has == (false, false) => {
+                let message = format!("lcore {id} is a worker without ports");
+                let fault = Fault::new(&lcore.role.span, message, "a worker owns queues");
+                self.fault(fault.help("add rx = { PORT = [0] }, or make it role = \"idle\""));
+            }
+            Role::IsolRx if !has.0 => {
+                let message = format!("lcore {id} polls no receive queue");
+                let fault = Fault::new(&lcore.role.span, message, "");
+                self.fault(fault.help("add rx = { PORT = [0] }: a queue that a worker owns"));
+            }
+            Role::Worker | Role::Kni => self.can_send(table, id, default_tx, &mut queues, claims),
+            Role::Master | Role::IsolRx | Role::Idle => {}
         }
         LcoreConfig { id: LcoreId(id), role, queues }
     }
@@ -160,7 +184,7 @@ impl Builder<'_> {
     /// Adds the queues that an lcore names to what it owns.
     fn own(
         &mut self,
-        lcore: u8,
+        (lcore, role): (u8, Role),
         direction: Direction,
         list: &Queues,
         queues: &mut Vec<PortQueues>,
@@ -186,22 +210,23 @@ impl Builder<'_> {
                     Direction::Rx => queues[known].rx.push(QueueId(queue)),
                     Direction::Tx => queues[known].tx.push(QueueId(queue)),
                 }
-                self.claim(
-                    Claim { port, direction, queue, lcore, span: number.span.clone() },
-                    claims,
-                );
+                let polls = role == Role::IsolRx;
+                let span = number.span.clone();
+                self.claim(Claim { port, direction, queue, lcore, polls, span }, claims);
             }
         }
     }
 
     fn claim(&mut self, claim: Claim, claims: &mut Vec<Claim>) {
-        let Claim { port, direction, queue, lcore, .. } = claim;
-        let same = |c: &&Claim| (c.port, c.direction, c.queue) == (port, direction, queue);
+        let Claim { port, direction, queue, lcore, polls, .. } = claim;
+        let same =
+            |c: &&Claim| (c.port, c.direction, c.queue, c.polls) == (port, direction, queue, polls);
         if let Some(first) = claims.iter().find(same) {
             let name = &self.ports[port.index()].name;
             let what = format!("{} queue {queue} of {name}", direction.name());
             let message = match first.lcore == lcore {
-                true => format!("lcore {lcore} owns {what} twice"),
+                true => format!("lcore {lcore} has {what} twice"),
+                false if polls => format!("{what} is polled by lcores {} and {lcore}", first.lcore),
                 false => format!("{what} belongs to lcores {} and {lcore}", first.lcore),
             };
             self.fault(Fault::new(&claim.span, message, "expected one owner for each queue"));
@@ -210,8 +235,8 @@ impl Builder<'_> {
         }
     }
 
-    /// A worker has something to do, and can send on every port.
-    fn can_work(
+    /// A worker and the KNI lcore can send on every port.
+    fn can_send(
         &mut self,
         table: &At<LcoreTable>,
         id: u8,
@@ -220,23 +245,15 @@ impl Builder<'_> {
         claims: &mut Vec<Claim>,
     ) {
         let lcore = &table.value;
-        let owns = |l: &Option<At<Queues>>| {
-            l.as_ref().is_some_and(|l| l.value.0.iter().any(|(_, numbers)| !numbers.is_empty()))
-        };
-        if !owns(&lcore.rx) && !owns(&lcore.tx) {
-            let message = format!("lcore {id} is a worker without ports");
-            let fault = Fault::new(&lcore.role.span, message, "a worker owns queues");
-            self.fault(fault.help("add rx = { PORT = [0] }, or make it role = \"idle\""));
-            return;
-        }
-        for index in (0u16..).take(self.ports.len()) {
+        for index in (0u16..).take(self.physical) {
             let port = PortId(index);
             if queues.iter().any(|q| q.port == port && !q.tx.is_empty()) {
                 continue;
             }
             if let Some(queue) = default_tx {
                 let span = lcore.id.span.clone();
-                claims.push(Claim { port, direction: Direction::Tx, queue, lcore: id, span });
+                let direction = Direction::Tx;
+                claims.push(Claim { port, direction, queue, lcore: id, polls: false, span });
                 match queues.iter_mut().find(|q| q.port == port) {
                     Some(known) => known.tx.push(QueueId(queue)),
                     None => {
@@ -255,7 +272,7 @@ impl Builder<'_> {
 
     /// Each port has queues 0 to n−1, no more, no less.
     fn count_queues(&mut self, claims: &[Claim]) {
-        for index in 0..self.ports.len() {
+        for index in 0..self.physical {
             self.ports[index].rx_queues = self.count(index, Direction::Rx, claims);
             self.ports[index].tx_queues = self.count(index, Direction::Tx, claims);
         }
@@ -268,7 +285,8 @@ impl Builder<'_> {
             Direction::Rx => (ranges::RX_QUEUES, &table.rx_queues),
             Direction::Tx => (ranges::TX_QUEUES, &table.tx_queues),
         };
-        let mine = |c: &&Claim| c.port.index() == index && c.direction == direction;
+        let at = |c: &&Claim| c.port.index() == index && c.direction == direction;
+        let mine = |c: &&Claim| at(c) && !c.polls;
         let last = claims.iter().filter(mine).max_by_key(|c| c.queue);
         let used = last.map_or(0, |c| c.queue + 1);
         let count = self.ranged(range, given.as_ref(), used);
@@ -292,6 +310,19 @@ impl Builder<'_> {
                     );
                 }
                 (Some(_), _) => {}
+            }
+        }
+        for polled in claims.iter().filter(|c| at(c) && c.polls) {
+            let queue = polled.queue;
+            let worker = |id| {
+                let lcores = self.file.lcore.iter().map(|l| &l.value);
+                lcores.clone().any(|l| l.id.value == id && l.role.value == RoleKind::Worker)
+            };
+            if !claims.iter().filter(mine).any(|c| c.queue == queue && worker(u64::from(c.lcore))) {
+                let message = format!("rx queue {queue} of port {name} belongs to no worker");
+                let fault = Fault::new(&polled.span, message, "");
+                let help = format!("a worker owns what lcore {} polls for it", polled.lcore);
+                self.fault(fault.help(help));
             }
         }
         if direction == "rx"

@@ -1,14 +1,14 @@
 //! Ports and VLAN devices: names, addresses, sizes, and what is behind a port.
 
 use super::super::error::Fault;
-use super::super::file::{PortKind, PortTable, VlanTable};
+use super::super::file::{KniTable, PortKind, PortTable, VlanTable, WireTable};
 use super::super::ranges;
 use super::super::value::{At, Span, Text};
 use super::super::{NAME_MAX, is_name};
 use super::{Builder, Device, header};
 use crate::plan::{PortPlan, WirePlan};
-use dataplane::config::{Limits, PortConfig, VlanConfig};
-use dataplane::{Mac, VlanId};
+use dataplane::config::{KniConfig, Limits, PortConfig, VlanConfig};
+use dataplane::{Mac, PortId, VlanId};
 use ipnet::Ipv4Net;
 use std::net::Ipv4Addr;
 
@@ -36,6 +36,7 @@ impl Builder<'_> {
         for (index, table) in file.port.iter().enumerate() {
             self.port_table(index, table, &mut seen);
         }
+        self.physical = self.ports.len();
         let mut vlans = Vec::new();
         for (index, table) in file.port.iter().enumerate() {
             for vlan in &table.value.vlan {
@@ -43,6 +44,7 @@ impl Builder<'_> {
                 vlans.extend(vlan.map(|v| (index, v)));
             }
         }
+        self.kernels(&vlans, &mut seen);
         for (index, vlan) in vlans {
             self.devices
                 .push(Device { name: vlan.name.clone(), addresses: vlan.addresses.clone() });
@@ -72,6 +74,50 @@ impl Builder<'_> {
         });
     }
 
+    /// The kernel sides of ports and VLAN devices, as ports that come behind the physical ones.
+    fn kernels(&mut self, vlans: &[(usize, VlanConfig)], seen: &mut Seen) {
+        let file = self.file;
+        let ports =
+            file.port.iter().zip(0..).filter_map(|(p, at)| Some((at, p.value.kni.as_ref()?)));
+        let tables = file.port.iter().flat_map(|port| &port.value.vlan).zip(0..);
+        let on_vlans = tables.filter_map(|(v, at)| Some((at, v.value.kni.as_ref()?)));
+        let on_ports: Vec<(usize, &At<KniTable>)> = ports.collect();
+        let on_vlans: Vec<(usize, &At<KniTable>)> = on_vlans.collect();
+        let all = self.physical + on_ports.len() + on_vlans.len();
+        let mut kernels = Vec::new();
+        for (at, kni) in on_ports {
+            let (name, port) = (self.ports[at].name.clone(), &self.ports[at]);
+            kernels.push((at, kni, name, port.mac, port.mtu));
+        }
+        for (at, kni) in on_vlans {
+            // A VLAN that has a fault of its own is not in the list; then no plan comes out.
+            let Some((port, vlan)) = vlans.get(at) else { continue };
+            let port = &self.ports[*port];
+            let (mac, mtu) = (vlan.mac.unwrap_or(port.mac), vlan.mtu.unwrap_or(port.mtu));
+            kernels.push((all + at, kni, vlan.name.clone(), mac, mtu));
+        }
+        for (device, At { value: kni, span }, of, mac, mtu) in kernels {
+            let name = kni.name.as_ref().map_or(format!("{of}.kni"), |name| name.value.clone());
+            let span = kni.name.as_ref().map_or(span, |name| &name.span);
+            self.name(&At { value: name.clone(), span: span.clone() }, seen);
+            let port = PortId(u16::try_from(self.ports.len()).unwrap_or(u16::MAX));
+            let device = PortId(u16::try_from(device).unwrap_or(u16::MAX));
+            self.devices.push(Device { name: name.clone(), addresses: Vec::new() });
+            let wire = self.wire(kni.wire.as_ref());
+            self.port_plans.push(PortPlan::Ring(wire));
+            self.kni.push(KniConfig { device, port, forward: kni.forward.unwrap_or(false) });
+            self.ports.push(PortConfig {
+                name,
+                mac,
+                mtu,
+                addresses: Vec::new(),
+                rx_queues: 1,
+                tx_queues: 1,
+                vlans: Vec::new(),
+            });
+        }
+    }
+
     fn port_kind(&mut self, port: &PortTable) -> PortPlan {
         let kind = port.kind.as_ref().map_or(PortKind::Ring, |k| k.value);
         let mut only = |key: &str, span: Option<&Span>, needs: PortKind, name: &str| {
@@ -88,7 +134,7 @@ impl Builder<'_> {
         let len = port.rx_frame_len.as_ref();
         only("rx_frame_len", len.map(|l| &l.span), PortKind::Null, "null");
         match kind {
-            PortKind::Ring => PortPlan::Ring(self.wire(port)),
+            PortKind::Ring => PortPlan::Ring(self.wire(port.wire.as_ref())),
             PortKind::Pcap => {
                 let rx = port.rx.as_ref().and_then(|rx| self.capture_path(rx));
                 PortPlan::Pcap { rx }
@@ -108,9 +154,9 @@ impl Builder<'_> {
         }
     }
 
-    fn wire(&mut self, port: &PortTable) -> WirePlan {
+    fn wire(&mut self, table: Option<&At<WireTable>>) -> WirePlan {
         let default = WirePlan::default();
-        let Some(At { value: wire, .. }) = &port.wire else { return default };
+        let Some(At { value: wire, .. }) = table else { return default };
         WirePlan {
             rate: wire.rate.as_ref().map(|r| r.value.0.0),
             delay: wire.delay.as_ref().map_or(default.delay, |d| d.value.0),

@@ -13,7 +13,7 @@ fn syntax_and_types_point_at_the_value() {
         ("seed = ", "1:8: string values must be quoted (expected literal string)"),
         (
             "[[port]]\nnam = 'x'",
-            "2:1: unknown key `nam` (expected one of `name`, `kind`, `mac`, `mtu`, `addresses`, `wire`, `rx`, `rx_frame_len`, `rx_queues`, `tx_queues`, `vlan`); did you mean `name`?",
+            "2:1: unknown key `nam` (expected one of `name`, `kind`, `mac`, `mtu`, `addresses`, `wire`, `rx`, `rx_frame_len`, `rx_queues`, `tx_queues`, `kni`, `vlan`); did you mean `name`?",
         ),
         ("[[port]]\nmtu = 1500", "1:1: the key `name` is missing"),
         (
@@ -174,6 +174,32 @@ fn lcores_are_one_master_and_some_workers() {
 }
 
 #[test]
+fn an_isolated_queue_has_a_worker_and_a_poller() {
+    let isol = |queues: &str| {
+        one(&format!(
+            "[[lcore]]\nid = 0\nrole = 'master'\n[[lcore]]\nid = 1\nrole = 'worker'\n\
+             rx = {{ lan = [0], wan = [0] }}\n[[lcore]]\nid = 2\nrole = 'isol_rx'\n{queues}\n"
+        ))
+    };
+    assert_eq!(
+        isol(""),
+        "17:8: lcore 2 polls no receive queue; add rx = { PORT = [0] }: a queue that a worker owns"
+    );
+    assert_eq!(
+        isol("tx = { lan = [1] }\nrx = { lan = [0] }").lines().last(),
+        Some("18:6: lcore 2 is isol_rx, so it transmits nothing (expected rx only)")
+    );
+    assert_eq!(
+        isol("rx = { lan = [1] }"),
+        "18:15: rx queue 1 of port lan belongs to no worker; a worker owns what lcore 2 polls for it"
+    );
+    assert_eq!(
+        isol("rx = { lan = [0] }\n[[lcore]]\nid = 3\nrole = 'isol_rx'\nrx = { lan = [0] }"),
+        "22:15: rx queue 0 of lan is polled by lcores 2 and 3 (expected one owner for each queue)"
+    );
+}
+
+#[test]
 fn each_queue_has_one_owner_and_no_number_is_left_out() {
     let queues = |rx: &str, tx: &str| {
         one(&format!(
@@ -189,7 +215,7 @@ fn each_queue_has_one_owner_and_no_number_is_left_out() {
     );
     assert_eq!(
         queues("lan = [0, 0]", both),
-        "14:18: lcore 1 owns rx queue 0 of lan twice (expected one owner for each queue)"
+        "14:18: lcore 1 has rx queue 0 of lan twice (expected one owner for each queue)"
     );
     assert_eq!(
         queues("lan = [0]", "lan = [0]"),
