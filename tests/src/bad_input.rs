@@ -207,7 +207,7 @@ fn mistakes_in_a_scenario_are_shown_where_they_are() {
      5 │ addresses = ["198.51.100.1/24"]
      6 │ colour = "blue"
        · ───┬──
-       ·    ╰── expected one of `name`, `kind`, `mac`, `mtu`, `addresses`, `wire`, `rx`, `rx_frame_len`, `rx_queues`, `tx_queues`, `vlan`
+       ·    ╰── expected one of `name`, `kind`, `mac`, `mtu`, `addresses`, `wire`, `rx`, `rx_frame_len`, `rx_queues`, `tx_queues`, `kni`, `vlan`
        ╰────
 
     error: 1 mistake in wrong.toml
