@@ -54,8 +54,6 @@ pub struct TimerWheel<K> {
     first: u32,
     /// Its tick, [`NEVER`] if there is none.
     earliest: u64,
-    /// The tick up to which the wheel has turned.
-    cursor: u64,
     /// How many timers were ever armed.
     sequence: u64,
 }
@@ -105,13 +103,8 @@ impl<K: Copy> Default for TimerWheel<K> {
 }
 
 impl<K: Copy> TimerWheel<K> {
-    /// No timers; the wheel stands at the epoch.
+    /// No timers.
     pub fn new() -> TimerWheel<K> {
-        TimerWheel::starting_at(Instant::EPOCH)
-    }
-
-    /// No timers; the wheel stands at the tick of `now`. Only [`TimerWheel::one_tick`] can tell.
-    pub fn starting_at(now: Instant) -> TimerWheel<K> {
         TimerWheel {
             entries: Vec::new(),
             free_entries: NONE,
@@ -120,7 +113,6 @@ impl<K: Copy> TimerWheel<K> {
             armed: 0,
             first: NONE,
             earliest: NEVER,
-            cursor: tick_of(now),
             sequence: 0,
         }
     }
@@ -178,36 +170,19 @@ impl<K: Copy> TimerWheel<K> {
         }
     }
 
-    /// Takes the first timer that is due at `upto` or before, and its instant. The wheel turns to
-    /// that tick, or to `upto` when no such timer is left.
+    /// Takes the first timer that is due at `upto` or before, and its instant.
     ///
     /// Timers armed between two calls join in at their place: one whose tick is not after `upto`
     /// leaves in the same drain.
     pub fn pop_due(&mut self, upto: Instant) -> Option<(Instant, K)> {
         let upto = tick_of(upto);
         if self.earliest > upto {
-            self.cursor = self.cursor.max(upto);
             return None;
         }
         let due = self.earliest;
         let Entry { key, .. } = self.entries[index(self.first)];
-        self.cursor = self.cursor.max(due);
         self.remove(self.first);
         Some((instant_of(due), key))
-    }
-
-    /// How far to drain in a call that may turn the wheel by one tick only: one tick further than
-    /// it stands, but not beyond `now`.
-    ///
-    /// This is how a DPVS wheel behaves after a stall: take this limit once, then pop up to it.
-    // DPVS: rte_timer_manage runs an expired periodic timer once a call, and the wheel is one.
-    pub fn one_tick(&self, now: Instant) -> Instant {
-        instant_of(tick_of(now).min(self.cursor + 1))
-    }
-
-    /// The instant that the wheel has turned to: its own time, which lags in one-tick mode.
-    pub const fn turned_to(&self) -> Instant {
-        instant_of(self.cursor)
     }
 
     /// Appends an entry to the list of its tick.
@@ -491,7 +466,7 @@ mod tests {
     fn time_does_not_wrap_after_49_days() {
         // B73: DPVS counts milliseconds in 32 bits.
         let day_50 = ms(1 << 32);
-        let mut wheel = TimerWheel::starting_at(ns(day_50.as_nanos() - 1));
+        let mut wheel = TimerWheel::new();
         wheel.arm(ns(day_50.as_nanos() - 1), after_ms(0), 1).unwrap();
         wheel.arm(ns(day_50.as_nanos() - 1), after_ms(1), 2).unwrap();
         assert_eq!(drain(&mut wheel, day_50), [(1 << 32, 1)]);
@@ -559,7 +534,7 @@ mod tests {
         // 524.288 s early. Each timer here arms itself anew in its handler, ten times.
         const WRAP: u64 = 524_288;
         for start in [0, 1, 63, 64, 4_095, 4_096, 300_007, WRAP - 1, WRAP, WRAP + 1, 3 * WRAP] {
-            let mut wheel = TimerWheel::starting_at(ms(start));
+            let mut wheel = TimerWheel::new();
             let mut expected = Vec::new();
             for delay in [523_000, WRAP - 1, WRAP, 525_000, 1_050_000] {
                 wheel.arm(ms(start), after_ms(delay), delay).unwrap();
@@ -577,27 +552,6 @@ mod tests {
             }
             assert_eq!(fired, expected, "armed at {start} ms");
         }
-    }
-
-    #[test]
-    fn one_tick_a_call_catches_up_late_but_loses_nothing() {
-        let mut wheel = TimerWheel::starting_at(ms(100));
-        for delay in [1, 2, 2, 5] {
-            wheel.arm(ms(100), after_ms(delay), 0).unwrap();
-        }
-        // The lcore stalled until 104.5 ms; then it calls every 0.1 ms.
-        let mut fired = Vec::new();
-        for call in 0..8 {
-            let now = ns(104_500_000 + call * 100_000);
-            let upto = wheel.one_tick(now);
-            fired.push(drain(&mut wheel, upto));
-        }
-        let expected: [&[(u64, u32)]; 8] =
-            [&[(101, 0)], &[(102, 0), (102, 0)], &[], &[], &[], &[(105, 0)], &[], &[]];
-        assert_eq!(fired, expected, "105 ms is the sixth call");
-        assert_eq!(wheel.turned_to(), ms(105));
-        assert_eq!(wheel.one_tick(ns(105_999_999)), ms(105), "the tick is not over");
-        assert_eq!(wheel.one_tick(ms(200)), ms(106));
     }
 
     #[test]
@@ -721,7 +675,7 @@ mod tests {
             ops in prop::collection::vec(ops(), 1..200),
         ) {
             let mut now = start;
-            let mut wheel = TimerWheel::starting_at(start);
+            let mut wheel = TimerWheel::new();
             let mut model = Model::default();
             let mut names = Vec::new();
             for (key, op) in (0..).zip(ops) {
