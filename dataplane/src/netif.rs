@@ -17,6 +17,7 @@ use crate::packet::{Buf, PacketId};
 use crate::path::{Next, Step};
 use crate::types::{LcoreId, Mac, PortId, QueueId, VlanId};
 use crate::wire::ethernet::{self, EtherType};
+use crate::wire::l4::{self, Protocol};
 use crate::wire::vlan;
 use crate::world::World;
 
@@ -295,8 +296,8 @@ fn offer<W: World>(
     u32::try_from(sent.len()).unwrap_or(u32::MAX)
 }
 
-/// A hash of the flow that a frame belongs to: addresses, protocol and, but for fragments, ports of
-/// IPv4; the MACs of anything else. The same on every machine.
+/// A hash of the flow that a frame belongs to: addresses, protocol and, but for fragments, the
+/// ports of those protocols of IPv4 that have some; the MACs of anything else. The same on every machine.
 fn flow_hash(buf: &impl Buf) -> u16 {
     let frame = buf.head();
     let l3 = match frame.get(12..14) {
@@ -308,7 +309,10 @@ fn flow_hash(buf: &impl Buf) -> u16 {
         Some(header) if is_ipv4 => {
             let l4 = l3 + usize::from(header[0] & 0x0f) * 4;
             let whole = header[6] & 0x3f == 0 && header[7] == 0;
-            let ports = if whole { frame.get(l4..l4 + 4) } else { None };
+            // Only where there are ports: an echo's sequence number is no part of its flow.
+            let ports = frame
+                .get(l4..l4 + 4)
+                .filter(|bytes| whole && l4::ports(Protocol::from(header[9]), bytes).is_some());
             [Some(&header[12..20]), Some(&header[9..10]), ports]
         }
         _ => [frame.get(..12), None, None],
