@@ -36,6 +36,17 @@ impl Role {
         self as usize
     }
 
+    /// The job that takes what comes to its receive queues; nothing for a role without any.
+    pub const fn receives(self) -> Option<JobKind> {
+        match self {
+            Role::Idle => None,
+            Role::Master => Some(JobKind::KniMaster),
+            Role::Worker => Some(JobKind::RecvFwd),
+            Role::IsolRx => Some(JobKind::IsolPktRcv),
+            Role::Kni => Some(JobKind::KniLoop),
+        }
+    }
+
     /// The name in scenarios, traces and reports.
     pub const fn name(self) -> &'static str {
         match self {
@@ -330,6 +341,23 @@ impl Schedule {
     /// Whether this loop never does anything.
     pub fn is_empty(&self) -> bool {
         self.init.is_empty() && self.each.is_empty() && self.slow.is_empty()
+    }
+
+    /// How often each job runs before job number `slot` of `tick`, which is 1 or more, by
+    /// [`JobKind::index`]. INIT jobs are not counted. O(jobs).
+    pub fn runs_before(&self, tick: u64, slot: usize) -> [u64; JobKind::ALL.len()] {
+        let mut runs = [0; JobKind::ALL.len()];
+        for (at, kind) in self.each.iter().enumerate() {
+            runs[kind.index()] = tick - 1 + u64::from(at < slot);
+        }
+        let mut at = self.each.len();
+        for (kind, period) in &self.slow {
+            let period = u64::from(period.get());
+            let due = tick.is_multiple_of(period);
+            runs[kind.index()] = (tick - 1) / period + u64::from(due && at < slot);
+            at += usize::from(due);
+        }
+        runs
     }
 
     /// Job number `slot` of `tick`, or nothing when that tick has fewer. Tick 0 are the INIT jobs.

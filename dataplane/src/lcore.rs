@@ -166,15 +166,20 @@ impl<B: Buf> Lcore<B> {
         self.tables.neigh.held() + self.tables.tx.held()
     }
 
-    /// Whether something of its own needs a step, whatever happens outside.
-    pub fn has_work(&self) -> bool {
-        self.tables.tx.held() > 0 || !self.commands.is_empty()
-    }
-
-    /// The earliest instant from which on a run of one of its jobs finds work without anything
-    /// coming from outside. Nothing when that never happens.
-    pub fn next_wakeup(&self) -> Option<Instant> {
-        [self.next_timer()].into_iter().flatten().min()
+    /// Tells `want` each job whose next run finds work without anything coming from outside, and
+    /// from when on: [`Instant::EPOCH`] when it does now. Earlier runs, and all other jobs, find
+    /// nothing.
+    pub fn wants(&self, mut want: impl FnMut(JobKind, Instant)) {
+        if self.tables.tx.held() > 0 {
+            let sends = if self.role == Role::Kni { JobKind::KniLoop } else { JobKind::Xmit };
+            want(sends, Instant::EPOCH);
+        }
+        if !self.commands.is_empty() {
+            want(JobKind::NeighSync, Instant::EPOCH);
+        }
+        if let Some(due) = self.next_timer() {
+            want(JobKind::TimerManage, due);
+        }
     }
 
     /// Tells the control plane (the master) to add or delete a static neighbour on every worker.
@@ -201,30 +206,19 @@ impl<B: Buf> Lcore<B> {
         Stepped { kind, tick, work: Work { items } }
     }
 
-    /// Goes through idle ticks in closed form, from the start of a tick to `to`.
+    /// Goes through idle runs of jobs in closed form, from where it is to `to`.
     ///
     /// The result is the same as stepping every job in between, none of which finds work.
     pub fn skip_to(&mut self, to: Position) {
         let from = self.position;
-        debug_assert!(from.slot == 0 && from.tick > 0, "an lcore parks at the start of a tick");
+        debug_assert!(from.tick > 0, "INIT jobs are not skipped");
         debug_assert!(to >= from, "time does not run back");
-        let ticks = to.tick - from.tick;
-        self.counters.lcore_loop += ticks + u64::from(to.slot > 0);
-        let mut runs = [0; JobKind::ALL.len()];
-        for (slot, kind) in self.schedule.each().iter().enumerate() {
-            runs[kind.index()] += ticks + u64::from(slot < to.slot);
-        }
-        for (kind, period) in self.schedule.slow() {
-            let period = u64::from(period.get());
-            runs[kind.index()] += (to.tick - 1) / period - (from.tick - 1) / period;
-        }
-        for slot in self.schedule.each().len()..to.slot {
-            if let Some(kind) = self.schedule.job_at(to.tick, slot) {
-                runs[kind.index()] += 1;
-            }
-        }
+        let begun = |position: Position| position.tick - 1 + u64::from(position.slot > 0);
+        self.counters.lcore_loop += begun(to) - begun(from);
+        let before = self.schedule.runs_before(from.tick, from.slot);
+        let after = self.schedule.runs_before(to.tick, to.slot);
         for kind in JobKind::ALL {
-            self.idle_runs(kind, runs[kind.index()]);
+            self.idle_runs(kind, after[kind.index()] - before[kind.index()]);
         }
         self.position = to;
     }

@@ -5,6 +5,7 @@
 //! (unit tests, Miri, fuzzing without DPDK). The same scenario through both gives the same trace.
 
 use crate::event::Event;
+use crate::job::{JobKind, Role};
 use crate::packet::Buf;
 use crate::time::Instant;
 use crate::types::{LcoreId, Mac, PortId, QueueId};
@@ -44,6 +45,20 @@ impl Ring {
             Ring::Isol(..) => "isol_ring",
             Ring::Kni(_) => "kni_ring",
             Ring::Iftraf(_) => "iftraf_ring",
+        }
+    }
+
+    /// The job that drains it on an lcore with this role.
+    pub const fn drained_by(self, role: Role) -> JobKind {
+        match (self, role) {
+            (Ring::Arp | Ring::Isol(..), _) => JobKind::RecvFwd,
+            (Ring::Neigh, _) => JobKind::NeighSync,
+            (Ring::Msg, Role::Master) => JobKind::MsgMaster,
+            (Ring::Msg, _) => JobKind::MsgSlave,
+            (Ring::IcmpRedirect, _) => JobKind::IcmpRedirect,
+            (Ring::Kni(_), Role::Master) => JobKind::KniMaster,
+            (Ring::Kni(_), _) => JobKind::KniLoop,
+            (Ring::Iftraf(_), _) => JobKind::IftrafRing,
         }
     }
 

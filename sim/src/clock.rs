@@ -22,6 +22,15 @@ pub struct TickStart {
     pub at: Instant,
 }
 
+/// A step of a loop: which it is, and when it starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StepStart {
+    /// Its place in the loop, in tick 1 or later.
+    pub position: Position,
+    /// When it starts.
+    pub at: Instant,
+}
+
 /// The earliest start that a step of lcore `woken` may have, when a step of lcore `by` at `at` gave
 /// it something to do: `(start, woken) > (at, by)`.
 ///
@@ -102,22 +111,82 @@ impl Turn {
         from.at.saturating_add(dataplane::Nanos::new(self.cost_until(from.tick, tick)))
     }
 
-    /// The first step that starts at `not_before` or later, if all jobs since `from` are idle, and
-    /// when it starts.
-    pub fn first_step(&self, from: TickStart, not_before: Instant) -> (Position, Instant) {
+    /// The first step that starts at `not_before` or later, if all jobs from `from` on are idle.
+    pub fn first_step(&self, from: StepStart, not_before: Instant) -> StepStart {
         if from.at >= not_before {
-            return (Position { tick: from.tick, slot: 0 }, from.at);
+            return from;
         }
-        let start = self.last_before(from, not_before);
-        let (tick, mut at, mut slot) = (start.tick, start.at, 0);
-        while let Some((_, cost)) = self.job_at(tick, slot) {
-            if at >= not_before {
-                return (Position { tick, slot }, at);
+        let mut start = TickStart { tick: from.position.tick, at: from.at };
+        if from.position.slot > 0 {
+            let here = self.within(from, not_before);
+            if here.at >= not_before {
+                return here;
             }
-            at = Instant::from_nanos(at.as_nanos().saturating_add(cost));
+            start = TickStart { tick: here.position.tick, at: here.at };
+        }
+        let TickStart { tick, at } = self.last_before(start, not_before);
+        self.within(StepStart { position: Position { tick, slot: 0 }, at }, not_before)
+    }
+
+    /// The first run of `kind` that starts at `not_before` or later, if all jobs from `from` on are
+    /// idle; nothing when this loop has no such job.
+    pub fn first_run(
+        &self,
+        kind: JobKind,
+        from: StepStart,
+        not_before: Instant,
+    ) -> Option<StepStart> {
+        let here = self.first_step(from, not_before);
+        let Position { tick, slot } = here.position;
+        if let Some(wanted) = self.each.iter().position(|(each, _)| *each == kind) {
+            if slot <= wanted {
+                let between = self.each[slot..wanted].iter().map(|(_, cost)| cost).sum();
+                let position = Position { tick, slot: wanted };
+                return Some(StepStart { position, at: later(here.at, between) });
+            }
+            let next = self.within(here, Instant::MAX);
+            let before = self.each[..wanted].iter().map(|(_, cost)| cost).sum();
+            let position = Position { tick: next.position.tick, slot: wanted };
+            return Some(StepStart { position, at: later(next.at, before) });
+        }
+        let period = self.slow.iter().find(|job| job.kind == kind)?.period;
+        if tick.is_multiple_of(period)
+            && let Some(here) = self.in_tick(kind, here)
+        {
+            return Some(here);
+        }
+        let next = self.within(here, Instant::MAX);
+        let start = TickStart { tick: next.position.tick, at: next.at };
+        let due = (tick / period + 1).saturating_mul(period);
+        let position = Position { tick: due, slot: 0 };
+        self.in_tick(kind, StepStart { position, at: self.start_of(start, due) })
+    }
+
+    /// The run of `kind` in the tick of `from`, there or behind it.
+    fn in_tick(&self, kind: JobKind, from: StepStart) -> Option<StepStart> {
+        let StepStart { position: Position { tick, mut slot }, mut at } = from;
+        while let Some((here, cost)) = self.job_at(tick, slot) {
+            if here == kind {
+                return Some(StepStart { position: Position { tick, slot }, at });
+            }
+            at = later(at, cost);
             slot += 1;
         }
-        (Position { tick: tick + 1, slot: 0 }, at)
+        None
+    }
+
+    /// The first step of the tick of `from` that starts at `not_before` or later, or else the first
+    /// one of the next tick.
+    fn within(&self, from: StepStart, not_before: Instant) -> StepStart {
+        let StepStart { position: Position { tick, mut slot }, mut at } = from;
+        while let Some((_, cost)) = self.job_at(tick, slot) {
+            if at >= not_before {
+                return StepStart { position: Position { tick, slot }, at };
+            }
+            at = later(at, cost);
+            slot += 1;
+        }
+        StepStart { position: Position { tick: tick + 1, slot: 0 }, at }
     }
 
     /// The last tick that starts before `end`, which is after the start of `from`.
@@ -160,6 +229,10 @@ impl Turn {
         }
         cost
     }
+}
+
+fn later(at: Instant, cost: u64) -> Instant {
+    Instant::from_nanos(at.as_nanos().saturating_add(cost))
 }
 
 impl Slope {

@@ -21,6 +21,7 @@ use crate::run::{PlanError, RunError};
 use crate::source::Inputs;
 use crate::trace::{Observer, Outside};
 use crate::world::SimWorld;
+use dataplane::job::JobKind;
 use dataplane::{Instant, Lcore, PortId};
 use lcores::{Due, Lcores};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -127,7 +128,8 @@ impl<'a, F: Fabric, O: Observer> Engine<'a, F, O> {
             self.events += 1;
             if outside_at <= step_at {
                 self.outside(at)?;
-            } else if let Some(due) = self.lcores.due(index, at) {
+            } else {
+                let due = self.lcores.due(index, at);
                 self.step(due);
             }
         };
@@ -160,11 +162,12 @@ impl<'a, F: Fabric, O: Observer> Engine<'a, F, O> {
         if let Some(command) = self.commands.next_if(|command| command.at <= at) {
             self.world.trace.outside(at, Outside::Command(command.what));
             self.lcores.cores_mut()[self.master].command(command.what);
-            self.lcores.wake(self.master, at);
+            self.lcores.wake(self.master, JobKind::NeighSync, at);
         } else if self.world.next_departure() <= at {
             self.world.depart(at);
         } else if let Some(index) = self.inputs.happen(at, &mut self.world)? {
-            self.lcores.wake(index, at);
+            let kinds = self.world.waiting_for(index);
+            kinds.for_each(|kind| self.lcores.wake(index, kind, at));
         }
         self.stop_if_quiet(at);
         Ok(())
@@ -179,11 +182,11 @@ impl<'a, F: Fabric, O: Observer> Engine<'a, F, O> {
         while self.world.woken != 0 {
             let woken = self.world.woken.trailing_zeros();
             self.world.woken &= self.world.woken - 1;
-            self.lcores.wake_by(woken as usize, at, run.lcore);
+            let woken = woken as usize;
+            let kinds = self.world.waiting_for(woken);
+            kinds.for_each(|kind| self.lcores.wake_by(woken, kind, at, run.lcore));
         }
-        if self.lcores.is_idle(index) && !self.world.waits_for(index) {
-            self.lcores.park(index);
-        }
+        self.lcores.plan(index, self.world.waiting_for(index));
         if items > 0 {
             self.world.trace.ran(at, run, items);
         }
@@ -211,9 +214,9 @@ impl<'a, F: Fabric, O: Observer> Engine<'a, F, O> {
             return false;
         }
         let cores = self.lcores.cores();
-        let works = cores.iter().any(Lcore::has_work);
         let holds = cores.iter().any(|core| core.held() > 0);
-        !(works || holds && self.lcores.any_wakeup())
+        let (now, later) = self.lcores.wanted();
+        !(now || holds && later)
     }
 
     fn finish(mut self, ended: Ended) -> (Outcome, O) {

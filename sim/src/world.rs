@@ -16,7 +16,7 @@ use crate::rss;
 use crate::trace::{Observer, Outside, Passing, Run, Trace, Way};
 use account::PoolAccount;
 use dataplane::heap::HeapBuf;
-use dataplane::job::JobKind;
+use dataplane::job::{JobKind, Role};
 use dataplane::world::{Parcel, Ring, World};
 use dataplane::{Buf, DropReason, Event, Instant, LcoreId, PacketId, PortId, QueueId};
 use lines::{Departing, Lines};
@@ -48,6 +48,7 @@ pub(crate) struct SimWorld<'f, F: Fabric, O> {
 #[derive(Debug)]
 struct Mailbox {
     id: LcoreId,
+    role: Role,
     /// Frames in its receive queues.
     frames: u32,
     /// Its rings: which, its index in the fabric, and the parcels in it. Few, so searched in a row.
@@ -57,8 +58,12 @@ struct Mailbox {
 }
 
 impl Mailbox {
-    fn is_empty(&self) -> bool {
-        self.frames == 0 && self.rings.iter().all(|(_, _, waiting)| *waiting == 0)
+    /// The jobs for which something waits. One of several rings may come twice.
+    fn waiting_for(&self) -> impl Iterator<Item = JobKind> + '_ {
+        let frames = self.frames > 0 || self.endless > 0;
+        let rings = self.rings.iter().filter(|(_, _, waiting)| *waiting > 0);
+        let rings = rings.map(|(ring, ..)| ring.drained_by(self.role));
+        self.role.receives().filter(|_| frames).into_iter().chain(rings)
     }
 
     /// Frames in its receive queues and rings.
@@ -75,6 +80,7 @@ impl<'f, F: Fabric, O: Observer> SimWorld<'f, F, O> {
         lcores.sort_by_key(|lcore| lcore.id);
         let boxes = lcores.iter().map(|lcore| Mailbox {
             id: lcore.id,
+            role: lcore.role,
             frames: 0,
             rings: Vec::new(),
             endless: 0,
@@ -123,15 +129,14 @@ impl<'f, F: Fabric, O: Observer> SimWorld<'f, F, O> {
         self.run
     }
 
-    /// Whether something waits outside for this lcore, or always would if it looked.
-    pub fn waits_for(&self, index: usize) -> bool {
-        let mailbox = &self.lcores[index];
-        !mailbox.is_empty() || mailbox.endless > 0
+    /// The jobs of an lcore for which something waits outside, or always would if they looked.
+    pub fn waiting_for(&self, index: usize) -> impl Iterator<Item = JobKind> + '_ {
+        self.lcores[index].waiting_for()
     }
 
     /// Whether nothing waits outside for any lcore, and no wire is sending.
     pub fn is_quiet(&self) -> bool {
-        (0..self.lcores.len()).all(|index| !self.waits_for(index))
+        self.lcores.iter().all(|mailbox| mailbox.waiting_for().next().is_none())
             && self.ports.iter().all(Lines::is_quiet)
     }
 

@@ -42,6 +42,9 @@ impl<B: Buf> Lcore<B> {
 
     /// What `n` runs of a job change that find nothing to do: the closed form of idle time.
     pub(super) fn idle_runs(&mut self, kind: JobKind, n: u64) {
+        if n == 0 {
+            return;
+        }
         self.counters.job_runs[kind.index()] += n;
         if matches!(kind, JobKind::RecvFwd | JobKind::IsolPktRcv | JobKind::KniLoop) {
             self.counters.bursts.idle_polls(n * self.rx.len() as u64);

@@ -15,23 +15,23 @@ fn turn(costs: [u64; 4], periods: [u32; 4]) -> Option<Turn> {
     Turn::new(&table.schedule(Role::Worker), &costs).ok()
 }
 
-/// Steps every job, as a loop that skips nothing does.
-fn stepped(turn: &Turn, from: TickStart, not_before: Instant) -> (Position, Instant) {
-    let (mut tick, mut slot, mut at) = (from.tick, 0, from.at.as_nanos());
-    while Instant::from_nanos(at) < not_before {
-        let Some((_, cost)) = turn.job_at(tick, slot) else {
+/// Steps every job, as a loop that skips nothing does, until one starts at `not_before` or later that
+/// is of the `kind` that is asked for.
+fn stepped(turn: &Turn, from: StepStart, not_before: Instant, kind: Option<JobKind>) -> StepStart {
+    let StepStart { position: Position { mut tick, mut slot }, at } = from;
+    let mut at = at.as_nanos();
+    loop {
+        let Some((here, cost)) = turn.job_at(tick, slot) else {
             tick += 1;
             slot = 0;
             continue;
         };
+        if Instant::from_nanos(at) >= not_before && kind.is_none_or(|kind| kind == here) {
+            return StepStart { position: Position { tick, slot }, at: Instant::from_nanos(at) };
+        }
         at += cost;
         slot += 1;
     }
-    if turn.job_at(tick, slot).is_none() {
-        tick += 1;
-        slot = 0;
-    }
-    (Position { tick, slot }, Instant::from_nanos(at))
 }
 
 proptest! {
@@ -40,15 +40,19 @@ proptest! {
         costs in prop::array::uniform4(0_u64..40),
         periods in prop::array::uniform4(prop::sample::select(vec![0, 0, 1, 2, 3, 7, 10, 100])),
         tick in 1_u64..300,
+        slot in 0_usize..4,
         at in 0_u64..5_000,
         later in 0_u64..20_000,
+        kind in prop::sample::select(JobKind::ALL[..4].to_vec()),
     ) {
         let Some(turn) = turn(costs, periods) else { return Ok(()) };
-        let from = TickStart { tick, at: Instant::from_nanos(at) };
+        let slot = (0..=slot).rev().find(|slot| turn.job_at(tick, *slot).is_some()).unwrap();
+        let from = StepStart { position: Position { tick, slot }, at: Instant::from_nanos(at) };
         let not_before = Instant::from_nanos(at + later);
+        prop_assert_eq!(turn.first_step(from, not_before), stepped(&turn, from, not_before, None));
         prop_assert_eq!(
-            turn.first_step(from, not_before),
-            stepped(&turn, from, not_before)
+            turn.first_run(kind, from, not_before),
+            Some(stepped(&turn, from, not_before, Some(kind)))
         );
     }
 
@@ -69,10 +73,10 @@ proptest! {
 #[test]
 fn a_year_is_no_further_than_a_second() {
     let turn = turn([60, 20, 20, 20], [0, 0, 0, 100]).unwrap();
-    let from = TickStart { tick: 1, at: Instant::EPOCH };
+    let from = StepStart { position: Position { tick: 1, slot: 0 }, at: Instant::EPOCH };
     // Hundred ticks cost 100·100 + 20 ns.
     let year = Instant::from_nanos(365 * 86_400_000_000_000);
-    let (position, at) = turn.first_step(from, year);
+    let StepStart { position, at } = turn.first_step(from, year);
     let hundreds = year.as_nanos() / 10_020;
     assert_eq!((position.tick - 1) / 100, hundreds);
     assert!(at >= year && at.as_nanos() - year.as_nanos() < 60);
@@ -89,4 +93,11 @@ fn a_higher_lcore_sees_at_once_what_a_lower_one_sent() {
 fn a_turn_that_costs_nothing_is_refused() {
     assert!(turn([0, 0, 0, 5], [0, 0, 0, 2]).is_none());
     assert!(turn([0, 0, 0, 5], [0, 0, 0, 0]).is_some());
+}
+
+#[test]
+fn a_job_that_a_loop_has_not_never_runs_in_it() {
+    let turn = turn([60, 20, 20, 20], [0, 0, 0, 100]).unwrap();
+    let from = StepStart { position: Position { tick: 1, slot: 0 }, at: Instant::EPOCH };
+    assert_eq!(turn.first_run(JobKind::KniLoop, from, Instant::EPOCH), None);
 }

@@ -1,6 +1,6 @@
 //! What the engine needs of an lcore, and no more: so that its tests can step a model of one.
 
-use dataplane::job::Schedule;
+use dataplane::job::{JobKind, Schedule};
 use dataplane::lcore::{Lcore, Position, Stepped};
 use dataplane::{Buf, Instant, LcoreId, World};
 
@@ -12,11 +12,9 @@ pub(crate) trait Core {
     fn schedule(&self) -> &Schedule;
     /// Its next step.
     fn position(&self) -> Position;
-    /// Whether something of its own needs a step, whatever the outside does.
-    fn has_work(&self) -> bool;
-    /// The earliest instant from which on a run of `timer_manage` finds work.
-    fn next_wakeup(&self) -> Option<Instant>;
-    /// Runs all idle steps from this tick boundary to `to` at once.
+    /// Each job that will find work of the lcore's own, and from when on.
+    fn wants(&self, want: impl FnMut(JobKind, Instant));
+    /// Runs all idle steps from where it is to `to` at once.
     fn skip_to(&mut self, to: Position);
 }
 
@@ -39,12 +37,8 @@ impl<B: Buf> Core for Lcore<B> {
         Lcore::position(self)
     }
 
-    fn has_work(&self) -> bool {
-        Lcore::has_work(self)
-    }
-
-    fn next_wakeup(&self) -> Option<Instant> {
-        Lcore::next_wakeup(self)
+    fn wants(&self, want: impl FnMut(JobKind, Instant)) {
+        Lcore::wants(self, want);
     }
 
     fn skip_to(&mut self, to: Position) {

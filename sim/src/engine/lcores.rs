@@ -1,24 +1,25 @@
-//! All lcores, when each steps next, and which of them are parked.
+//! All lcores, and when each has something to do next.
 //!
-//! An lcore is parked at the start of a tick when nothing waits for it. A parked lcore has no next
-//! step but the one in which its own earliest timer runs; whoever gives it something wakes it
-//! earlier. Waking finds, in closed form, the step that it would have come to by itself.
+//! Nothing is stepped that would find nothing. After each step, [`Lcores::plan`] asks which jobs of
+//! the lcore have work to come, and finds in closed form the first run of one of them; whoever gives
+//! the lcore something names the job that takes it, and that run may come before. The runs in
+//! between are skipped when the planned one is due.
 //!
-//! Invariant: parking changes nothing that can be seen: steps, times and counters are those of an
+//! Invariant: skipping changes nothing that can be seen: steps, times and counters are those of an
 //! lcore that stepped all the time.
 
 use super::core::{Core, Step};
-use crate::clock::{FreeTurn, TickStart, Turn, not_before};
+use crate::clock::{FreeTurn, StepStart, Turn, not_before};
 use crate::plan::{Costs, Pace};
 use dataplane::job::JobKind;
-use dataplane::lcore::Stepped;
+use dataplane::lcore::{Position, Stepped};
 use dataplane::{Instant, LcoreId};
 
 /// The lcores, in the order of their numbers.
 pub(crate) struct Lcores<C> {
     cores: Vec<C>,
     clocks: Vec<Clock>,
-    /// When each lcore has to be looked at next, by its index.
+    /// When each lcore has something to do next, by its index.
     next: Vec<Instant>,
     costs: Costs,
     pace: Pace,
@@ -26,9 +27,10 @@ pub(crate) struct Lcores<C> {
 
 struct Clock {
     turn: Turn,
-    /// When the next step starts; of a parked lcore, when the tick starts that it was parked at.
+    /// When the step starts at which the lcore stands.
     at: Instant,
-    parked: bool,
+    /// The step that is planned.
+    planned: Position,
     busy: u64,
 }
 
@@ -55,7 +57,7 @@ impl<C: Core> Lcores<C> {
             let turn = Turn::new(core.schedule(), costs).map_err(|FreeTurn| core.id())?;
             let never = core.schedule().is_empty();
             next.push(if never { Instant::MAX } else { Instant::EPOCH });
-            clocks.push(Clock { turn, at: Instant::EPOCH, parked: false, busy: 0 });
+            clocks.push(Clock { turn, at: Instant::EPOCH, planned: core.position(), busy: 0 });
         }
         Ok(Lcores { cores, clocks, next, costs: costs.clone(), pace })
     }
@@ -72,23 +74,22 @@ impl<C: Core> Lcores<C> {
         first
     }
 
-    /// The step that lcore `index` runs next; nothing when it was parked and the step that its
-    /// timer wakes it for comes later than `at`, the time that [`Lcores::earliest`] told.
-    pub fn due(&mut self, index: usize, at: Instant) -> Option<Due> {
-        if self.clocks[index].parked {
-            self.wake(index, at);
-            if self.next[index] > at {
-                return None;
-            }
+    /// The step that is planned for lcore `index` at `at`, the time that [`Lcores::earliest`] told.
+    /// All before it are skipped.
+    pub fn due(&mut self, index: usize, at: Instant) -> Due {
+        let (core, clock) = (&mut self.cores[index], &mut self.clocks[index]);
+        if clock.planned != core.position() {
+            core.skip_to(clock.planned);
         }
-        let position = self.cores[index].position();
-        let kind = if position.tick == 0 {
-            self.cores[index].schedule().job_at(0, position.slot)
+        clock.at = at;
+        let Position { tick, slot } = clock.planned;
+        let kind = if tick == 0 {
+            core.schedule().job_at(0, slot)
         } else {
-            self.clocks[index].turn.job_at(position.tick, position.slot).map(|(kind, _)| kind)
+            clock.turn.job_at(tick, slot).map(|(kind, _)| kind)
         };
         match kind {
-            Some(kind) => Some(Due { index, at, tick: position.tick, kind }),
+            Some(kind) => Due { index, at, tick, kind },
             None => unreachable!("an lcore stands at a job, or at the end of all of them"),
         }
     }
@@ -110,59 +111,68 @@ impl<C: Core> Lcores<C> {
             clock.busy += cost.get();
         }
         clock.at = due.at.saturating_add(cost);
-        let over = clock.turn.is_empty() && self.cores[due.index].position().tick > 0;
-        self.next[due.index] = if over { Instant::MAX } else { clock.at };
         stepped
     }
 
-    /// Whether lcore `index` stands at the start of a tick with nothing of its own to do.
-    pub fn is_idle(&self, index: usize) -> bool {
-        let core = &self.cores[index];
+    /// Plans the next step of lcore `index`, which just ran one: the first that finds work of its
+    /// own, or what waits for it `outside`, a list of jobs.
+    pub fn plan(&mut self, index: usize, outside: impl IntoIterator<Item = JobKind>) {
+        let (core, clock) = (&self.cores[index], &mut self.clocks[index]);
         let position = core.position();
-        position.slot == 0 && (position.tick > 0 || core.schedule().is_empty()) && !core.has_work()
-    }
-
-    /// Parks lcore `index`, for which nothing waits outside either.
-    pub fn park(&mut self, index: usize) {
-        if self.pace == Pace::Step || self.next[index] == Instant::MAX {
+        if clock.turn.is_empty() && position.tick > 0 {
+            self.next[index] = Instant::MAX;
             return;
         }
-        let wakeup = self.cores[index].next_wakeup().unwrap_or(Instant::MAX);
-        if wakeup > self.clocks[index].at {
-            self.clocks[index].parked = true;
-            self.next[index] = wakeup;
-        }
-    }
-
-    /// Something from outside waits for lcore `index` from `not_before` on.
-    pub fn wake(&mut self, index: usize, not_before: Instant) {
-        let clock = &mut self.clocks[index];
-        if !clock.parked {
+        if self.pace == Pace::Step || position.tick == 0 {
+            clock.planned = position;
+            self.next[index] = clock.at;
             return;
         }
-        let core = &mut self.cores[index];
-        let from = TickStart { tick: core.position().tick, at: clock.at };
-        let (position, at) = clock.turn.first_step(from, not_before);
-        if position != core.position() {
-            core.skip_to(position);
-        }
-        clock.parked = false;
-        clock.at = at;
-        self.next[index] = at;
+        let here = StepStart { position, at: clock.at };
+        let mut first: Option<StepStart> = None;
+        let mut want = |kind, from| {
+            let run = clock.turn.first_run(kind, here, from);
+            first = first.into_iter().chain(run).min_by_key(|run| run.position);
+        };
+        core.wants(&mut want);
+        outside.into_iter().for_each(|kind| want(kind, Instant::EPOCH));
+        clock.planned = first.map_or(position, |run| run.position);
+        self.next[index] = first.map_or(Instant::MAX, |run| run.at);
     }
 
-    /// A step of lcore `by` at `at` gave lcore `index` something to do.
-    pub fn wake_by(&mut self, index: usize, at: Instant, by: LcoreId) {
-        if self.clocks[index].parked {
-            let not_before = not_before(at, by, self.cores[index].id());
-            self.wake(index, not_before);
+    /// Something from outside waits for job `kind` of lcore `index` from `not_before` on.
+    pub fn wake(&mut self, index: usize, kind: JobKind, not_before: Instant) {
+        let (core, clock) = (&self.cores[index], &mut self.clocks[index]);
+        let position = core.position();
+        if self.pace == Pace::Step || position.tick == 0 || clock.turn.is_empty() {
+            return;
+        }
+        let here = StepStart { position, at: clock.at };
+        let Some(run) = clock.turn.first_run(kind, here, not_before) else { return };
+        if self.next[index] == Instant::MAX || run.position < clock.planned {
+            clock.planned = run.position;
+            self.next[index] = run.at;
         }
     }
 
-    /// Brings the parked lcores to where they would be when all steps before `end` have run.
+    /// A step of lcore `by` at `at` gave job `kind` of lcore `index` something to do.
+    pub fn wake_by(&mut self, index: usize, kind: JobKind, at: Instant, by: LcoreId) {
+        self.wake(index, kind, not_before(at, by, self.cores[index].id()));
+    }
+
+    /// Brings the lcores to where they are when all steps before `end` have run.
     pub fn advance_to(&mut self, end: Instant) {
-        for index in 0..self.cores.len() {
-            self.wake(index, end);
+        for (core, clock) in self.cores.iter_mut().zip(&mut self.clocks) {
+            let position = core.position();
+            if position.tick == 0 || clock.turn.is_empty() {
+                continue;
+            }
+            let here = StepStart { position, at: clock.at };
+            let there = clock.turn.first_step(here, end);
+            if there.position != position {
+                core.skip_to(there.position);
+            }
+            (clock.at, clock.planned) = (there.at, there.position);
         }
     }
 
@@ -181,9 +191,16 @@ impl<C: Core> Lcores<C> {
         self.clocks[index].busy
     }
 
-    /// Whether any lcore has a timer to come.
-    pub fn any_wakeup(&self) -> bool {
-        self.cores.iter().any(|core| core.next_wakeup().is_some())
+    /// Whether any lcore has something to do now, and whether any has later, by itself.
+    pub fn wanted(&self) -> (bool, bool) {
+        let (mut now, mut later) = (false, false);
+        for core in &self.cores {
+            core.wants(|_, from| {
+                now |= from == Instant::EPOCH;
+                later |= from != Instant::EPOCH;
+            });
+        }
+        (now, later)
     }
 }
 

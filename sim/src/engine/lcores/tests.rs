@@ -42,20 +42,21 @@ struct Timer {
 struct Queues {
     now: Instant,
     items: Vec<[VecDeque<Item>; JOBS]>,
-    woken: Vec<usize>,
+    woken: Vec<(usize, JobKind)>,
     seen: Vec<(u64, u8, u64, &'static str, usize, usize)>,
 }
 
 impl Queues {
-    fn put(&mut self, item: Item) -> usize {
+    fn put(&mut self, item: Item) -> (usize, JobKind) {
         let index = usize::try_from(item.value).unwrap() % self.items.len();
         let job = KINDS[usize::try_from(item.value / 7).unwrap() % KINDS.len()];
         self.items[index][job.index()].push_back(item);
-        index
+        (index, job)
     }
 
-    fn wait_for(&self, index: usize) -> bool {
-        self.items[index].iter().any(|queue| !queue.is_empty())
+    fn waiting_for(&self, index: usize) -> Vec<JobKind> {
+        let waits = |kind: &JobKind| !self.items[index][kind.index()].is_empty();
+        KINDS.into_iter().filter(waits).collect()
     }
 }
 
@@ -72,26 +73,16 @@ impl Core for Model {
         self.position
     }
 
-    fn has_work(&self) -> bool {
-        false
-    }
-
-    fn next_wakeup(&self) -> Option<Instant> {
-        self.timers.iter().map(|timer| timer.due).min()
+    fn wants(&self, mut want: impl FnMut(JobKind, Instant)) {
+        self.timers.iter().for_each(|timer| want(timer.job, timer.due));
     }
 
     fn skip_to(&mut self, to: Position) {
         let from = self.position;
-        assert_eq!(from.slot, 0);
-        for kind in self.schedule.each() {
-            self.runs[kind.index()] += to.tick - from.tick;
-        }
-        for (kind, period) in self.schedule.slow() {
-            let period = u64::from(period.get());
-            self.runs[kind.index()] += (to.tick - 1) / period - (from.tick - 1) / period;
-        }
-        for slot in 0..to.slot {
-            self.runs[self.schedule.job_at(to.tick, slot).unwrap().index()] += 1;
+        let before = self.schedule.runs_before(from.tick, from.slot);
+        let after = self.schedule.runs_before(to.tick, to.slot);
+        for (runs, (after, before)) in self.runs.iter_mut().zip(after.iter().zip(before)) {
+            *runs += after - before;
         }
         self.position = to;
     }
@@ -119,8 +110,8 @@ impl Step<Queues> for Model {
         let items_done = u32::try_from(items.len()).unwrap();
         for item in items.into_iter().filter(|item| item.hops > 0) {
             let value = (item.value.wrapping_mul(1_103_515_245) + 12_345) % (1 << 30);
-            let index = world.put(Item { hops: item.hops - 1, value });
-            world.woken.push(index);
+            let woken = world.put(Item { hops: item.hops - 1, value });
+            world.woken.push(woken);
         }
         self.runs[kind.index()] += 1;
         self.position.slot += 1;
@@ -204,24 +195,22 @@ fn run(seed: u64, pace: Pace, ties: bool) -> (Outcome, u64) {
         }
         if arrival <= at {
             let (at, item) = arrivals.next().unwrap();
-            let index = world.put(item);
-            lcores.wake(index, at);
+            let (index, kind) = world.put(item);
+            lcores.wake(index, kind, at);
             continue;
         }
-        let Some(due) = lcores.due(index, at) else { continue };
+        let due = lcores.due(index, at);
         world.now = at;
         lcores.step(due, &mut world);
         steps += 1;
-        for woken in std::mem::take(&mut world.woken) {
+        for (woken, kind) in std::mem::take(&mut world.woken) {
             if ties {
-                lcores.wake_by(woken, at, lcores.cores()[index].id);
+                lcores.wake_by(woken, kind, at, lcores.cores()[index].id);
             } else {
-                lcores.wake(woken, at);
+                lcores.wake(woken, kind, at);
             }
         }
-        if lcores.is_idle(index) && !world.wait_for(index) {
-            lcores.park(index);
-        }
+        lcores.plan(index, world.waiting_for(index));
     }
     lcores.advance_to(END);
     let ends = lcores.cores().iter().zip(&lcores.clocks);
@@ -263,7 +252,7 @@ fn an_hour_of_idleness_is_one_wake_a_timer() {
         runs: [0; JOBS],
     };
     let mut lcores = Lcores::new(vec![model], &rng_free.costs, Pace::Skip).unwrap();
-    lcores.park(0);
+    lcores.plan(0, []);
     let hour = Instant::EPOCH + Nanos::from_secs(3600);
     assert_eq!(lcores.earliest().0, Instant::MAX);
     lcores.advance_to(hour);
