@@ -15,6 +15,7 @@ mod jobs;
 mod tests;
 
 use crate::config::{Config, ConfigError, Limits, Policy, RxQueue};
+use crate::control::Order;
 use crate::counters::Counters;
 use crate::device::Devices;
 use crate::env::{Env, TimerKey};
@@ -72,7 +73,8 @@ pub struct Lcore<B> {
     rng: Rng,
     /// The gate at which the last timers ran, when only one tick may run at a time.
     last_gate: Option<Instant>,
-    commands: Vec<NeighChange>,
+    /// Changes of static neighbours that job neigh_sync has not spread yet.
+    neigh_changes: Vec<NeighChange>,
     counters: Counters,
     next: Next<B>,
     burst: Vec<B>,
@@ -124,7 +126,7 @@ impl<B: Buf> Lcore<B> {
             timers: TimerWheel::new(),
             rng: Rng::new(config.seed).fork(&format!("lcore.{id}.neigh")),
             last_gate: None,
-            commands: Vec::new(),
+            neigh_changes: Vec::new(),
             counters: Counters::default(),
             next: Next::default(),
             burst: Vec::with_capacity(BURST),
@@ -168,7 +170,7 @@ impl<B: Buf> Lcore<B> {
 
     /// Whether something of its own needs a step, whatever happens outside.
     pub fn has_work(&self) -> bool {
-        self.tables.tx.held() > 0 || !self.commands.is_empty()
+        self.tables.tx.held() > 0 || !self.neigh_changes.is_empty()
     }
 
     /// The earliest instant from which on a run of one of its jobs finds work without anything
@@ -177,9 +179,12 @@ impl<B: Buf> Lcore<B> {
         [self.next_timer()].into_iter().flatten().min()
     }
 
-    /// Tells the control plane (the master) to add or delete a static neighbour on every worker.
-    pub fn command(&mut self, change: NeighChange) {
-        self.commands.push(change);
+    /// Tells the control plane (the master) to do something. The job that it is for takes it in
+    /// its next run.
+    pub fn order(&mut self, order: Order) {
+        match order {
+            Order::Neigh(change) => self.neigh_changes.push(change),
+        }
     }
 
     /// Runs the next job of the loop once.

@@ -159,7 +159,7 @@ impl<'a, F: Fabric, O: Observer> Engine<'a, F, O> {
     fn outside(&mut self, at: Instant) -> Result<(), RunError> {
         if let Some(command) = self.commands.next_if(|command| command.at <= at) {
             self.world.trace.outside(at, Outside::Command(command.what));
-            self.lcores.cores_mut()[self.master].command(command.what);
+            self.lcores.cores_mut()[self.master].order(command.what);
             self.lcores.wake(self.master, at);
         } else if self.world.next_departure() <= at {
             self.world.depart(at);

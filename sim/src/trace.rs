@@ -14,9 +14,9 @@ pub use digest::{Digest, Digests};
 pub use json::JsonLines;
 
 use crate::ledger::Ledger;
+use dataplane::control::Order;
 use dataplane::event::Value;
 use dataplane::job::JobKind;
-use dataplane::world::NeighChange;
 use dataplane::{Config, DropReason, Event, Instant, LcoreId, PacketId, PortId, QueueId};
 use digest::Streams;
 
@@ -65,8 +65,8 @@ pub enum Outside {
     /// The wire is through with a frame that it took from a transmit queue. Only wires of a finite
     /// rate say so: others take a frame when it is transmitted.
     Depart { packet: PacketId, port: PortId, queue: QueueId, len: u32 },
-    /// The control plane was told to add or delete a static neighbour.
-    Command(NeighChange),
+    /// The control plane was told to do something.
+    Command(Order),
 }
 
 /// Which way a frame passes a port.
@@ -186,13 +186,9 @@ impl What {
                 }
                 field("len", Value::U64(len.into()));
             }
-            What::Outside(Outside::Command(change)) => {
-                field("port", Value::Port(change.port));
-                field("address", Value::Ip(change.address));
-                match change.mac {
-                    Some(mac) => field("mac", Value::Mac(mac)),
-                    None => field("mac", Value::Text("-")),
-                }
+            What::Outside(Outside::Command(order)) => {
+                field("what", Value::Text(order.name()));
+                order.fields(field);
             }
         }
     }

@@ -1,5 +1,6 @@
 //! What happened, told a line at a time.
 
+use dataplane::control::Order;
 use dataplane::device::Devices;
 use dataplane::event::NeighMove;
 use dataplane::{Event, Instant, PortId};
@@ -156,7 +157,7 @@ impl Observer for Teller {
             What::Outside(Outside::Refused { packet, reason, .. }) => {
                 Some(format!("     dropped {reason} (packet {})", packet.0))
             }
-            What::Outside(Outside::Command(change)) => {
+            What::Outside(Outside::Command(Order::Neigh(change))) => {
                 let verb = if change.mac.is_some() { "add" } else { "delete" };
                 Some(format!("     command: {verb} neighbour {}", change.address))
             }

@@ -278,11 +278,11 @@ impl<B: Buf> Lcore<B> {
     /// Job neigh_sync: the master sends changes to each worker, a worker applies up to a burst.
     fn neigh_sync<W: World<Buf = B>>(&mut self, world: &mut W) -> u32 {
         if self.role == Role::Master {
-            let commands = std::mem::take(&mut self.commands);
-            for change in &commands {
+            let changes = std::mem::take(&mut self.neigh_changes);
+            for change in &changes {
                 self.send_change(*change, world);
             }
-            return u32::try_from(commands.len()).unwrap_or(u32::MAX);
+            return u32::try_from(changes.len()).unwrap_or(u32::MAX);
         }
         let mut items = 0;
         for _ in 0..BURST {

@@ -3,6 +3,7 @@
 use super::*;
 use crate::plan::{Cost, PortPlan, Source};
 use dataplane::config::{Limits, Policy, PortQueues};
+use dataplane::control::Order;
 use dataplane::job::{JobKind, Role};
 use dataplane::{Config, LcoreId, PortId, QueueId};
 
@@ -139,8 +140,8 @@ fn a_neighbour_with_a_time_is_a_command_and_commands_come_in_order_of_time() {
         "#,
     );
     assert!(plan.config.neighbours.is_empty());
-    let told: Vec<_> =
-        plan.commands.iter().map(|c| (c.at.as_nanos(), c.what.mac.is_some())).collect();
+    let adds = |order| matches!(order, Order::Neigh(change) if change.mac.is_some());
+    let told: Vec<_> = plan.commands.iter().map(|c| (c.at.as_nanos(), adds(c.what))).collect();
     assert_eq!(told, [(5_000_000, true), (9_000_000, false)]);
 }
 

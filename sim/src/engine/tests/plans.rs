@@ -2,6 +2,7 @@
 
 use crate::plan::{Command, Cost, Costs, Input, Plan, PortPlan, Snapped, Source, WirePlan};
 use dataplane::config::{LcoreConfig, NeighConfig, PortConfig, PortQueues, RouteConfig};
+use dataplane::control::Order;
 use dataplane::job::{JobKind, Role};
 use dataplane::rng::Rng;
 use dataplane::world::NeighChange;
@@ -133,8 +134,8 @@ pub fn random(seed: u64) -> Plan {
 
 fn command(rng: &mut Rng) -> Command {
     let mac = pick(rng, &[Some(Mac(BOB.mac)), None]);
-    let what = NeighChange { port: PortId(1), address: pick(rng, &[BOB, GW]).ip, mac };
-    Command { at: us(rng.below(400_000)), what }
+    let change = NeighChange { port: PortId(1), address: pick(rng, &[BOB, GW]).ip, mac };
+    Command { at: us(rng.below(400_000)), what: Order::Neigh(change) }
 }
 
 fn burst(rng: &mut Rng) -> Vec<(Instant, Frame)> {

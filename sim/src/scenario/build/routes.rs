@@ -7,6 +7,7 @@ use super::super::value::{At, Text};
 use super::{Builder, header};
 use crate::plan::Command;
 use dataplane::config::{NeighConfig, RouteConfig};
+use dataplane::control::Order;
 use dataplane::world::NeighChange;
 use dataplane::{Instant, Mac, PortId};
 use std::net::Ipv4Addr;
@@ -106,7 +107,7 @@ impl Builder<'_> {
             match (&table.value.at, mac) {
                 (Some(at), _) => {
                     let at = Instant::from_nanos(at.value.0.get());
-                    commands.push(Command { at, what: change });
+                    commands.push(Command { at, what: Order::Neigh(change) });
                 }
                 (None, Some(mac)) => {
                     if neighbours.iter().any(|n| (n.dev, n.address) == (dev, address)) {
