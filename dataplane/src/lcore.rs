@@ -11,17 +11,19 @@
 //! DPVS: scheduler.c `dpvs_job_loop`.
 
 mod jobs;
+mod messages;
 #[cfg(test)]
 mod tests;
 
 use crate::config::{Config, ConfigError, Limits, Policy, RxQueue};
-use crate::control::Order;
+use crate::control::{Hello, Order};
 use crate::counters::Counters;
 use crate::device::Devices;
 use crate::env::{Env, TimerKey};
 use crate::icmp::ErrorLimit;
 use crate::ipv4::IpIds;
 use crate::job::{JobKind, Role, Schedule, Work};
+use crate::msg::Messages;
 use crate::neigh::Neighbours;
 use crate::netif::TxQueues;
 use crate::packet::Buf;
@@ -75,6 +77,8 @@ pub struct Lcore<B> {
     last_gate: Option<Instant>,
     /// Changes of static neighbours that job neigh_sync has not spread yet.
     neigh_changes: Vec<NeighChange>,
+    /// Greetings that job sockopt_job has not begun yet.
+    greetings: Vec<Hello>,
     counters: Counters,
     next: Next<B>,
     burst: Vec<B>,
@@ -116,6 +120,7 @@ impl<B: Buf> Lcore<B> {
                 routes: Routes::new(config, &devices),
                 neigh,
                 tx: TxQueues::new(config, id),
+                msg: Messages::new(config, id),
                 ids: IpIds::new(small(index), small(workers.len().max(1))),
                 icmp_limit: ErrorLimit::default(),
             },
@@ -127,6 +132,7 @@ impl<B: Buf> Lcore<B> {
             rng: Rng::new(config.seed).fork(&format!("lcore.{id}.neigh")),
             last_gate: None,
             neigh_changes: Vec::new(),
+            greetings: Vec::new(),
             counters: Counters::default(),
             next: Next::default(),
             burst: Vec::with_capacity(BURST),
@@ -168,15 +174,21 @@ impl<B: Buf> Lcore<B> {
         self.tables.neigh.held() + self.tables.tx.held()
     }
 
+    /// Whether it waits for answers to messages of its own.
+    pub fn waits_for_answers(&self) -> bool {
+        self.tables.msg.is_waiting()
+    }
+
     /// Whether something of its own needs a step, whatever happens outside.
     pub fn has_work(&self) -> bool {
-        self.tables.tx.held() > 0 || !self.neigh_changes.is_empty()
+        let told = !self.neigh_changes.is_empty() || !self.greetings.is_empty();
+        told || self.tables.tx.held() > 0
     }
 
     /// The earliest instant from which on a run of one of its jobs finds work without anything
     /// coming from outside. Nothing when that never happens.
     pub fn next_wakeup(&self) -> Option<Instant> {
-        [self.next_timer()].into_iter().flatten().min()
+        [self.next_timer(), self.tables.msg.next_due()].into_iter().flatten().min()
     }
 
     /// Tells the control plane (the master) to do something. The job that it is for takes it in
@@ -184,6 +196,7 @@ impl<B: Buf> Lcore<B> {
     pub fn order(&mut self, order: Order) {
         match order {
             Order::Neigh(change) => self.neigh_changes.push(change),
+            Order::Hello(hello) => self.greetings.push(hello),
         }
     }
 

@@ -13,6 +13,7 @@ mod json;
 pub use digest::{Digest, Digests};
 pub use json::JsonLines;
 
+use crate::chart::{MessageLog, Noted};
 use crate::ledger::Ledger;
 use dataplane::control::Order;
 use dataplane::event::Value;
@@ -199,6 +200,7 @@ pub(crate) struct Trace<O> {
     observer: O,
     ledger: Ledger,
     streams: Streams,
+    messages: MessageLog,
     n: u64,
 }
 
@@ -207,12 +209,15 @@ impl<O: Observer> Trace<O> {
     pub fn new(config: &Config, observer: O) -> Trace<O> {
         let ledger = Ledger::new(&config.ports);
         let streams = Streams::new(config.lcores.len());
-        Trace { observer, ledger, streams, n: 0 }
+        Trace { observer, ledger, streams, messages: MessageLog::default(), n: 0 }
     }
 
     /// Something happened on the lcore with this index.
     pub fn lcore(&mut self, at: Instant, index: usize, run: Run, event: Event) {
         self.ledger.lcore(&event);
+        if let Event::Msg(note) = event {
+            self.messages.add(Noted { at, run, note });
+        }
         self.record(at, Some((index, run)), What::Lcore(event));
     }
 
@@ -255,7 +260,7 @@ impl<O: Observer> Trace<O> {
     }
 
     /// Ends the trace.
-    pub fn finish(self) -> (O, Ledger, Streams) {
-        (self.observer, self.ledger, self.streams)
+    pub fn finish(self) -> (O, Ledger, Streams, MessageLog) {
+        (self.observer, self.ledger, self.streams, self.messages)
     }
 }

@@ -23,7 +23,7 @@ pub use story::{Told, frames_out, tell};
 use dataplane::config::{
     KniConfig, LcoreConfig, NeighConfig, PortConfig, PortQueues, RouteConfig, VlanConfig,
 };
-use dataplane::control::Order;
+use dataplane::control::{Hello, Order};
 use dataplane::job::Role;
 use dataplane::world::NeighChange;
 use dataplane::{Config, Instant, LcoreId, Mac, Nanos, PortId, QueueId, VlanId};
@@ -149,6 +149,11 @@ impl Dut {
     pub fn order(&mut self, what: Order) -> &mut Dut {
         self.plan.commands.push(Command { at: Instant::EPOCH + self.now, what });
         self
+    }
+
+    /// The master greets other lcores.
+    pub fn hello(&mut self, hello: Hello) -> &mut Dut {
+        self.order(Order::Hello(hello))
     }
 
     /// A host whose MAC is known from the start.

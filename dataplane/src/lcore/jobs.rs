@@ -29,11 +29,10 @@ impl<B: Buf> Lcore<B> {
             JobKind::IsolPktRcv => self.isol_pkt_rcv(world),
             JobKind::KniLoop => self.kni_loop(world),
             JobKind::KniMaster => self.serve_kernel(world),
+            JobKind::MsgMaster | JobKind::MsgSlave => self.messages(world),
+            JobKind::Sockopt => self.sockopt(world),
             JobKind::CfgfileReload
             | JobKind::QschSched
-            | JobKind::MsgMaster
-            | JobKind::MsgSlave
-            | JobKind::Sockopt
             | JobKind::IcmpRedirect
             | JobKind::Ipv4Frag
             | JobKind::IftrafRing => 0,
@@ -122,7 +121,7 @@ impl<B: Buf> Lcore<B> {
                     world.observe(Event::RingRx { packet: buf.meta().id, ring });
                     into.push(buf);
                 }
-                Some(Parcel::Neigh(_)) => unreachable!("this ring carries frames"),
+                Some(_) => unreachable!("this ring carries frames"),
             }
         }
     }
@@ -223,7 +222,6 @@ impl<B: Buf> Lcore<B> {
         for _ in 0..BURST {
             match world.recv(Ring::Arp) {
                 None => break,
-                Some(Parcel::Neigh(_)) => unreachable!("an arp_ring carries frames"),
                 Some(Parcel::Frame(buf)) => {
                     items += 1;
                     self.counters.ring_packets += 1;
@@ -231,6 +229,7 @@ impl<B: Buf> Lcore<B> {
                     world.observe(Event::RingRx { packet, ring: Ring::Arp });
                     self.take(Frame { buf, from_ring: true }, world);
                 }
+                Some(_) => unreachable!("an arp_ring carries frames"),
             }
         }
         items
@@ -288,7 +287,6 @@ impl<B: Buf> Lcore<B> {
         for _ in 0..BURST {
             match world.recv(Ring::Neigh) {
                 None => break,
-                Some(Parcel::Frame(_)) => unreachable!("a neigh_ring carries changes"),
                 Some(Parcel::Neigh(change)) => {
                     items += 1;
                     self.with_env(world, |tables, env, next| {
@@ -296,6 +294,7 @@ impl<B: Buf> Lcore<B> {
                         path::run(tables, env, next);
                     });
                 }
+                Some(_) => unreachable!("a neigh_ring carries changes"),
             }
         }
         items

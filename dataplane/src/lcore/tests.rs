@@ -1,3 +1,5 @@
+mod messages;
+
 use super::*;
 use crate::config::{LcoreConfig, NeighConfig, PortConfig, PortQueues, VlanConfig};
 use crate::drop::DropReason;

@@ -96,7 +96,7 @@ impl Builder<'_> {
         self.fault(fault);
     }
 
-    /// Those that are there from the start, and the changes, in order of time.
+    /// Those that are there from the start, and the changes.
     pub(super) fn neighbours(&mut self) -> (Vec<NeighConfig>, Vec<Command>) {
         let file = self.file;
         let mut neighbours: Vec<NeighConfig> = Vec::new();
@@ -120,7 +120,6 @@ impl Builder<'_> {
                 (None, None) => {}
             }
         }
-        commands.sort_by_key(|command| command.at);
         (neighbours, commands)
     }
 
