@@ -10,6 +10,7 @@ mod rings;
 pub use rings::RxQueue;
 
 use crate::job::Role;
+use crate::msg::Priority;
 use crate::time::Nanos;
 use crate::types::{LcoreId, Mac, PortId, QueueId, VlanId};
 use ipnet::Ipv4Net;
@@ -142,6 +143,10 @@ pub struct Limits {
     pub arp_ring: u32,
     /// Changes that a neigh_ring holds, 1..=65,535.
     pub neigh_ring: u32,
+    /// Messages that a msg_ring holds, 1..=524,287 (DPVS: size 4096, of which one stays free).
+    pub msg_ring: u32,
+    /// Conversations that an lcore may have open, 1..=65,535.
+    pub msg_open: u32,
     /// Frames that the ring of an isolated receive queue holds, 1..=1,048,575. DPVS's default is
     /// the largest, more than our pool has buffers.
     pub isol_ring: u32,
@@ -164,6 +169,10 @@ impl Limits {
     pub const NEIGH_ENTRIES: (u32, u32) = (1, 1_048_576);
     /// The range of `arp_ring`, `neigh_ring` and `kni_ring`.
     pub const RING: (u32, u32) = (1, 65_535);
+    /// The range of `msg_ring`.
+    pub const MSG_RING: (u32, u32) = (1, 524_287);
+    /// The range of `msg_open`.
+    pub const MSG_OPEN: (u32, u32) = (1, 65_535);
     /// The range of `isol_ring`.
     pub const ISOL_RING: (u32, u32) = (1, 1_048_575);
     /// The range of `tx_burst`.
@@ -187,6 +196,8 @@ impl Default for Limits {
             neigh_entries: 65_536,
             arp_ring: 2047,
             neigh_ring: 2047,
+            msg_ring: 4095,
+            msg_open: 1024,
             isol_ring: 16_383,
             kni_ring: 2047,
             tx_burst: 32,
@@ -252,6 +263,15 @@ pub struct Policy {
     pub timer_catch_up: bool,
     /// How often `timer_manage` looks at the wheel, 1 µs..=10 s; it opens at absolute multiples.
     pub timer_interval: Nanos,
+    /// How long the caller of a message waits for its answers, 1 µs..=60 s, unless it says otherwise
+    /// (`sync_msg_timeout_us`).
+    pub msg_timeout: Nanos,
+    /// The least important requests between lcores that are sent (`priority_level`).
+    pub msg_priority_level: Priority,
+    /// Carry out a request that is taken after its deadline (defect B78).
+    pub msg_late_execution: bool,
+    /// Send a multicast up to the first worker whose ring is full (defect B80); else to all or none.
+    pub msg_partial_multicast: bool,
     /// How long a neighbour that answered is trusted, 1..=3600 s.
     pub neigh_reachable: Nanos,
     /// `skip_loops` of the workers' `neigh_sync`.
@@ -283,6 +303,10 @@ impl Default for Policy {
             forward2kni_ring_copies: false,
             timer_catch_up: true,
             timer_interval: Nanos::from_micros(10),
+            msg_timeout: Nanos::from_millis(2),
+            msg_priority_level: Priority::Low,
+            msg_late_execution: false,
+            msg_partial_multicast: false,
             neigh_reachable: Nanos::from_secs(60),
             neigh_sync_skip: 100,
             ipv4_frag_skip: 100,
@@ -311,6 +335,8 @@ impl Policy {
             drop_martians: false,
             forward2kni_ring_copies: true,
             timer_catch_up: false,
+            msg_late_execution: true,
+            msg_partial_multicast: true,
             ..Policy::default()
         }
     }

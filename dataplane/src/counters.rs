@@ -161,4 +161,26 @@ counters! {
     neigh_changes,
     /// Changes of static neighbours that another lcore's ring had no room for.
     neigh_sync_failed,
+    /// Requests put into rings of lcores, one for each target.
+    msg_requests_out,
+    /// Requests that could not be sent.
+    msg_refused,
+    /// Requests taken from this lcore's ring.
+    msg_requests_in,
+    /// Of these, those that were carried out.
+    msg_handled,
+    /// Of these, those that were taken after their deadline.
+    msg_expired,
+    /// Of these, those of a type that this lcore has no handler for.
+    msg_unregistered,
+    /// Replies put into rings of lcores.
+    msg_replies_out,
+    /// Replies that the caller's ring had no room for.
+    msg_replies_lost,
+    /// Replies taken from this lcore's ring.
+    msg_replies_in,
+    /// Of these, those that nobody waited for any more.
+    msg_replies_late,
+    /// Conversations that were given up at their deadline.
+    msg_timeouts,
 }

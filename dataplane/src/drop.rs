@@ -161,6 +161,12 @@ reasons! {
     TxRefused = "tx_refused",
     /// The arp_ring of another lcore was full.
     ArpRingFull = "arp_ring_full",
+    /// The msg_ring of the worker that was to send it for the master was full.
+    MsgRingFull = "msg_ring_full",
+    /// The message that was to carry it to another lcore may not be sent.
+    MsgRefused = "msg_refused",
+    /// The lcore that took the message that carried it dropped the message.
+    MsgDropped = "msg_dropped",
     /// The ring of an isolated receive queue was full: its worker fell behind.
     IsolRingFull = "isol_ring_full",
     /// Polled for the kernel alone, and the device has no kernel side.

@@ -5,6 +5,7 @@
 //! Not here: when and on which lcore it happened; the observer knows the running job.
 
 use crate::drop::DropReason;
+use crate::msg::MsgNote;
 use crate::packet::PacketId;
 use crate::types::{LcoreId, Mac, PortId, QueueId};
 use crate::world::Ring;
@@ -81,6 +82,8 @@ pub enum Event {
     NeighSync { to: LcoreId, address: Ipv4Addr, sent: bool },
     /// No buffer was left for a packet we wanted to make.
     NoBuffer { what: Made, cause: Option<PacketId> },
+    /// Something happened to a message between lcores.
+    Msg(MsgNote),
     /// An ICMP error was not sent, and why.
     IcmpSuppressed { cause: PacketId, why: &'static str },
 }
@@ -142,6 +145,7 @@ impl Event {
             Event::NeighMac { .. } => "neigh_mac",
             Event::NeighSync { .. } => "neigh_sync",
             Event::NoBuffer { .. } => "no_buffer",
+            Event::Msg(note) => note.name(),
             Event::IcmpSuppressed { .. } => "icmp_suppressed",
         }
     }
@@ -159,6 +163,7 @@ impl Event {
             | Event::Waits { packet, .. }
             | Event::Tx { packet, .. } => Some(packet),
             Event::IcmpSuppressed { cause, .. } => Some(cause),
+            Event::Msg(note) => note.packet,
             Event::Neigh(_)
             | Event::NeighMac { .. }
             | Event::NeighSync { .. }
@@ -206,6 +211,7 @@ impl Event {
                 field("for", Value::Ip(address));
                 field("waiting", Value::U64(waiting.into()));
             }
+            Event::Msg(note) => note.fields(field),
             Event::IcmpSuppressed { cause, why } => {
                 field("pkt", Value::U64(cause.0));
                 field("why", Value::Text(why));

@@ -11,16 +11,19 @@
 //! DPVS: scheduler.c `dpvs_job_loop`.
 
 mod jobs;
+mod messages;
 #[cfg(test)]
 mod tests;
 
 use crate::config::{Config, ConfigError, Limits, Policy, RxQueue};
+use crate::control::{Hello, Order};
 use crate::counters::Counters;
 use crate::device::Devices;
 use crate::env::{Env, TimerKey};
 use crate::icmp::ErrorLimit;
 use crate::ipv4::IpIds;
 use crate::job::{JobKind, Role, Schedule, Work};
+use crate::msg::Messages;
 use crate::neigh::Neighbours;
 use crate::netif::TxQueues;
 use crate::packet::Buf;
@@ -30,7 +33,7 @@ use crate::route::Routes;
 use crate::time::Instant;
 use crate::timer::TimerWheel;
 use crate::types::{LcoreId, PortId};
-use crate::world::{BURST, NeighChange, World};
+use crate::world::{BURST, NeighChange, Ring, World};
 
 /// Where an lcore is in its loop: the next step is job number `slot` of `tick`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -72,7 +75,10 @@ pub struct Lcore<B> {
     rng: Rng,
     /// The gate at which the last timers ran, when only one tick may run at a time.
     last_gate: Option<Instant>,
-    commands: Vec<NeighChange>,
+    /// Changes of static neighbours that job neigh_sync has not spread yet.
+    neigh_changes: Vec<NeighChange>,
+    /// Greetings that job sockopt_job has not begun yet.
+    greetings: Vec<Hello>,
     counters: Counters,
     next: Next<B>,
     burst: Vec<B>,
@@ -114,6 +120,7 @@ impl<B: Buf> Lcore<B> {
                 routes: Routes::new(config, &devices),
                 neigh,
                 tx: TxQueues::new(config, id),
+                msg: Messages::new(config, id),
                 ids: IpIds::new(small(index), small(workers.len().max(1))),
                 icmp_limit: ErrorLimit::default(),
             },
@@ -124,7 +131,8 @@ impl<B: Buf> Lcore<B> {
             timers: TimerWheel::new(),
             rng: Rng::new(config.seed).fork(&format!("lcore.{id}.neigh")),
             last_gate: None,
-            commands: Vec::new(),
+            neigh_changes: Vec::new(),
+            greetings: Vec::new(),
             counters: Counters::default(),
             next: Next::default(),
             burst: Vec::with_capacity(BURST),
@@ -166,6 +174,11 @@ impl<B: Buf> Lcore<B> {
         self.tables.neigh.held() + self.tables.tx.held()
     }
 
+    /// Whether it waits for answers to messages of its own.
+    pub fn waits_for_answers(&self) -> bool {
+        self.tables.msg.is_waiting()
+    }
+
     /// Tells `want` each job whose next run finds work without anything coming from outside, and
     /// from when on: [`Instant::EPOCH`] when it does now. Earlier runs, and all other jobs, find
     /// nothing.
@@ -174,17 +187,27 @@ impl<B: Buf> Lcore<B> {
             let sends = if self.role == Role::Kni { JobKind::KniLoop } else { JobKind::Xmit };
             want(sends, Instant::EPOCH);
         }
-        if !self.commands.is_empty() {
+        if !self.neigh_changes.is_empty() {
             want(JobKind::NeighSync, Instant::EPOCH);
+        }
+        if !self.greetings.is_empty() {
+            want(JobKind::Sockopt, Instant::EPOCH);
         }
         if let Some(due) = self.next_timer() {
             want(JobKind::TimerManage, due);
         }
+        if let Some(due) = self.tables.msg.next_due() {
+            want(Ring::Msg.drained_by(self.role), due);
+        }
     }
 
-    /// Tells the control plane (the master) to add or delete a static neighbour on every worker.
-    pub fn command(&mut self, change: NeighChange) {
-        self.commands.push(change);
+    /// Tells the control plane (the master) to do something. The job that it is for takes it in
+    /// its next run.
+    pub fn order(&mut self, order: Order) {
+        match order {
+            Order::Neigh(change) => self.neigh_changes.push(change),
+            Order::Hello(hello) => self.greetings.push(hello),
+        }
     }
 
     /// Runs the next job of the loop once.

@@ -18,6 +18,7 @@
 //! | *datagram*, *fragment* | a whole IPv4 datagram; a part of one |
 //! | *lcore*, *role*, *job*, *tick* | a core; what it is for; a function of its loop; one turn of the loop |
 //! | *burst* | up to 32 packets taken from or given to a queue at once |
+//! | *message*, *request*, *reply* | what lcores tell each other: see [`msg`] |
 //! | *neighbour* | a host on the link, and what ARP knows of it |
 //! | *input*, *output*, *forward* | towards us; from us; through us |
 //! | *drop* | to refuse a packet, by name: see [`DropReason`] |
@@ -25,6 +26,7 @@
 #![forbid(unsafe_code)]
 
 pub mod config;
+pub mod control;
 pub mod counters;
 pub mod device;
 pub mod drop;
@@ -36,6 +38,7 @@ pub mod ipv4;
 pub mod job;
 pub mod kni;
 pub mod lcore;
+pub mod msg;
 pub mod neigh;
 pub mod netif;
 pub mod packet;

@@ -13,6 +13,7 @@
 //!   5    Output     ipv4::output        Resolve
 //!   6    Resolve    neigh::resolve      Egress (the packet; an ARP request), or it waits
 //!   7    Egress     netif::egress       Transmit
+//!   7    Egress     msg::master_xmit    nothing, on the master: a worker sends it
 //!   8    Transmit   netif::transmit     nothing: job xmit bursts the queue out
 //! ```
 //!
@@ -28,6 +29,7 @@
 use crate::env::Env;
 use crate::icmp::ErrorLimit;
 use crate::ipv4::{self, Datagram, IpIds, Outbound, Outgoing};
+use crate::msg::{self, Messages};
 use crate::neigh::{self, Neighbours};
 use crate::netif::{self, Frame, L3Frame, TxQueues};
 use crate::route::{Hop, Routes};
@@ -105,6 +107,8 @@ pub struct Tables<B> {
     pub neigh: Neighbours<B>,
     /// Frames that wait for job xmit.
     pub tx: TxQueues<B>,
+    /// What this lcore tells others and is told by them.
+    pub msg: Messages,
     /// IPv4 identifications of our own packets.
     pub ids: IpIds,
     /// The limit of our ICMP errors.
@@ -128,6 +132,9 @@ pub fn run<W: World>(tables: &mut Tables<W::Buf>, env: &mut Env<'_, W>, next: &m
             Step::LocalOut(packet) => ipv4::local_out(&t.routes, &mut t.ids, packet, env, next),
             Step::Output(packet) => ipv4::output(packet, env, next),
             Step::Resolve(packet) => neigh::resolve(&mut t.neigh, packet, env, next),
+            Step::Egress(buf, device) if t.msg.is_master() => {
+                msg::master_xmit(&mut t.msg, buf, device, env);
+            }
             Step::Egress(buf, device) => netif::egress(buf, device, env, next),
             Step::Transmit(buf, port) => netif::transmit(&mut t.tx, buf, port, env),
         }

@@ -6,6 +6,7 @@
 
 use crate::event::Event;
 use crate::job::{JobKind, Role};
+use crate::msg::Message;
 use crate::packet::Buf;
 use crate::time::Instant;
 use crate::types::{LcoreId, Mac, PortId, QueueId};
@@ -100,6 +101,28 @@ pub enum Parcel<B> {
     Frame(B),
     /// A change of a static neighbour.
     Neigh(NeighChange),
+    /// A message.
+    Msg(Box<Message<B>>),
+}
+
+impl<B> Parcel<B> {
+    /// Whether there is a frame in it.
+    pub fn has_frame(&self) -> bool {
+        match self {
+            Parcel::Frame(_) => true,
+            Parcel::Neigh(_) => false,
+            Parcel::Msg(message) => message.carries_frame(),
+        }
+    }
+
+    /// Takes out the frame that is in it, if there is one.
+    pub fn into_frame(self) -> Option<B> {
+        match self {
+            Parcel::Frame(frame) => Some(frame),
+            Parcel::Neigh(_) => None,
+            Parcel::Msg(message) => message.into_frame(),
+        }
+    }
 }
 
 /// All that is outside an lcore.
@@ -134,6 +157,8 @@ pub trait World {
         ring: Ring,
         parcel: Parcel<Self::Buf>,
     ) -> Result<(), Parcel<Self::Buf>>;
+    /// Whether another lcore's ring would take a parcel now. False if that lcore has none.
+    fn has_room(&self, to: LcoreId, ring: Ring) -> bool;
     /// Takes the oldest parcel from one of this lcore's own rings.
     fn recv(&mut self, ring: Ring) -> Option<Parcel<Self::Buf>>;
 

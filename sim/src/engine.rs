@@ -16,12 +16,13 @@ pub use outcome::{Ended, LcoreOutcome, Outcome};
 
 use crate::capture::CaptureInfo;
 use crate::fabric::{Fabric, FabricError};
+use crate::ledger::check_messages;
 use crate::plan::{Command, Pace, Plan, PortPlan, Source};
 use crate::run::{PlanError, RunError};
 use crate::source::Inputs;
 use crate::trace::{Observer, Outside};
 use crate::world::SimWorld;
-use dataplane::job::JobKind;
+use dataplane::world::Ring;
 use dataplane::{Instant, Lcore, PortId};
 use lcores::{Due, Lcores};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -161,8 +162,8 @@ impl<'a, F: Fabric, O: Observer> Engine<'a, F, O> {
     fn outside(&mut self, at: Instant) -> Result<(), RunError> {
         if let Some(command) = self.commands.next_if(|command| command.at <= at) {
             self.world.trace.outside(at, Outside::Command(command.what));
-            self.lcores.cores_mut()[self.master].command(command.what);
-            self.lcores.wake(self.master, JobKind::NeighSync, at);
+            self.lcores.cores_mut()[self.master].order(command.what);
+            self.lcores.wake(self.master, command.what.taken_by(), at);
         } else if self.world.next_departure() <= at {
             self.world.depart(at);
         } else if let Some(index) = self.inputs.happen(at, &mut self.world)? {
@@ -203,8 +204,8 @@ impl<'a, F: Fabric, O: Observer> Engine<'a, F, O> {
         }
     }
 
-    /// Whether nothing comes from outside any more, and nobody holds a packet that a timer would
-    /// move.
+    /// Whether nothing comes from outside any more, nobody waits for an answer, and nobody holds a
+    /// packet that a timer would move.
     fn is_quiet(&mut self) -> bool {
         // As long as there is input, this is the only question.
         if self.inputs.next() != Instant::MAX
@@ -215,8 +216,9 @@ impl<'a, F: Fabric, O: Observer> Engine<'a, F, O> {
         }
         let cores = self.lcores.cores();
         let holds = cores.iter().any(|core| core.held() > 0);
+        let waits = cores.iter().any(Lcore::waits_for_answers);
         let (now, later) = self.lcores.wanted();
-        !(now || holds && later)
+        !(now || waits || holds && later)
     }
 
     fn finish(mut self, ended: Ended) -> (Outcome, O) {
@@ -225,15 +227,17 @@ impl<'a, F: Fabric, O: Observer> Engine<'a, F, O> {
             core.release(&mut self.world);
         }
         let inputs = self.inputs.totals().cloned().collect();
+        let messages_waiting = self.world.waiting(Ring::Msg);
         // What was read ahead goes home before the pool is looked at.
         drop(self.inputs);
         let missing = self.world.drain();
         let backend = self.world.fabric.name();
         let records = self.world.trace.records();
-        let (observer, mut ledger, streams) = self.world.trace.finish();
+        let (observer, mut ledger, streams, messages) = self.world.trace.finish();
         ledger.held = held;
         let counters = || self.lcores.cores().iter().map(Lcore::counters);
         let mut broken = ledger.check(counters());
+        broken.extend(check_messages(counters(), messages_waiting));
         broken.extend(missing);
         let counted = self.lcores.cores().iter().map(|core| (core.id(), core.counters()));
         let digests = streams.finish(counted, self.end);
@@ -244,6 +248,7 @@ impl<'a, F: Fabric, O: Observer> Engine<'a, F, O> {
             end: self.end,
             ended,
             ledger,
+            messages,
             digests,
             lcores: lcores.collect(),
             inputs,

@@ -140,6 +140,7 @@ impl Ledger {
             | Event::NeighMac { .. }
             | Event::NeighSync { .. }
             | Event::NoBuffer { .. }
+            | Event::Msg(_)
             | Event::IcmpSuppressed { .. } => {}
         }
     }
@@ -227,6 +228,29 @@ impl Ledger {
     }
 }
 
+/// Where the lcores' books of messages disagree, when so many still wait in rings. A sentence each.
+pub(crate) fn check_messages<'a>(
+    counters: impl Iterator<Item = &'a Counters>,
+    waiting: u64,
+) -> Vec<String> {
+    let (mut out, mut taken, mut ended) = ([0; 2], [0; 2], 0);
+    for each in counters {
+        out = [out[0] + each.msg_requests_out, out[1] + each.msg_replies_out];
+        taken = [taken[0] + each.msg_requests_in, taken[1] + each.msg_replies_in];
+        ended += each.msg_handled + each.msg_expired + each.msg_unregistered;
+    }
+    let mut broken = Vec::new();
+    let (sent, gone) = (out[0] + out[1], taken[0] + taken[1]);
+    if sent != gone + waiting {
+        let message = format!("{sent} messages were sent, but {gone} taken, and {waiting} wait");
+        broken.push(message);
+    }
+    if taken[0] != ended {
+        broken.push(format!("{} requests were taken, but {ended} ended", taken[0]));
+    }
+    broken
+}
+
 impl fmt::Display for Ledger {
     /// `in 2 + made 1 = out 2 + consumed 1 + dropped 0 + held 0`
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -276,6 +300,18 @@ mod tests {
         let mut counters = Counters::default();
         counters.drops[DropReason::TtlExceeded] = 1;
         assert_eq!(ledger.check([&counters].into_iter()), [] as [String; 0]);
+    }
+
+    #[test]
+    fn a_message_that_got_lost_is_named() {
+        let master = Counters { msg_requests_out: 3, msg_replies_in: 1, ..Counters::default() };
+        let worker = Counters { msg_requests_in: 2, msg_replies_out: 1, ..Counters::default() };
+        let handled = Counters { msg_handled: 1, msg_expired: 1, ..worker.clone() };
+        assert_eq!(check_messages([&master, &handled].into_iter(), 1), [] as [String; 0]);
+        assert_eq!(
+            check_messages([&master, &worker].into_iter(), 0),
+            ["4 messages were sent, but 3 taken, and 0 wait", "2 requests were taken, but 0 ended",]
+        );
     }
 
     #[test]

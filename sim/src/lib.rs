@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod capture;
+pub mod chart;
 pub mod cli;
 pub mod clock;
 pub mod decode;

@@ -3,8 +3,8 @@
 //! A [`Plan`] holds no default that somebody still has to fill in, and no path that is relative to
 //! something else than the current directory. Not here: TOML (`scenario.rs`), stepping (`engine.rs`).
 
+use dataplane::control::Order;
 use dataplane::job::JobKind;
-use dataplane::world::NeighChange;
 use dataplane::{Config, Instant, LcoreId, Nanos, PortId};
 use std::path::PathBuf;
 
@@ -196,7 +196,7 @@ pub struct Command {
     /// When.
     pub at: Instant,
     /// What.
-    pub what: NeighChange,
+    pub what: Order,
 }
 
 /// How fast idle time passes.

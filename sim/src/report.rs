@@ -3,16 +3,19 @@
 //! Invariant: it depends on the run alone, not on the machine, the pace or the fabric. Its last line
 //! is the law of conservation.
 
+use crate::chart;
 use crate::engine::{Ended, Outcome};
 use crate::ledger::Ledger;
 use crate::output::device_names;
 use crate::plan::{Input, Plan};
 use crate::source::InputTotals;
-use dataplane::{Instant, Mac};
+use dataplane::{Counters, Instant, Mac};
 use std::fmt::Write as _;
 
 /// Neighbours that a report lists, at most.
 const NEIGHBOURS: usize = 20;
+/// Rows of a sequence chart, at most.
+const ROWS: usize = 40;
 
 /// The text of the report.
 pub fn text(name: &str, plan: &Plan, outcome: &Outcome) -> String {
@@ -27,6 +30,7 @@ pub fn text(name: &str, plan: &Plan, outcome: &Outcome) -> String {
     ports(&mut text, plan, outcome);
     fates(&mut text, &outcome.ledger);
     lcores(&mut text, outcome);
+    messages(&mut text, outcome);
     neighbours(&mut text, plan, outcome);
     let _ = writeln!(text, "\ntrace {}", outcome.digests.trace);
     for broken in &outcome.broken {
@@ -151,6 +155,40 @@ fn share(busy: u64, end: Instant) -> String {
     // A run that began before the end may cost time beyond it.
     let permille = (u128::from(busy) * 1000 / end).min(1000);
     format!("{}.{} %", permille / 10, permille % 10)
+}
+
+/// What lcores told each other: how often, and the beginning as a sequence chart.
+fn messages(text: &mut String, outcome: &Outcome) {
+    let lines = outcome.messages.lines();
+    if lines.is_empty() {
+        return;
+    }
+    let counters = || outcome.lcores.iter().map(|lcore| &lcore.counters);
+    let sum = |of: fn(&Counters) -> u64| counters().map(of).sum::<u64>();
+    let requests = parts(&[
+        (sum(|c| c.msg_requests_out), "sent"),
+        (sum(|c| c.msg_handled), "carried out"),
+        (sum(|c| c.msg_expired), "taken too late"),
+        (sum(|c| c.msg_unregistered), "without a handler"),
+        (sum(|c| c.msg_refused), "not sent"),
+    ]);
+    let replies = parts(&[
+        (sum(|c| c.msg_replies_out), "sent"),
+        (sum(|c| c.msg_replies_late), "too late"),
+        (sum(|c| c.msg_replies_lost), "lost"),
+        (sum(|c| c.msg_timeouts), "calls timed out"),
+    ]);
+    let _ = writeln!(text, "\nmessages between lcores");
+    let _ = writeln!(text, "  requests: {requests}");
+    if !replies.is_empty() {
+        let _ = writeln!(text, "  replies: {replies}");
+    }
+    let roles: Vec<_> = outcome.lcores.iter().map(|lcore| (lcore.id, lcore.role)).collect();
+    let (chart, more) = chart::messages(lines, &roles, ROWS);
+    let _ = write!(text, "\n{chart}\n{}", chart::LEGEND);
+    if more > 0 || outcome.messages.has_more() {
+        let _ = writeln!(text, "These are the first {ROWS} rows; all of it is in events.jsonl.");
+    }
 }
 
 fn neighbours(text: &mut String, plan: &Plan, outcome: &Outcome) {

@@ -13,10 +13,11 @@ mod json;
 pub use digest::{Digest, Digests};
 pub use json::JsonLines;
 
+use crate::chart::{MessageLog, Noted};
 use crate::ledger::Ledger;
+use dataplane::control::Order;
 use dataplane::event::Value;
 use dataplane::job::JobKind;
-use dataplane::world::NeighChange;
 use dataplane::{Config, DropReason, Event, Instant, LcoreId, PacketId, PortId, QueueId};
 use digest::Streams;
 
@@ -65,8 +66,8 @@ pub enum Outside {
     /// The wire is through with a frame that it took from a transmit queue. Only wires of a finite
     /// rate say so: others take a frame when it is transmitted.
     Depart { packet: PacketId, port: PortId, queue: QueueId, len: u32 },
-    /// The control plane was told to add or delete a static neighbour.
-    Command(NeighChange),
+    /// The control plane was told to do something.
+    Command(Order),
 }
 
 /// Which way a frame passes a port.
@@ -186,13 +187,9 @@ impl What {
                 }
                 field("len", Value::U64(len.into()));
             }
-            What::Outside(Outside::Command(change)) => {
-                field("port", Value::Port(change.port));
-                field("address", Value::Ip(change.address));
-                match change.mac {
-                    Some(mac) => field("mac", Value::Mac(mac)),
-                    None => field("mac", Value::Text("-")),
-                }
+            What::Outside(Outside::Command(order)) => {
+                field("what", Value::Text(order.name()));
+                order.fields(field);
             }
         }
     }
@@ -203,6 +200,7 @@ pub(crate) struct Trace<O> {
     observer: O,
     ledger: Ledger,
     streams: Streams,
+    messages: MessageLog,
     n: u64,
 }
 
@@ -211,12 +209,15 @@ impl<O: Observer> Trace<O> {
     pub fn new(config: &Config, observer: O) -> Trace<O> {
         let ledger = Ledger::new(&config.ports);
         let streams = Streams::new(config.lcores.len());
-        Trace { observer, ledger, streams, n: 0 }
+        Trace { observer, ledger, streams, messages: MessageLog::default(), n: 0 }
     }
 
     /// Something happened on the lcore with this index.
     pub fn lcore(&mut self, at: Instant, index: usize, run: Run, event: Event) {
         self.ledger.lcore(&event);
+        if let Event::Msg(note) = event {
+            self.messages.add(Noted { at, run, note });
+        }
         self.record(at, Some((index, run)), What::Lcore(event));
     }
 
@@ -259,7 +260,7 @@ impl<O: Observer> Trace<O> {
     }
 
     /// Ends the trace.
-    pub fn finish(self) -> (O, Ledger, Streams) {
-        (self.observer, self.ledger, self.streams)
+    pub fn finish(self) -> (O, Ledger, Streams, MessageLog) {
+        (self.observer, self.ledger, self.streams, self.messages)
     }
 }

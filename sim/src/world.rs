@@ -17,7 +17,7 @@ use crate::trace::{Observer, Outside, Passing, Run, Trace, Way};
 use account::PoolAccount;
 use dataplane::heap::HeapBuf;
 use dataplane::job::{JobKind, Role};
-use dataplane::world::{Parcel, Ring, World};
+use dataplane::world::{Parcel, Ring, RingPlan, World};
 use dataplane::{Buf, DropReason, Event, Instant, LcoreId, PacketId, PortId, QueueId};
 use lines::{Departing, Lines};
 
@@ -51,25 +51,41 @@ struct Mailbox {
     role: Role,
     /// Frames in its receive queues.
     frames: u32,
-    /// Its rings: which, its index in the fabric, and the parcels in it. Few, so searched in a row.
-    rings: Vec<(Ring, usize, u32)>,
+    /// Its rings. Few, so searched in a row.
+    rings: Vec<RingBox>,
     /// Its receive queues that always have something: of pcap and null ports.
     endless: u32,
+}
+
+/// What waits for an lcore in one of its rings.
+#[derive(Debug)]
+struct RingBox {
+    ring: Ring,
+    /// Its index in the fabric.
+    index: usize,
+    room: u32,
+    parcels: u32,
+    /// Of these, those with a frame in them.
+    frames: u32,
 }
 
 impl Mailbox {
     /// The jobs for which something waits. One of several rings may come twice.
     fn waiting_for(&self) -> impl Iterator<Item = JobKind> + '_ {
         let frames = self.frames > 0 || self.endless > 0;
-        let rings = self.rings.iter().filter(|(_, _, waiting)| *waiting > 0);
-        let rings = rings.map(|(ring, ..)| ring.drained_by(self.role));
+        let rings = self.rings.iter().filter(|ring| ring.parcels > 0);
+        let rings = rings.map(|ring| ring.ring.drained_by(self.role));
         self.role.receives().filter(|_| frames).into_iter().chain(rings)
+    }
+
+    fn ring(&mut self, ring: Ring) -> Option<&mut RingBox> {
+        self.rings.iter_mut().find(|other| other.ring == ring)
     }
 
     /// Frames in its receive queues and rings.
     fn held(&self) -> u64 {
-        let rings = self.rings.iter().filter(|(ring, ..)| ring.carries_frames());
-        u64::from(self.frames) + rings.map(|(_, _, waiting)| u64::from(*waiting)).sum::<u64>()
+        let in_rings = self.rings.iter().map(|ring| u64::from(ring.frames));
+        u64::from(self.frames) + in_rings.sum::<u64>()
     }
 }
 
@@ -88,7 +104,10 @@ impl<'f, F: Fabric, O: Observer> SimWorld<'f, F, O> {
         let mut boxes: Vec<_> = boxes.collect();
         for (index, plan) in plan.config.rings().iter().enumerate() {
             let owner = boxes.iter_mut().filter(|mailbox: &&mut Mailbox| mailbox.id == plan.owner);
-            owner.for_each(|mailbox| mailbox.rings.push((plan.ring, index, 0)));
+            let RingPlan { ring, room, .. } = *plan;
+            owner.for_each(|mailbox| {
+                mailbox.rings.push(RingBox { ring, index, room, parcels: 0, frames: 0 });
+            });
         }
         let mut ports: Vec<_> = (0..plan.ports.len()).map(|at| Lines::new(plan, at)).collect();
         for (index, lcore) in lcores.iter().enumerate() {
@@ -144,6 +163,12 @@ impl<'f, F: Fabric, O: Observer> SimWorld<'f, F, O> {
     pub fn held(&self) -> u64 {
         self.lcores.iter().map(Mailbox::held).sum::<u64>()
             + self.ports.iter().map(Lines::held).sum::<u64>()
+    }
+
+    /// Parcels in all rings of a kind.
+    pub fn waiting(&self, ring: Ring) -> u64 {
+        let rings = self.lcores.iter().flat_map(|mailbox| &mailbox.rings);
+        rings.filter(|other| other.ring == ring).map(|other| u64::from(other.parcels)).sum()
     }
 
     /// A frame comes to a port from its wire. Returns the lcore that it waits for now.
@@ -258,12 +283,11 @@ impl<'f, F: Fabric, O: Observer> SimWorld<'f, F, O> {
     /// The end of the run: frees what is left in queues and rings, and says what is missing.
     pub fn drain(&mut self) -> Option<String> {
         let rings = self.lcores.iter().flat_map(|mailbox| &mailbox.rings);
-        let rings: Vec<usize> = rings.map(|(_, index, _)| *index).collect();
+        let rings: Vec<usize> = rings.map(|ring| ring.index).collect();
         for index in rings {
             while let Some(parcel) = self.fabric.recv(index) {
-                match parcel {
-                    Parcel::Frame(buf) => self.free(buf),
-                    Parcel::Neigh(_) => {}
+                if let Some(buf) = parcel.into_frame() {
+                    self.free(buf);
                 }
             }
         }
@@ -368,21 +392,30 @@ impl<F: Fabric, O: Observer> World for SimWorld<'_, F, O> {
         parcel: Parcel<F::Buf>,
     ) -> Result<(), Parcel<F::Buf>> {
         let Some(index) = self.lcores.iter().position(|m| m.id == to) else { return Err(parcel) };
-        let rings = &mut self.lcores[index].rings;
-        let Some((_, at, waiting)) = rings.iter_mut().find(|(r, ..)| *r == ring) else {
+        let Some(ring) = self.lcores[index].ring(ring) else { return Err(parcel) };
+        if ring.parcels >= ring.room {
             return Err(parcel);
-        };
-        self.fabric.send(*at, parcel)?;
-        *waiting += 1;
+        }
+        let frames = u32::from(parcel.has_frame());
+        self.fabric.send(ring.index, parcel)?;
+        ring.parcels += 1;
+        ring.frames += frames;
         self.woken |= 1 << index;
         Ok(())
     }
 
+    fn has_room(&self, to: LcoreId, ring: Ring) -> bool {
+        let owner = self.lcores.iter().find(|mailbox| mailbox.id == to);
+        let ring = owner.and_then(|owner| owner.rings.iter().find(|other| other.ring == ring));
+        ring.is_some_and(|ring| ring.parcels < ring.room)
+    }
+
     fn recv(&mut self, ring: Ring) -> Option<Parcel<F::Buf>> {
-        let rings = &mut self.lcores[self.index].rings;
-        let (_, at, waiting) = rings.iter_mut().find(|(r, ..)| *r == ring)?;
-        *waiting = waiting.checked_sub(1)?;
-        self.fabric.recv(*at)
+        let ring = self.lcores[self.index].ring(ring)?;
+        ring.parcels = ring.parcels.checked_sub(1)?;
+        let parcel = self.fabric.recv(ring.index)?;
+        ring.frames -= u32::from(parcel.has_frame());
+        Some(parcel)
     }
 
     fn observe(&mut self, event: Event) {

@@ -2,8 +2,10 @@
 
 use crate::cli;
 use dataplane::config::Policy;
+use dataplane::control::{Hello, Target};
 use dataplane::job::JobKind;
-use dataplane::{Nanos, PortId};
+use dataplane::msg::Call;
+use dataplane::{LcoreId, Nanos, PortId};
 use fixtures::{ALICE, BOB, udp};
 use proptest::prelude::*;
 use sim::engine::{Conduct, run};
@@ -29,6 +31,22 @@ prop_compose! {
 }
 
 prop_compose! {
+    fn any_hello()(
+        to in prop::sample::select(vec![
+            Target::Workers,
+            Target::Lcore(LcoreId(0)),
+            Target::Lcore(LcoreId(1)),
+        ]),
+        sync: bool,
+        timeout in prop::option::of(1_000u64..300_000),
+        count in 1u32..5,
+    ) -> Hello {
+        let call = if sync { Call::Sync } else { Call::Async };
+        Hello { to, call, timeout: timeout.map(Nanos::new), count }
+    }
+}
+
+prop_compose! {
     /// A box with one to four workers, any policy, any wires, and up to forty frames and commands.
     fn any_run()(
         workers in 1u8..5,
@@ -36,6 +54,8 @@ prop_compose! {
         wires in prop::array::uniform2(any_wire()),
         frames in prop::collection::vec((0u16..2, fixtures::any_frame(), 0u64..400_000), 0..40),
         commands in prop::collection::vec((any::<bool>(), 0u64..3_000_000), 0..4),
+        hellos in prop::collection::vec((any_hello(), 0u64..3_000_000), 0..4),
+        msg_ring in prop::sample::select(vec![1u32, 3, 4095]),
         dpvs: bool,
         skip in 1u32..12,
         interval in prop::sample::select(vec![1u64, 10, 70, 500, 3_000]),
@@ -48,6 +68,7 @@ prop_compose! {
         plan.config.policy.neigh_sync_skip = skip;
         plan.config.policy.timer_interval = us(interval);
         plan.config.limits.rx_descriptors = descriptors;
+        plan.config.limits.msg_ring = msg_ring;
         plan.ports = wires.to_vec();
         plan.costs = costs;
         plan.config.seed = seed;
@@ -56,11 +77,13 @@ prop_compose! {
             at += gap;
             net.at(us(at)).bytes(PortId(port), frame);
         }
-        let mut commands = commands;
-        commands.sort_by_key(|(_, at)| *at);
         for (add, at) in commands {
             net.at(us(at)).command(WAN, BOB, add);
         }
+        for (hello, at) in hellos {
+            net.at(us(at)).hello(hello);
+        }
+        net.plan.commands.sort_by_key(|command| command.at);
         net.plan.until = Some(Nanos::from_secs(4));
         net
     }

@@ -3,6 +3,7 @@
 
 use dataplane::DropReason;
 use dataplane::config::Policy;
+use dataplane::msg::Priority;
 use fixtures::{
     ALICE, BOB, BROADCAST, CAROL, DUT_LAN, DUT_WAN, Frame, GW, arp_reply, arp_request, icmp,
     icmp_echo, ipv4, raw, udp,
@@ -17,6 +18,7 @@ fn shown(reason: DropReason) -> Option<Dut> {
         R::WireQueueFull | R::RxMissed | R::RxNoBuffer | R::RxSnapped | R::RxOversize => {
             on_the_way_in(reason)
         }
+        R::MsgRingFull | R::MsgRefused => for_the_master(reason),
         R::IsolRingFull | R::KniRingFull | R::KniRefused | R::KniAbsent => {
             beside_the_workers(reason)
         }
@@ -67,16 +69,12 @@ fn shown(reason: DropReason) -> Option<Dut> {
         R::OverMtu => one(&udp(ALICE, BOB).len(1400)).with(narrow),
         R::OutputNoRoute => one(&icmp_echo(CAROL, DUT_LAN).dst_mac(DUT_LAN.mac)),
         R::OutputNoSource => nameless(),
-        // Every frame from a port has its whole headroom: `lcore/tests.rs` shows this one.
-        R::NoHeadroom => return None,
+        // No frame from a port brings these about: `lcore/tests.rs` and `msg/tests.rs` show them.
+        R::NoHeadroom | R::MsgDropped => return None,
         R::NeighQueueFull | R::NeighTableFull | R::NeighUnreachable | R::NeighDeleted => {
             neighbours(reason)
         }
-        R::TxRefused => {
-            let mut net = burst(2).with(|p| p.config.limits.tx_descriptors = 1);
-            net.plan.ports[1] = slow_wire(16);
-            net
-        }
+        R::TxRefused => on_the_way_out(),
         R::ArpRingFull => {
             let mut net = dut_with_workers(2).with(|p| p.config.limits.arp_ring = 1);
             net.at(ms(0)).wan(&arp_reply(BOB, DUT_WAN)).wan(&arp_reply(GW, DUT_WAN));
@@ -133,6 +131,25 @@ fn beside_the_workers(reason: DropReason) -> Dut {
         net.at(ms(0)).lan(&raw(ALICE, DUT_LAN, 0x88cc, &[0; 46]));
         net.wan(&raw(BOB, DUT_WAN, 0x88cc, &[0; 46]));
     }
+    net
+}
+
+/// What the kernel sends and the master cannot give to a worker.
+fn for_the_master(reason: DropReason) -> Dut {
+    let mut net = dut().kni(LAN, false);
+    match reason {
+        DropReason::MsgRingFull => net.plan.config.limits.msg_ring = 1,
+        _ => net.plan.config.policy.msg_priority_level = Priority::Ign,
+    }
+    for _ in 0..2 {
+        net.at(ms(1)).bytes(dataplane::PortId(2), udp(DUT_LAN, ALICE).build());
+    }
+    net
+}
+
+fn on_the_way_out() -> Dut {
+    let mut net = burst(2).with(|p| p.config.limits.tx_descriptors = 1);
+    net.plan.ports[1] = slow_wire(16);
     net
 }
 

@@ -23,6 +23,7 @@ pub use story::{Told, frames_out, tell};
 use dataplane::config::{
     KniConfig, LcoreConfig, NeighConfig, PortConfig, PortQueues, RouteConfig, VlanConfig,
 };
+use dataplane::control::{Hello, Order};
 use dataplane::job::Role;
 use dataplane::world::NeighChange;
 use dataplane::{Config, Instant, LcoreId, Mac, Nanos, PortId, QueueId, VlanId};
@@ -141,9 +142,18 @@ impl Dut {
     /// The master is told of a static neighbour.
     pub fn command(&mut self, port: PortId, host: Host, add: bool) -> &mut Dut {
         let mac = add.then_some(Mac(host.mac));
-        let what = NeighChange { port, address: host.ip, mac };
+        self.order(Order::Neigh(NeighChange { port, address: host.ip, mac }))
+    }
+
+    /// The master is told to do something.
+    pub fn order(&mut self, what: Order) -> &mut Dut {
         self.plan.commands.push(Command { at: Instant::EPOCH + self.now, what });
         self
+    }
+
+    /// The master greets other lcores.
+    pub fn hello(&mut self, hello: Hello) -> &mut Dut {
+        self.order(Order::Hello(hello))
     }
 
     /// A host whose MAC is known from the start.

@@ -9,6 +9,7 @@
 //! | `vlan` | tags in and out |
 //! | `workers` | several lcores: RSS, copies of ARP packets, static neighbours |
 //! | `roles` | isolated receive queues, and the kernel sides of devices |
+//! | `messages` | what lcores tell each other, as sequence charts |
 //! | `wire` | rates, queues, and an lcore that falls behind |
 //! | `ports` | ports that the dataplane polls itself |
 //! | `drops` | every reason for which a packet is dropped |
@@ -32,6 +33,7 @@ mod drops;
 mod forward;
 mod icmp;
 mod limits;
+mod messages;
 mod neigh;
 mod pcaps;
 mod policy;

@@ -1,7 +1,9 @@
 //! What happened, told a line at a time.
 
+use dataplane::control::{Hello, Order, Target};
 use dataplane::device::Devices;
-use dataplane::event::NeighMove;
+use dataplane::event::{NeighMove, Value};
+use dataplane::msg::MsgNote;
 use dataplane::{Event, Instant, PortId};
 use sim::engine::Outcome;
 use sim::plan::{Backend, Pace, Plan};
@@ -15,6 +17,8 @@ pub struct Told {
     /// What passed the ports, what was refused, what became of neighbours; and, last, the
     /// conservation law.
     pub story: String,
+    /// What became of messages between lcores, as a sequence chart.
+    pub chart: String,
     /// The tick schedule: the job runs that found something to do.
     pub ticks: String,
     /// What the run came to.
@@ -63,6 +67,19 @@ impl Observer for Leaving {
     }
 }
 
+/// `message HELLO #1 lcore 0 > 1 sent`
+fn message(note: &MsgNote) -> String {
+    let (from, stage) = (note.from, note.name().trim_start_matches("msg_").replace('_', " "));
+    let to = note.to.map_or(String::new(), |to| format!(" > {to}"));
+    let mut text = format!("     message {} #{} lcore {from}{to} {stage}", note.kind, note.seq);
+    note.fields(&mut |name, value| {
+        if let ("why" | "result", Value::Text(word)) = (name, value) {
+            let _ = write!(text, ": {word}");
+        }
+    });
+    text
+}
+
 /// Runs a plan once.
 fn once(plan: &Plan, backend: Backend, pace: Pace) -> Told {
     let teller =
@@ -76,11 +93,14 @@ fn once(plan: &Plan, backend: Backend, pace: Pace) -> Told {
     teller.story.insert_str(0, "       ms lcore port    frame\n");
     teller.story.push_str(&law);
     teller.story.push('\n');
-    Told { story: teller.story, ticks: teller.ticks, outcome }
+    let roles: Vec<_> = outcome.lcores.iter().map(|lcore| (lcore.id, lcore.role)).collect();
+    let (chart, _) = sim::chart::messages(outcome.messages.lines(), &roles, usize::MAX);
+    Told { story: teller.story, chart, ticks: teller.ticks, outcome }
 }
 
 fn assert_same(which: &str, a: &Told, b: &Told) {
     assert!(a.story == b.story, "{which} tell different stories:\n{}\n---\n{}", a.story, b.story);
+    assert!(a.chart == b.chart, "{which} draw different charts:\n{}\n---\n{}", a.chart, b.chart);
     assert_eq!(a.ticks, b.ticks, "{which}: tick schedules");
     assert_eq!(a.outcome.end, b.outcome.end, "{which}: end");
     assert_eq!(a.outcome.lcores, b.outcome.lcores, "{which}: lcores");
@@ -135,6 +155,7 @@ impl Teller {
                 let what = if sent { "told" } else { "could not tell" };
                 format!("     {what} lcore {to} of {address}")
             }
+            Event::Msg(note) => message(&note),
             Event::NoBuffer { what, .. } => format!("     no buffer for an {}", what.name()),
             Event::IcmpSuppressed { cause, why } => {
                 format!("     no icmp error about packet {}: {why}", cause.0)
@@ -156,9 +177,17 @@ impl Observer for Teller {
             What::Outside(Outside::Refused { packet, reason, .. }) => {
                 Some(format!("     dropped {reason} (packet {})", packet.0))
             }
-            What::Outside(Outside::Command(change)) => {
+            What::Outside(Outside::Command(Order::Neigh(change))) => {
                 let verb = if change.mac.is_some() { "add" } else { "delete" };
                 Some(format!("     command: {verb} neighbour {}", change.address))
+            }
+            What::Outside(Outside::Command(Order::Hello(hello))) => {
+                let Hello { to, call, count, .. } = hello;
+                let to = match to {
+                    Target::Lcore(to) => format!("lcore {to}"),
+                    Target::Workers => "all workers".to_owned(),
+                };
+                Some(format!("     command: greet {to} {count} times, {}", call.name()))
             }
             What::Outside(Outside::Arrive { .. } | Outside::Depart { .. }) => None,
         };

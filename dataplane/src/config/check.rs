@@ -57,6 +57,8 @@ impl Config {
             ("limits.neigh_entries", l.neigh_entries, Limits::NEIGH_ENTRIES),
             ("limits.arp_ring", l.arp_ring, Limits::RING),
             ("limits.neigh_ring", l.neigh_ring, Limits::RING),
+            ("limits.msg_ring", l.msg_ring, Limits::MSG_RING),
+            ("limits.msg_open", l.msg_open, Limits::MSG_OPEN),
             ("limits.isol_ring", l.isol_ring, Limits::ISOL_RING),
             ("limits.kni_ring", l.kni_ring, Limits::RING),
             ("limits.tx_burst", l.tx_burst, Limits::TX_BURST),
@@ -76,6 +78,8 @@ impl Config {
         in_range("policy.ipv4_frag_skip", u64::from(p.ipv4_frag_skip), 1, u64::from(u32::MAX))?;
         let ns = p.timer_interval.get();
         in_range("policy.timer_interval in ns", ns, 1_000, 10_000_000_000)?;
+        let ns = p.msg_timeout.get();
+        in_range("policy.msg_timeout in ns", ns, 1_000, 60_000_000_000)?;
         let ns = p.neigh_reachable.get();
         in_range("policy.neigh_reachable in ns", ns, 1_000_000_000, 3_600_000_000_000)?;
         in_range("policy.neigh_jitter in ns", p.neigh_jitter.get(), 0, 10_000_000_000)?;

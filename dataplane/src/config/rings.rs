@@ -73,6 +73,9 @@ impl Config {
                 let isolated = self.rx_queues(lcore.id).into_iter().filter(|rx| rx.other.is_some());
                 isolated.for_each(|rx| add(Ring::Isol(rx.port, rx.queue), limits.isol_ring));
             }
+            if matches!(lcore.role, Role::Master | Role::Worker) {
+                add(Ring::Msg, limits.msg_ring);
+            }
             if self.kni_lcore() == Some(lcore.id) {
                 self.kni.iter().for_each(|kni| add(Ring::Kni(kni.device), limits.kni_ring));
             }

@@ -260,6 +260,8 @@ fn ranges() -> Vec<(&'static str, Set, u64, u64)> {
         row("neigh_entries", |c, n| c.limits.neigh_entries = n, Limits::NEIGH_ENTRIES),
         row("arp_ring", |c, n| c.limits.arp_ring = n, Limits::RING),
         row("neigh_ring", |c, n| c.limits.neigh_ring = n, Limits::RING),
+        row("msg_ring", |c, n| c.limits.msg_ring = n, Limits::MSG_RING),
+        row("msg_open", |c, n| c.limits.msg_open = n, Limits::MSG_OPEN),
         row("isol_ring", |c, n| c.limits.isol_ring = n, Limits::ISOL_RING),
         row("kni_ring", |c, n| c.limits.kni_ring = n, Limits::RING),
         row("tx_burst", |c, n| c.limits.tx_burst = n, Limits::TX_BURST),
@@ -286,7 +288,8 @@ fn each_limit_takes_its_ends_and_nothing_beyond() {
 #[test]
 fn each_policy_number_takes_its_ends_and_nothing_beyond() {
     type SetNs = fn(&mut Policy, u64);
-    let rows: [(&str, SetNs, u64, u64); 3] = [
+    let rows: [(&str, SetNs, u64, u64); 4] = [
+        ("msg_timeout", |p, n| p.msg_timeout = Nanos::new(n), 1_000, 60_000_000_000),
         ("timer_interval", |p, n| p.timer_interval = Nanos::new(n), 1_000, 10_000_000_000),
         (
             "neigh_reachable",

@@ -173,6 +173,10 @@ impl World for HeapWorld {
         }
     }
 
+    fn has_room(&self, to: LcoreId, ring: Ring) -> bool {
+        self.rings.get(&(to, ring)).is_some_and(|queue| queue.parcels.len() < queue.room)
+    }
+
     fn recv(&mut self, ring: Ring) -> Option<Parcel<HeapBuf>> {
         self.rings.get_mut(&(self.lcore, ring))?.parcels.pop_front()
     }

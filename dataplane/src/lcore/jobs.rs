@@ -29,11 +29,10 @@ impl<B: Buf> Lcore<B> {
             JobKind::IsolPktRcv => self.isol_pkt_rcv(world),
             JobKind::KniLoop => self.kni_loop(world),
             JobKind::KniMaster => self.serve_kernel(world),
+            JobKind::MsgMaster | JobKind::MsgSlave => self.messages(world),
+            JobKind::Sockopt => self.sockopt(world),
             JobKind::CfgfileReload
             | JobKind::QschSched
-            | JobKind::MsgMaster
-            | JobKind::MsgSlave
-            | JobKind::Sockopt
             | JobKind::IcmpRedirect
             | JobKind::Ipv4Frag
             | JobKind::IftrafRing => 0,
@@ -125,7 +124,7 @@ impl<B: Buf> Lcore<B> {
                     world.observe(Event::RingRx { packet: buf.meta().id, ring });
                     into.push(buf);
                 }
-                Some(Parcel::Neigh(_)) => unreachable!("this ring carries frames"),
+                Some(_) => unreachable!("this ring carries frames"),
             }
         }
     }
@@ -226,7 +225,6 @@ impl<B: Buf> Lcore<B> {
         for _ in 0..BURST {
             match world.recv(Ring::Arp) {
                 None => break,
-                Some(Parcel::Neigh(_)) => unreachable!("an arp_ring carries frames"),
                 Some(Parcel::Frame(buf)) => {
                     items += 1;
                     self.counters.ring_packets += 1;
@@ -234,6 +232,7 @@ impl<B: Buf> Lcore<B> {
                     world.observe(Event::RingRx { packet, ring: Ring::Arp });
                     self.take(Frame { buf, from_ring: true }, world);
                 }
+                Some(_) => unreachable!("an arp_ring carries frames"),
             }
         }
         items
@@ -281,17 +280,16 @@ impl<B: Buf> Lcore<B> {
     /// Job neigh_sync: the master sends changes to each worker, a worker applies up to a burst.
     fn neigh_sync<W: World<Buf = B>>(&mut self, world: &mut W) -> u32 {
         if self.role == Role::Master {
-            let commands = std::mem::take(&mut self.commands);
-            for change in &commands {
+            let changes = std::mem::take(&mut self.neigh_changes);
+            for change in &changes {
                 self.send_change(*change, world);
             }
-            return u32::try_from(commands.len()).unwrap_or(u32::MAX);
+            return u32::try_from(changes.len()).unwrap_or(u32::MAX);
         }
         let mut items = 0;
         for _ in 0..BURST {
             match world.recv(Ring::Neigh) {
                 None => break,
-                Some(Parcel::Frame(_)) => unreachable!("a neigh_ring carries changes"),
                 Some(Parcel::Neigh(change)) => {
                     items += 1;
                     self.with_env(world, |tables, env, next| {
@@ -299,6 +297,7 @@ impl<B: Buf> Lcore<B> {
                         path::run(tables, env, next);
                     });
                 }
+                Some(_) => unreachable!("a neigh_ring carries changes"),
             }
         }
         items

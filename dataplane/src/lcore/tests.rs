@@ -1,3 +1,5 @@
+mod messages;
+
 use super::*;
 use crate::config::{LcoreConfig, NeighConfig, PortConfig, PortQueues, VlanConfig};
 use crate::drop::DropReason;
@@ -210,7 +212,7 @@ fn the_master_tells_every_worker_and_says_whose_ring_was_full() {
     for last in 1..=3 {
         let address = std::net::Ipv4Addr::new(192, 0, 2, last);
         let mac = Some(Mac(BOB.mac));
-        dut.lcores[0].command(NeighChange { port: WAN, address, mac });
+        dut.lcores[0].order(Order::Neigh(NeighChange { port: WAN, address, mac }));
     }
     assert!(dut.wants(0, JobKind::NeighSync));
     for ms in 0..3 {

@@ -1,6 +1,7 @@
 //! What a run comes to.
 
 use crate::capture::CaptureInfo;
+use crate::chart::MessageLog;
 use crate::ledger::Ledger;
 use crate::source::InputTotals;
 use crate::trace::Digests;
@@ -20,6 +21,8 @@ pub struct Outcome {
     pub ended: Ended,
     /// What came and went.
     pub ledger: Ledger,
+    /// What became of messages between lcores: the beginning.
+    pub messages: MessageLog,
     /// Digests of all that happened.
     pub digests: Digests,
     /// The lcores, in the order of their numbers.

@@ -109,6 +109,7 @@ impl CaptureFile {
             | Event::NeighMac { .. }
             | Event::NeighSync { .. }
             | Event::NoBuffer { .. }
+            | Event::Msg(_)
             | Event::IcmpSuppressed { .. } => {}
         }
     }

@@ -9,6 +9,7 @@
 mod inputs;
 mod knobs;
 mod lcores;
+mod orders;
 mod ports;
 mod routes;
 
@@ -64,7 +65,9 @@ pub(super) fn plan(
     builder.ports();
     let lcores = builder.lcores();
     let routes = builder.routes();
-    let (neighbours, commands) = builder.neighbours();
+    let (neighbours, mut commands) = builder.neighbours();
+    commands.extend(builder.hellos(&lcores));
+    commands.sort_by_key(|command| command.at);
     let limits = builder.limits();
     let policy = builder.policy();
     let costs = builder.costs(&lcores);

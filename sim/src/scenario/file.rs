@@ -3,6 +3,10 @@
 //! The doc comments here are the descriptions in the schema. Nothing is checked here but types;
 //! ranges are in `ranges.rs`, and what the values mean to each other is checked in `build.rs`.
 
+mod orders;
+
+pub use orders::{HelloTable, PriorityKind};
+
 use super::value::{At, Destination, Frame, Queues, Rate, Seed, Text};
 use crate::plan::{Ours, Timing};
 use dataplane::{Mac, Nanos};
@@ -41,6 +45,9 @@ pub struct ScenarioFile {
     /// Static neighbours, there from the start or changed on the way.
     #[serde(default)]
     pub neighbour: Vec<At<NeighbourTable>>,
+    /// Messages from the master to other lcores.
+    #[serde(default)]
+    pub hello: Vec<At<HelloTable>>,
     /// What arrives from outside, at ring ports.
     #[serde(default)]
     pub input: Vec<At<InputTable>>,
@@ -326,6 +333,14 @@ pub struct PolicyTable {
     pub timer_catch_up: Option<bool>,
     /// How often `timer_manage` looks at the wheel, 1us to 10s.
     pub timer_interval: Option<At<Text<Nanos>>>,
+    /// How long the caller of a message waits for its answers, 1us to 60s.
+    pub msg_timeout: Option<At<Text<Nanos>>>,
+    /// The least important requests between lcores that are sent.
+    pub msg_priority_level: Option<PriorityKind>,
+    /// Carry out a request that is taken after its deadline.
+    pub msg_late_execution: Option<bool>,
+    /// Send a multicast up to the first worker whose ring is full; else to all workers or to none.
+    pub msg_partial_multicast: Option<bool>,
     /// How long a neighbour that answered is trusted, 1s to 3600s.
     pub neigh_reachable: Option<At<Text<Nanos>>>,
     /// What is drawn at random, below this, and added to each neighbour timer, 0s to 10s.
@@ -360,6 +375,10 @@ pub struct LimitsTable {
     pub arp_ring: Option<At<u64>>,
     /// Changes that a neigh_ring holds. Default: 2047.
     pub neigh_ring: Option<At<u64>>,
+    /// Messages that a msg_ring holds. Default: 4095.
+    pub msg_ring: Option<At<u64>>,
+    /// Conversations that an lcore may have open. Default: 1024.
+    pub msg_open: Option<At<u64>>,
     /// Frames that the ring of an isolated receive queue holds. Default: 16383.
     pub isol_ring: Option<At<u64>>,
     /// Frames that wait for the kernel side of a device. Default: 2047.

@@ -56,6 +56,8 @@ ranges! {
     VLAN_MTU = "vlan"."mtu" in wide16(Limits::MTU);
     /// DPVS_MAX_LCORE is 64.
     LCORE_ID = "lcore"."id" in (0, LcoreId::MAX as u64);
+    /// Messages, one after the other.
+    HELLO_COUNT = "hello"."count" in (1, 65_535);
     /// Bytes of an IPv4 packet.
     ROUTE_MTU = "route"."mtu" in wide16(Limits::MTU);
     /// A packet with TTL 0 may not be sent.
@@ -75,6 +77,10 @@ ranges! {
     ARP_RING = "limits"."arp_ring" in wide(Limits::RING);
     /// Changes.
     NEIGH_RING = "limits"."neigh_ring" in wide(Limits::RING);
+    /// Messages.
+    MSG_RING = "limits"."msg_ring" in wide(Limits::MSG_RING);
+    /// Conversations.
+    MSG_OPEN = "limits"."msg_open" in wide(Limits::MSG_OPEN);
     ISOL_RING = "limits"."isol_ring" in wide(Limits::ISOL_RING);
     KNI_RING = "limits"."kni_ring" in wide(Limits::RING);
     /// Packets.

@@ -3,7 +3,9 @@
 use super::*;
 use crate::plan::{Cost, PortPlan, Source};
 use dataplane::config::{Limits, Policy, PortQueues};
+use dataplane::control::{Hello, Order, Target};
 use dataplane::job::{JobKind, Role};
+use dataplane::msg::{Call, Priority};
 use dataplane::{Config, LcoreId, PortId, QueueId};
 
 mod mistakes;
@@ -139,9 +141,58 @@ fn a_neighbour_with_a_time_is_a_command_and_commands_come_in_order_of_time() {
         "#,
     );
     assert!(plan.config.neighbours.is_empty());
-    let told: Vec<_> =
-        plan.commands.iter().map(|c| (c.at.as_nanos(), c.what.mac.is_some())).collect();
+    let adds = |order| matches!(order, Order::Neigh(change) if change.mac.is_some());
+    let told: Vec<_> = plan.commands.iter().map(|c| (c.at.as_nanos(), adds(c.what))).collect();
     assert_eq!(told, [(5_000_000, true), (9_000_000, false)]);
+}
+
+#[test]
+fn greetings_are_commands_too_and_have_defaults() {
+    let plan = plan_with(
+        "workers = 2",
+        r#"
+        [[hello]]
+        at = "5ms"
+        to = "workers"
+        call = "async"
+        timeout = "1us"
+        count = 3
+        [[hello]]
+        at = "1ms"
+        to = 2
+        [[neighbour]]
+        dev = "lan"
+        address = "198.51.100.7"
+        mac = "02:00:00:00:00:0a"
+        at = "2ms"
+        "#,
+    );
+    let first = Hello { to: Target::Lcore(LcoreId(2)), call: Call::Sync, timeout: None, count: 1 };
+    let timeout = Some(Nanos::from_micros(1));
+    let last = Hello { to: Target::Workers, call: Call::Async, timeout, count: 3 };
+    let told: Vec<_> = plan.commands.iter().map(|c| (c.at.as_nanos(), c.what)).collect();
+    let [(1_000_000, Order::Hello(a)), (2_000_000, Order::Neigh(_)), (5_000_000, Order::Hello(b))] =
+        told.as_slice()
+    else {
+        panic!("{told:?}")
+    };
+    assert_eq!((*a, *b), (first, last));
+}
+
+#[test]
+fn messages_have_a_level_and_a_timeout() {
+    for (word, level) in [
+        ("ign", Priority::Ign),
+        ("high", Priority::High),
+        ("norm", Priority::Norm),
+        ("low", Priority::Low),
+    ] {
+        let more = format!("[policy]\nmsg_priority_level = '{word}'\nmsg_timeout = '1us'");
+        let policy = plan_with("profile = 'dpvs'", &more).config.policy;
+        assert_eq!(policy.msg_priority_level, level);
+        assert_eq!(policy.msg_timeout, Nanos::from_micros(1));
+        assert!(policy.msg_late_execution && policy.msg_partial_multicast);
+    }
 }
 
 #[test]

@@ -7,7 +7,8 @@
 //! expected what`, which the caller may cut at the comma.
 
 use crate::plan::{Ours, Snapped, Timing};
-use dataplane::{Mac, Nanos};
+use dataplane::control::Target;
+use dataplane::{LcoreId, Mac, Nanos};
 use ipnet::Ipv4Net;
 use std::net::Ipv4Addr;
 
@@ -32,6 +33,8 @@ pub const SUBNET: &str = "an IPv4 address with its prefix length, such as \"198.
 pub const DESTINATION: &str = "a prefix, such as \"203.0.113.0/24\", or \"default\"";
 /// What tells the recorded device's frames.
 pub const OURS: &str = "an Ethernet or IPv4 address of the recorded device";
+/// What the target of a message looks like.
+pub const TARGET: &str = "the number of an lcore, or \"workers\"";
 /// What a frame looks like.
 pub const HEX: &str = "the bytes of a frame in hexadecimal digits; blanks and colons may part them";
 
@@ -204,6 +207,18 @@ pub fn seed(text: &str) -> Result<u64, String> {
         return Err(format!("\"{text}\" is no seed, expected {SEED}"));
     }
     Ok(xxhash_rust::xxh3::xxh3_64(text.to_ascii_lowercase().as_bytes()))
+}
+
+/// Reads the target of a message.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn target(text: &str) -> Result<Target, String> {
+    match text.parse() {
+        Ok(id) if id <= LcoreId::MAX => Ok(Target::Lcore(LcoreId(id))),
+        Err(_) if text == "workers" => Ok(Target::Workers),
+        Ok(_) | Err(_) => Err(format!("\"{text}\" is no target, expected {TARGET}")),
+    }
 }
 
 /// Reads an Ethernet address.

@@ -5,6 +5,7 @@
 
 use super::text;
 use crate::plan::{Ours, Timing};
+use dataplane::control::Target;
 use dataplane::{Mac, Nanos};
 use ipnet::Ipv4Net;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -215,6 +216,7 @@ from_text!(Seed, "seed", text::SEED, true, r"^([0-9]+|[0-9a-fA-F]{7,40})$", |tex
     text
 )
 .map(Seed));
+from_text!(Target, "target", text::TARGET, true, r"^([0-9]+|workers)$", text::target);
 from_text!(Frame, "frame", text::HEX, false, r"^[0-9a-fA-F:\s]+$", |text| text::hex(text)
     .map(Frame));
 

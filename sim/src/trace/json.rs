@@ -123,6 +123,7 @@ pub(crate) fn quoted(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::trace::{Outside, Run, What};
+    use dataplane::control::Order;
     use dataplane::job::JobKind;
     use dataplane::world::NeighChange;
     use dataplane::{Event, Instant, LcoreId, PacketId, QueueId};
@@ -153,10 +154,11 @@ mod tests {
             address: [192, 0, 2, 10].into(),
             mac: Some(Mac([2, 0, 0, 0, 0xab, 0])),
         };
-        let what = What::Outside(Outside::Command(change));
+        let what = What::Outside(Outside::Command(Order::Neigh(change)));
         let record = Record { n: u64::MAX, at: Instant::EPOCH, run: None, what };
         let value: serde_json::Value = serde_json::from_str(&line(&record)).unwrap();
         assert_eq!(value["n"], u64::MAX);
+        assert_eq!(value["what"], "neighbour");
         assert_eq!(value["port"], "w\"a\\n\n");
         assert_eq!(value["address"], "192.0.2.10");
         assert_eq!(value["mac"], "02:00:00:00:ab:00");

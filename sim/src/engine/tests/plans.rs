@@ -2,7 +2,9 @@
 
 use crate::plan::{Command, Cost, Costs, Input, Plan, PortPlan, Snapped, Source, WirePlan};
 use dataplane::config::{LcoreConfig, NeighConfig, PortConfig, PortQueues, RouteConfig};
+use dataplane::control::{Hello, Order, Target};
 use dataplane::job::{JobKind, Role};
+use dataplane::msg::Call;
 use dataplane::rng::Rng;
 use dataplane::world::NeighChange;
 use dataplane::{Config, Instant, LcoreId, Mac, Nanos, PortId, QueueId};
@@ -99,12 +101,16 @@ pub fn random(seed: u64) -> Plan {
     limits.arp_ring = pick(rng, &[1, 2047]);
     limits.neigh_ring = pick(rng, &[1, 2047]);
     limits.neigh_queue = pick(rng, &[1, 128]);
+    limits.msg_ring = pick(rng, &[1, 2, 4095]);
+    limits.msg_open = pick(rng, &[1, 1024]);
     let policy = &mut plan.config.policy;
     policy.timer_interval = Nanos::from_micros(pick(rng, &[10, 333, 5_000]));
     policy.neigh_sync_skip = pick(rng, &[1, 3, 100]);
     policy.timer_catch_up = rng.below(2) == 0;
     policy.neigh_retransmit = rng.below(3) > 0;
     policy.neigh_reachable = Nanos::from_secs(1);
+    policy.msg_late_execution = rng.below(2) == 0;
+    policy.msg_partial_multicast = rng.below(2) == 0;
     for port in &mut plan.ports {
         *port = PortPlan::Ring(WirePlan {
             rate: pick(rng, &[None, None, Some(10_000_000), Some(1_000_000_000)]),
@@ -133,7 +139,14 @@ pub fn random(seed: u64) -> Plan {
 
 fn command(rng: &mut Rng) -> Command {
     let mac = pick(rng, &[Some(Mac(BOB.mac)), None]);
-    let what = NeighChange { port: PortId(1), address: pick(rng, &[BOB, GW]).ip, mac };
+    let change = NeighChange { port: PortId(1), address: pick(rng, &[BOB, GW]).ip, mac };
+    let hello = Hello {
+        to: pick(rng, &[Target::Workers, Target::Lcore(LcoreId(1)), Target::Lcore(LcoreId(0))]),
+        call: pick(rng, &[Call::Sync, Call::Async]),
+        timeout: pick(rng, &[None, Some(Nanos::new(100)), Some(Nanos::from_micros(50))]),
+        count: pick(rng, &[1, 3, 30]),
+    };
+    let what = pick(rng, &[Order::Neigh(change), Order::Hello(hello)]);
     Command { at: us(rng.below(400_000)), what }
 }
 

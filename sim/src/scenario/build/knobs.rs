@@ -5,6 +5,7 @@ use super::super::file::{CostTable, Profile};
 use super::super::ranges;
 use super::super::value::{At, Text};
 use super::Builder;
+use super::orders::MSG_TIMEOUT;
 use crate::plan::{Cost, Costs};
 use dataplane::Nanos;
 use dataplane::config::{LcoreConfig, Limits, Policy, RateLimit};
@@ -36,6 +37,8 @@ impl Builder<'_> {
             neigh_entries: NEIGH_ENTRIES,
             arp_ring: ARP_RING,
             neigh_ring: NEIGH_RING,
+            msg_ring: MSG_RING,
+            msg_open: MSG_OPEN,
             isol_ring: ISOL_RING,
             kni_ring: KNI_RING,
             tx_burst: TX_BURST,
@@ -60,7 +63,7 @@ impl Builder<'_> {
             forwarding, drop_fragments, icmp_errors_when_not_forwarding, arp_unsolicited_creates,
             arp_other_host, arp_learn_requests, arp_check_sender, weak_host, vid0_untagged,
             icmp_unreachable, neigh_retransmit, check_options, echo_any_code, drop_martians,
-            forward2kni_ring_copies, timer_catch_up,
+            forward2kni_ring_copies, timer_catch_up, msg_late_execution, msg_partial_multicast,
         }
         let ttl = table.default_ttl.as_ref();
         policy.default_ttl = self.ranged(ranges::DEFAULT_TTL, ttl, policy.default_ttl);
@@ -80,6 +83,11 @@ impl Builder<'_> {
         let reachable = table.neigh_reachable.as_ref();
         policy.neigh_reachable =
             self.span_of("neigh_reachable", reachable, NEIGH_REACHABLE, policy.neigh_reachable);
+        let timeout = table.msg_timeout.as_ref();
+        policy.msg_timeout = self.span_of("msg_timeout", timeout, MSG_TIMEOUT, policy.msg_timeout);
+        if let Some(level) = table.msg_priority_level {
+            policy.msg_priority_level = level.into();
+        }
         let jitter = table.neigh_jitter.as_ref();
         policy.neigh_jitter =
             self.span_of("neigh_jitter", jitter, NEIGH_JITTER, policy.neigh_jitter);
@@ -87,7 +95,7 @@ impl Builder<'_> {
     }
 
     /// A duration within bounds.
-    fn span_of(
+    pub(super) fn span_of(
         &mut self,
         key: &str,
         given: Option<&At<Text<Nanos>>>,

@@ -7,6 +7,7 @@ use super::super::value::{At, Text};
 use super::{Builder, header};
 use crate::plan::Command;
 use dataplane::config::{NeighConfig, RouteConfig};
+use dataplane::control::Order;
 use dataplane::world::NeighChange;
 use dataplane::{Instant, Mac, PortId};
 use std::net::Ipv4Addr;
@@ -95,7 +96,7 @@ impl Builder<'_> {
         self.fault(fault);
     }
 
-    /// Those that are there from the start, and the changes, in order of time.
+    /// Those that are there from the start, and the changes.
     pub(super) fn neighbours(&mut self) -> (Vec<NeighConfig>, Vec<Command>) {
         let file = self.file;
         let mut neighbours: Vec<NeighConfig> = Vec::new();
@@ -106,7 +107,7 @@ impl Builder<'_> {
             match (&table.value.at, mac) {
                 (Some(at), _) => {
                     let at = Instant::from_nanos(at.value.0.get());
-                    commands.push(Command { at, what: change });
+                    commands.push(Command { at, what: Order::Neigh(change) });
                 }
                 (None, Some(mac)) => {
                     if neighbours.iter().any(|n| (n.dev, n.address) == (dev, address)) {
@@ -119,7 +120,6 @@ impl Builder<'_> {
                 (None, None) => {}
             }
         }
-        commands.sort_by_key(|command| command.at);
         (neighbours, commands)
     }
 

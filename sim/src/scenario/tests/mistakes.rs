@@ -351,6 +351,33 @@ fn a_loop_that_costs_nothing_would_stop_time() {
 }
 
 #[test]
+fn messages_go_to_lcores_that_take_them() {
+    let hello = |line: &str| one(&format!("[[hello]]\nat = '1ms'\n{line}"));
+    for (line, expected) in [
+        ("to = 7", "10:6: there is no lcore 7 (expected the master, a worker, or \"workers\")"),
+        (
+            "to = 'worker'",
+            "10:6: \"worker\" is no target (expected the number of an lcore, or \"workers\")",
+        ),
+        ("to = 64", "10:6: \"64\" is no target (expected the number of an lcore, or \"workers\")"),
+        ("to = 1\ncount = 0", "11:9: count is 0 (expected 1 to 65535)"),
+        ("to = 1\ncount = 65536", "11:9: count is 65536 (expected 1 to 65535)"),
+        ("to = 1\ntimeout = '999ns'", "11:11: timeout is 999ns (expected 1us to 60s)"),
+        ("to = 1\ntimeout = '61s'", "11:11: timeout is 61s (expected 1us to 60s)"),
+        ("count = 2", "8:1: the key `to` is missing"),
+    ] {
+        assert_eq!(hello(line), expected);
+    }
+    let idle = "[[lcore]]\nid = 0\nrole = 'master'\n[[lcore]]\nid = 1\nrole = 'worker'\n\
+                rx = { lan = [0], wan = [0] }\n[[lcore]]\nid = 2\nrole = 'idle'\n";
+    assert_eq!(
+        one(&format!("{idle}[[hello]]\nat = '1ms'\nto = 2")),
+        "20:6: lcore 2 is idle, which takes no messages \
+         (expected the master, a worker, or \"workers\")"
+    );
+}
+
+#[test]
 fn policies_have_ranges() {
     for (line, expected) in [
         ("neigh_sync_skip = 0", "9:19: neigh_sync_skip is 0 (expected 1 to 4294967295)"),
@@ -361,6 +388,8 @@ fn policies_have_ranges() {
             "neigh_reachable = '1h1ns'",
             "9:19: neigh_reachable is 3600000000001ns (expected 1s to 3600s)",
         ),
+        ("msg_timeout = '999ns'", "9:15: msg_timeout is 999ns (expected 1us to 60s)"),
+        ("msg_timeout = '61s'", "9:15: msg_timeout is 61s (expected 1us to 60s)"),
         ("neigh_jitter = '11s'", "9:16: neigh_jitter is 11s (expected 0s to 10s)"),
     ] {
         assert_eq!(one(&format!("[policy]\n{line}")), expected);

@@ -1,0 +1,100 @@
+//! The types of messages: DPVS's names, numbers and priorities. Spec 8.1.
+
+use crate::job::Role;
+use std::fmt;
+
+/// How important messages of a type are. A request whose priority is beyond the level that
+/// `Policy::msg_priority_level` sets is not sent; replies always are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Priority {
+    /// As a level: no request is sent.
+    Ign,
+    /// Without these the box does not work.
+    High,
+    /// These change the state of the lcores.
+    Norm,
+    /// These only ask for it.
+    Low,
+}
+
+impl Priority {
+    /// Every priority, the most important first.
+    pub const ALL: [Priority; 4] = [Priority::Ign, Priority::High, Priority::Norm, Priority::Low];
+
+    /// The name in scenarios: DPVS's keyword of `priority_level`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Priority::Ign => "ign",
+            Priority::High => "high",
+            Priority::Norm => "norm",
+            Priority::Low => "low",
+        }
+    }
+}
+
+macro_rules! types {
+    ($(
+        $(#[doc = $doc:literal])+
+        $name:ident = $number:literal $text:literal $priority:ident $roles:expr;
+    )+) => {
+        /// The type of a message. A closed set: the `match` over what each carries is in
+        /// `lcore/messages.rs`.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum MsgType {
+            $($(#[doc = $doc])+ $name,)+
+        }
+
+        impl MsgType {
+            /// Every type, in the order of their numbers.
+            pub const ALL: [MsgType; [$($text),+].len()] = [$(MsgType::$name),+];
+
+            /// DPVS's number (`MSG_TYPE_…`).
+            pub const fn number(self) -> u32 {
+                match self {
+                    $(MsgType::$name => $number,)+
+                }
+            }
+
+            /// DPVS's name without `MSG_TYPE_`.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(MsgType::$name => $text,)+
+                }
+            }
+
+            /// How important it is.
+            pub const fn priority(self) -> Priority {
+                match self {
+                    $(MsgType::$name => Priority::$priority,)+
+                }
+            }
+
+            /// Who has a handler for it.
+            const fn roles(self) -> &'static [Role] {
+                match self {
+                    $(MsgType::$name => $roles,)+
+                }
+            }
+        }
+    };
+}
+
+types! {
+    /// Says that one is there; the answer has the tick.
+    Hello = 3 "HELLO" Low &[Role::Master, Role::Worker];
+    /// A frame of the master's that a worker is to send.
+    MasterXmit = 5 "MASTER_XMIT" High &[Role::Worker];
+}
+
+impl MsgType {
+    /// Whether an lcore of that role has a handler for it.
+    pub fn is_handled_by(self, role: Role) -> bool {
+        self.roles().contains(&role)
+    }
+}
+
+impl fmt::Display for MsgType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
