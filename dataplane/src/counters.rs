@@ -151,6 +151,10 @@ counters! {
     icmp_out,
     /// ICMP errors sent.
     icmp_errors_out,
+    /// ICMP redirects sent. They are errors too.
+    icmp_redirects_out,
+    /// ICMP redirects received that a host would believe: a router does not.
+    icmp_redirects_in,
     /// ICMP errors not sent: an RFC forbids them, or the rate limit.
     icmp_suppressed,
     /// Timers that ran.

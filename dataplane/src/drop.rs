@@ -123,6 +123,14 @@ reasons! {
     IcmpTruncated = "icmp_truncated",
     /// The ICMP checksum is wrong.
     IcmpChecksum = "icmp_checksum",
+    /// A redirect with a code that RFC 792 does not know.
+    IcmpRedirectCode = "icmp_redirect_code",
+    /// A redirect that does not quote the packet it is about.
+    IcmpRedirectQuote = "icmp_redirect_quote",
+    /// A redirect to a gateway that is not on the link it came by, or that is one of our own addresses.
+    IcmpRedirectGateway = "icmp_redirect_gateway",
+    /// A redirect from somebody who is not our gateway for that destination.
+    IcmpRedirectSource = "icmp_redirect_source",
     /// Nobody here handles this ICMP type, and the port has no KNI.
     IcmpType = "icmp_type",
     /// An echo request whose code is not 0, under the `dpvs` profile.

@@ -86,6 +86,8 @@ pub enum Event {
     Msg(MsgNote),
     /// An ICMP error was not sent, and why.
     IcmpSuppressed { cause: PacketId, why: &'static str },
+    /// An ICMP redirect that a host would believe was received: a router does not follow it.
+    RedirectIgnored { packet: PacketId, destination: Ipv4Addr, gateway: Ipv4Addr },
 }
 
 /// The value of one field of an event.
@@ -147,6 +149,7 @@ impl Event {
             Event::NoBuffer { .. } => "no_buffer",
             Event::Msg(note) => note.name(),
             Event::IcmpSuppressed { .. } => "icmp_suppressed",
+            Event::RedirectIgnored { .. } => "redirect_ignored",
         }
     }
 
@@ -161,6 +164,7 @@ impl Event {
             | Event::Consumed { packet, .. }
             | Event::Dropped { packet, .. }
             | Event::Waits { packet, .. }
+            | Event::RedirectIgnored { packet, .. }
             | Event::Tx { packet, .. } => Some(packet),
             Event::IcmpSuppressed { cause, .. } => Some(cause),
             Event::Msg(note) => note.packet,
@@ -215,6 +219,11 @@ impl Event {
             Event::IcmpSuppressed { cause, why } => {
                 field("pkt", Value::U64(cause.0));
                 field("why", Value::Text(why));
+            }
+            Event::RedirectIgnored { packet, destination, gateway } => {
+                field("pkt", Value::U64(packet.0));
+                field("destination", Value::Ip(destination));
+                field("gateway", Value::Ip(gateway));
             }
             Event::Neigh(_) | Event::NeighMac { .. } | Event::NeighSync { .. } => {
                 self.neigh_fields(field);

@@ -3,18 +3,22 @@
 //! Called from ranks 1 to 3 of the path and by a timer of `neigh.rs`; pushes LocalOut.
 //!
 //! Invariant: an error never answers an error, a later fragment, a group, or somebody without an
-//! address of his own. Not here: the way back (`ipv4.rs`).
+//! address of his own. Not here: the way back (`ipv4.rs`), when a redirect is due and which one is
+//! believed (`icmp/redirect.rs`).
 //!
 //! DPVS: icmp.c has no rate limit and answers any source (defect B55).
+
+pub mod redirect;
 
 use crate::drop::DropReason;
 use crate::env::Env;
 use crate::event::{Consumer, Event, Made};
-use crate::ipv4::{Datagram, Ip, Origin, Outgoing};
+use crate::ipv4::{Datagram, Ip, Origin, Outbound, Outgoing};
 use crate::kni;
 use crate::netif::Class;
 use crate::packet::Buf;
 use crate::path::{Next, Step};
+use crate::route::Routes;
 use crate::time::Instant;
 use crate::wire::checksum::{self, Sum};
 use crate::wire::icmpv4::{HEADER_LEN, Type};
@@ -41,6 +45,11 @@ pub enum ErrorKind {
         /// The MTU of the next hop, in bytes.
         mtu: u16,
     },
+    /// 5/1: this gateway is nearer, for this destination.
+    Redirect {
+        /// The address to go to instead.
+        gateway: Ipv4Addr,
+    },
     /// 11/0: the time to live ran out.
     TtlExceeded,
     /// 12/0: an option is malformed.
@@ -59,6 +68,7 @@ impl ErrorKind {
             ErrorKind::ProtocolUnreachable => (3, 2),
             ErrorKind::PortUnreachable => (3, 3),
             ErrorKind::FragmentationNeeded { .. } => (3, 4),
+            ErrorKind::Redirect { .. } => (5, 1),
             ErrorKind::TtlExceeded => (11, 0),
             ErrorKind::Parameter { .. } => (12, 0),
         }
@@ -71,6 +81,7 @@ impl ErrorKind {
                 let [high, low] = mtu.to_be_bytes();
                 [0, 0, high, low]
             }
+            ErrorKind::Redirect { gateway } => gateway.octets(),
             ErrorKind::Parameter { pointer } => [pointer, 0, 0, 0],
             ErrorKind::NetUnreachable
             | ErrorKind::HostUnreachable
@@ -81,7 +92,8 @@ impl ErrorKind {
     }
 }
 
-/// The limit of the errors that one lcore sends: a token bucket over virtual time.
+/// The limit of the errors that one lcore sends, or of its redirects: a token bucket over virtual
+/// time.
 ///
 /// Credit is counted in tokens × nanoseconds, so that no fraction is ever lost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -112,7 +124,12 @@ impl ErrorLimit {
 }
 
 /// Answers an echo request for us; everything else ends here.
-pub fn input<W: World>(packet: Datagram<W::Buf>, env: &mut Env<'_, W>, next: &mut Next<W::Buf>) {
+pub fn input<W: World>(
+    routes: &Routes,
+    packet: Datagram<W::Buf>,
+    env: &mut Env<'_, W>,
+    next: &mut Next<W::Buf>,
+) {
     let Datagram { mut buf, ip, from } = packet;
     env.counters.icmp_in += 1;
     let ip_len = usize::from(ip.header_len);
@@ -126,6 +143,9 @@ pub fn input<W: World>(packet: Datagram<W::Buf>, env: &mut Env<'_, W>, next: &mu
     match Type::from(kind) {
         Type::Echo if code == 0 || env.policy.echo_any_code => {}
         Type::Echo => return env.drop(buf, DropReason::IcmpEchoCode),
+        Type::Redirect if env.policy.icmp_check_redirects => {
+            return redirect::input(routes, Datagram { buf, ip, from }, env);
+        }
         // Answers to what the kernel sent, perhaps.
         kind if env.devices.get(from.device).kni.is_some() => {
             debug_assert!(kind != Type::Echo, "answered, or refused above");
@@ -195,32 +215,67 @@ pub fn error_about<W: World>(
     env: &mut Env<'_, W>,
     next: &mut Next<W::Buf>,
 ) {
+    let rate = env.policy.icmp_rate_limit;
+    let taken = |env: &Env<'_, W>| limit.take(rate, env.now).then_some(()).ok_or("rate_limit");
+    if let Some(mut error) = message(about, ip, from, kind, env, taken) {
+        // RFC 1812 §4.3.2.4: from the address that was asked, if it is ours; else from the device
+        // that the error leaves by.
+        error.src = env.devices.owner(ip.dst).map(|_| ip.dst);
+        next.push(Step::LocalOut(error));
+    }
+}
+
+/// Tells the sender of a packet that is on its way out of a nearer gateway, if one is due.
+/// The packet itself stays the caller's: it is forwarded all the same.
+pub fn redirect<W: World>(
+    limit: &mut ErrorLimit,
+    packet: &Outbound<W::Buf>,
+    env: &mut Env<'_, W>,
+) -> Option<Outgoing<W::Buf>> {
+    let from = packet.from.filter(|_| env.policy.icmp_redirects)?;
+    let advice = redirect::due(packet.buf.head(), &packet.ip, from, packet.hop, env.devices)?;
+    let kind = ErrorKind::Redirect { gateway: advice.gateway };
+    let rate = Some(env.policy.icmp_redirect_rate_limit);
+    let taken =
+        |env: &Env<'_, W>| limit.take(rate, env.now).then_some(()).ok_or("redirect_rate_limit");
+    let mut told = message(&packet.buf, &packet.ip, from, kind, env, taken)?;
+    env.counters.icmp_redirects_out += 1;
+    told.src = Some(advice.from);
+    Some(told)
+}
+
+/// An error about a packet, to its sender, if the RFCs allow it and `taken` does.
+fn message<W: World>(
+    about: &W::Buf,
+    ip: &Ip,
+    from: Origin,
+    kind: ErrorKind,
+    env: &mut Env<'_, W>,
+    taken: impl FnOnce(&Env<'_, W>) -> Result<(), &'static str>,
+) -> Option<Outgoing<W::Buf>> {
     let cause = about.meta().id;
-    let forbidden = forbidden(about, ip, from, env);
-    let refused = forbidden
-        .or_else(|| (!limit.take(env.policy.icmp_rate_limit, env.now)).then_some("rate_limit"));
-    if let Some(why) = refused {
+    let allowed = match forbidden(about, ip, from, env) {
+        Some(why) => Err(why),
+        None => taken(env),
+    };
+    if let Err(why) = allowed {
         env.counters.icmp_suppressed += 1;
         env.world.observe(Event::IcmpSuppressed { cause, why });
-        return;
+        return None;
     }
     let (icmp_type, code) = kind.type_and_code();
     let what = Made::IcmpError(icmp_type, code);
-    let Some(mut buf) = env.make(what, Some(cause)) else {
-        return;
-    };
+    let mut buf = env.make(what, Some(cause))?;
     buf.meta_mut().port = from.device;
     if write_error(&mut buf, about, kind).is_err() {
-        return env.drop(buf, DropReason::NoHeadroom);
+        env.drop(buf, DropReason::NoHeadroom);
+        return None;
     }
     env.counters.icmp_out += 1;
     env.counters.icmp_errors_out += 1;
-    // RFC 1812 §4.3.2.4: from the address that was asked, if it is ours; else from the device that
-    // the error leaves by.
-    let src = env.devices.owner(ip.dst).map(|_| ip.dst);
     // RFC 1812 §4.3.2.5: precedence internetwork control.
     let tos = ip.tos & 0x1e | 0xc0;
-    next.push(Step::LocalOut(Outgoing { buf, src, dst: ip.src, protocol: Protocol::Icmp, tos }));
+    Some(Outgoing { buf, src: None, dst: ip.src, protocol: Protocol::Icmp, tos })
 }
 
 /// Why no error may be sent about a packet: RFC 1122 §3.2.2, RFC 1812 §4.3.2.7.

@@ -257,6 +257,7 @@ pub fn route<W: World>(
 
 /// Rank 3: delivers a packet for us to its protocol.
 pub fn local_in<W: World>(
+    routes: &Routes,
     limit: &mut ErrorLimit,
     packet: Datagram<W::Buf>,
     env: &mut Env<'_, W>,
@@ -268,7 +269,7 @@ pub fn local_in<W: World>(
     let (kind, reason) = match packet.ip.protocol {
         Protocol::Icmp => {
             env.counters.ip_delivered += 1;
-            return icmp::input(packet, env, next);
+            return icmp::input(routes, packet, env, next);
         }
         Protocol::Udp | Protocol::Tcp => (ErrorKind::PortUnreachable, DropReason::PortUnreachable),
         _ => (ErrorKind::ProtocolUnreachable, DropReason::ProtocolUnknown),
@@ -280,9 +281,10 @@ pub fn local_in<W: World>(
     kni::packet(packet.buf, device, reason, env);
 }
 
-/// Rank 3: one hop less to live, and on.
+/// Rank 3: one hop less to live, and on. Its sender is told of a nearer gateway, if there is one.
 pub fn forward<W: World>(
-    limit: &mut ErrorLimit,
+    (limit, redirects): (&mut ErrorLimit, &mut ErrorLimit),
+    ids: &mut IpIds,
     packet: Datagram<W::Buf>,
     hop: Hop,
     env: &mut Env<'_, W>,
@@ -308,7 +310,13 @@ pub fn forward<W: World>(
     ipv4::decrement_ttl(buf.head_mut());
     ip.ttl -= 1;
     env.counters.ip_forwarded += 1;
-    next.push(Step::Output(Outbound { buf, ip, hop, from: Some(from) }));
+    let packet = Outbound { buf, ip, hop, from: Some(from) };
+    // It goes first, as in Linux, and back by the device that the packet came in on.
+    if let Some(told) = icmp::redirect(redirects, &packet, env) {
+        let back = Hop { dev: hop.dev, gateway: None, mtu: env.devices.get(hop.dev).mtu };
+        next.extend(headed(ids, told, back, env).map(Step::Output));
+    }
+    next.push(Step::Output(packet));
 }
 
 /// Rank 4: finds a way for a packet of our own and puts the header in front.
@@ -319,19 +327,31 @@ pub fn local_out<W: World>(
     env: &mut Env<'_, W>,
     next: &mut Next<W::Buf>,
 ) {
-    let Outgoing { mut buf, src, dst, protocol, tos } = packet;
     // There is no loopback: what is for ourselves has no way out.
-    let hop = match routes.output(dst) {
-        Some(hop) if env.devices.owner(dst).is_none() => hop,
-        _ => return env.drop(buf, DropReason::OutputNoRoute),
+    let hop = match routes.output(packet.dst) {
+        Some(hop) if env.devices.owner(packet.dst).is_none() => hop,
+        _ => return env.drop(packet.buf, DropReason::OutputNoRoute),
     };
+    next.extend(headed(ids, packet, hop, env).map(Step::Output));
+}
+
+/// Puts the header in front of a packet of our own that leaves by `hop`; nothing if it cannot be.
+fn headed<W: World>(
+    ids: &mut IpIds,
+    packet: Outgoing<W::Buf>,
+    hop: Hop,
+    env: &mut Env<'_, W>,
+) -> Option<Outbound<W::Buf>> {
+    let Outgoing { mut buf, src, dst, protocol, tos } = packet;
     let near = || env.devices.get(hop.dev).select_source(hop.next(dst));
     // RFC 1122 §3.2.1.3: never from 0.0.0.0 (DPVS does: defect B55).
     let Some(src) = src.or_else(near) else {
-        return env.drop(buf, DropReason::OutputNoSource);
+        env.drop(buf, DropReason::OutputNoSource);
+        return None;
     };
     let Ok(total_len) = u16::try_from(buf.len() + ipv4::HEADER_LEN_MIN) else {
-        return env.drop(buf, DropReason::OverMtu);
+        env.drop(buf, DropReason::OverMtu);
+        return None;
     };
     let ttl = env.policy.default_ttl;
     let header = ipv4::Header {
@@ -348,7 +368,10 @@ pub fn local_out<W: World>(
     };
     match buf.prepend(ipv4::HEADER_LEN_MIN) {
         Ok(out) => header.emit(out),
-        Err(_) => return env.drop(buf, DropReason::NoHeadroom),
+        Err(_) => {
+            env.drop(buf, DropReason::NoHeadroom);
+            return None;
+        }
     }
     let ip = Ip {
         src,
@@ -362,7 +385,7 @@ pub fn local_out<W: World>(
         fragment: false,
         first: true,
     };
-    next.push(Step::Output(Outbound { buf, ip, hop, from: None }));
+    Some(Outbound { buf, ip, hop, from: None })
 }
 
 /// Rank 5: the last look at the size.

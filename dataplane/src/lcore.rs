@@ -123,6 +123,7 @@ impl<B: Buf> Lcore<B> {
                 msg: Messages::new(config, id),
                 ids: IpIds::new(small(index), small(workers.len().max(1))),
                 icmp_limit: ErrorLimit::default(),
+                redirect_limit: ErrorLimit::default(),
             },
             peers: workers.into_iter().filter(|w| *w != id).collect(),
             devices,

@@ -8,7 +8,7 @@
 //!   1    Ipv4Input  ipv4::input         Route | LocalOut (an ICMP error)
 //!   2    Route      ipv4::route         LocalIn | Forward | LocalOut (an ICMP error)
 //!   3    LocalIn    ipv4::local_in      LocalOut (an echo reply, an ICMP error)
-//!   3    Forward    ipv4::forward       Output | LocalOut (an ICMP error)
+//!   3    Forward    ipv4::forward       Output (a redirect, the packet) | LocalOut (an ICMP error)
 //!   4    LocalOut   ipv4::local_out     Output
 //!   5    Output     ipv4::output        Resolve
 //!   6    Resolve    neigh::resolve      Egress (the packet; an ARP request), or it waits
@@ -96,6 +96,11 @@ impl<B> Next<B> {
     pub fn push(&mut self, step: Step<B>) {
         self.0.push_back(step);
     }
+
+    /// Appends a step, if there is one.
+    pub fn extend(&mut self, step: Option<Step<B>>) {
+        self.0.extend(step);
+    }
 }
 
 /// The tables that the path of a packet uses.
@@ -113,6 +118,8 @@ pub struct Tables<B> {
     pub ids: IpIds,
     /// The limit of our ICMP errors.
     pub icmp_limit: ErrorLimit,
+    /// The limit of our ICMP redirects.
+    pub redirect_limit: ErrorLimit,
 }
 
 /// Takes every step that `next` holds, and those that they push, until none is left.
@@ -125,9 +132,12 @@ pub fn run<W: World>(tables: &mut Tables<W::Buf>, env: &mut Env<'_, W>, next: &m
             Step::ArpInput(frame) => neigh::arp_input(&mut t.neigh, frame, env, next),
             Step::Ipv4Input(frame) => ipv4::input(&mut t.icmp_limit, frame, env, next),
             Step::Route(packet) => ipv4::route(&t.routes, &mut t.icmp_limit, packet, env, next),
-            Step::LocalIn(packet) => ipv4::local_in(&mut t.icmp_limit, packet, env, next),
+            Step::LocalIn(packet) => {
+                ipv4::local_in(&t.routes, &mut t.icmp_limit, packet, env, next);
+            }
             Step::Forward(packet, hop) => {
-                ipv4::forward(&mut t.icmp_limit, packet, hop, env, next);
+                let limits = (&mut t.icmp_limit, &mut t.redirect_limit);
+                ipv4::forward(limits, &mut t.ids, packet, hop, env, next);
             }
             Step::LocalOut(packet) => ipv4::local_out(&t.routes, &mut t.ids, packet, env, next),
             Step::Output(packet) => ipv4::output(packet, env, next),

@@ -141,7 +141,8 @@ impl Ledger {
             | Event::NeighSync { .. }
             | Event::NoBuffer { .. }
             | Event::Msg(_)
-            | Event::IcmpSuppressed { .. } => {}
+            | Event::IcmpSuppressed { .. }
+            | Event::RedirectIgnored { .. } => {}
         }
     }
 

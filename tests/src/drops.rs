@@ -6,7 +6,7 @@ use dataplane::config::Policy;
 use dataplane::msg::Priority;
 use fixtures::{
     ALICE, BOB, BROADCAST, CAROL, DUT_LAN, DUT_WAN, Frame, GW, arp_reply, arp_request, icmp,
-    icmp_echo, ipv4, raw, udp,
+    icmp_echo, icmp_error, ipv4, raw, udp,
 };
 use sim::plan::{PortPlan, Snapped, WirePlan};
 use tests::{Dut, LAN, WAN, dut, dut_with_workers, ms, tell};
@@ -22,11 +22,11 @@ fn shown(reason: DropReason) -> Option<Dut> {
         R::IsolRingFull | R::KniRingFull | R::KniRefused | R::KniAbsent => {
             beside_the_workers(reason)
         }
-        R::EthTruncated => bytes(&[0; 13]),
-        R::VlanTruncated => bytes(&udp(ALICE, BOB).vlan(7).build()[..17]),
-        R::VlanUnknown => one(&udp(ALICE, BOB).vlan(7)),
-        R::VlanReserved => one(&udp(ALICE, BOB).vlan(4095)),
-        R::EtherTypeUnknown => one(&raw(ALICE, DUT_LAN, 0x88cc, &[0; 46])),
+        R::EthTruncated
+        | R::VlanTruncated
+        | R::VlanUnknown
+        | R::VlanReserved
+        | R::EtherTypeUnknown => ethernet(reason),
         R::ArpTruncated
         | R::ArpHardware
         | R::ArpProtocol
@@ -36,28 +36,30 @@ fn shown(reason: DropReason) -> Option<Dut> {
         | R::ArpNotOurs
         | R::ArpUnsolicited
         | R::ArpStatic => arp(reason),
-        R::IpOtherHost => one(&udp(ALICE, BOB).dst_mac([2, 9, 9, 9, 9, 9])),
-        R::IpTruncated => bytes(&udp(ALICE, BOB).build()[..33]),
-        R::IpVersion => one(&udp(ALICE, BOB).version(5)),
-        R::IpHeaderLength => one(&udp(ALICE, BOB).ihl(4)),
-        R::IpChecksum => one(&udp(ALICE, BOB).bad_ip_checksum()),
-        R::IpTotalLength => one(&udp(ALICE, BOB).total_len(19)),
-        R::IpBeyondFrame => one(&udp(ALICE, BOB).total_len(200)),
-        R::IpMartianSource => one(&udp(ALICE, BOB).src_ip([127, 0, 0, 1])),
-        R::IpMartianDestination => one(&udp(ALICE, BOB).dst_ip([127, 0, 0, 1])),
-        R::IpOptions => one(&udp(ALICE, BOB).options(&[7, 1, 4, 0])),
-        R::IpSourceRoute => one(&udp(ALICE, BOB).options(&[131, 7, 4, 192, 0, 2, 1, 0])),
-        R::IpFragmentPolicy => {
-            one(&udp(ALICE, BOB).mf()).with(|p| p.config.policy = Policy::dpvs())
-        }
-        R::IpMulticast => one(&udp(ALICE, BOB).dst_ip([224, 0, 0, 1])),
-        R::IpBroadcast => one(&udp(ALICE, BOB).dst_ip([255, 255, 255, 255]).dst_mac(BROADCAST)),
-        R::IpNoRoute => one(&udp(ALICE, CAROL)),
-        R::FragmentForUs => one(&icmp_echo(ALICE, DUT_LAN).mf()),
+        R::IpOtherHost
+        | R::IpTruncated
+        | R::IpVersion
+        | R::IpHeaderLength
+        | R::IpChecksum
+        | R::IpTotalLength
+        | R::IpBeyondFrame
+        | R::IpMartianSource
+        | R::IpMartianDestination
+        | R::IpOptions
+        | R::IpSourceRoute
+        | R::IpFragmentPolicy
+        | R::IpMulticast
+        | R::IpBroadcast
+        | R::IpNoRoute
+        | R::FragmentForUs => ip(reason),
         R::ProtocolUnknown => one(&ipv4(ALICE, DUT_LAN, 253, &[0; 20])),
         R::PortUnreachable => one(&udp(ALICE, DUT_LAN)),
         R::IcmpTruncated => one(&ipv4(ALICE, DUT_LAN, 1, &[8, 0, 0, 0])),
         R::IcmpChecksum => one(&icmp_echo(ALICE, DUT_LAN).bad_checksum()),
+        R::IcmpRedirectCode
+        | R::IcmpRedirectQuote
+        | R::IcmpRedirectGateway
+        | R::IcmpRedirectSource => redirected(reason),
         R::IcmpType => one(&icmp(ALICE, DUT_LAN, 200, 0, [0; 4], &[])),
         R::IcmpEchoCode => {
             one(&icmp(ALICE, DUT_LAN, 8, 7, [0; 4], &[])).with(|p| p.config.policy = Policy::dpvs())
@@ -171,6 +173,41 @@ fn on_the_way_in(reason: DropReason) -> Dut {
     }
 }
 
+fn ethernet(reason: DropReason) -> Dut {
+    match reason {
+        DropReason::EthTruncated => bytes(&[0; 13]),
+        DropReason::VlanTruncated => bytes(&udp(ALICE, BOB).vlan(7).build()[..17]),
+        DropReason::VlanUnknown => one(&udp(ALICE, BOB).vlan(7)),
+        DropReason::VlanReserved => one(&udp(ALICE, BOB).vlan(4095)),
+        _ => one(&raw(ALICE, DUT_LAN, 0x88cc, &[0; 46])),
+    }
+}
+
+fn ip(reason: DropReason) -> Dut {
+    match reason {
+        DropReason::IpOtherHost => one(&udp(ALICE, BOB).dst_mac([2, 9, 9, 9, 9, 9])),
+        DropReason::IpTruncated => bytes(&udp(ALICE, BOB).build()[..33]),
+        DropReason::IpVersion => one(&udp(ALICE, BOB).version(5)),
+        DropReason::IpHeaderLength => one(&udp(ALICE, BOB).ihl(4)),
+        DropReason::IpChecksum => one(&udp(ALICE, BOB).bad_ip_checksum()),
+        DropReason::IpTotalLength => one(&udp(ALICE, BOB).total_len(19)),
+        DropReason::IpBeyondFrame => one(&udp(ALICE, BOB).total_len(200)),
+        DropReason::IpMartianSource => one(&udp(ALICE, BOB).src_ip([127, 0, 0, 1])),
+        DropReason::IpMartianDestination => one(&udp(ALICE, BOB).dst_ip([127, 0, 0, 1])),
+        DropReason::IpOptions => one(&udp(ALICE, BOB).options(&[7, 1, 4, 0])),
+        DropReason::IpSourceRoute => one(&udp(ALICE, BOB).options(&[131, 7, 4, 192, 0, 2, 1, 0])),
+        DropReason::IpFragmentPolicy => {
+            one(&udp(ALICE, BOB).mf()).with(|p| p.config.policy = Policy::dpvs())
+        }
+        DropReason::IpMulticast => one(&udp(ALICE, BOB).dst_ip([224, 0, 0, 1])),
+        DropReason::IpBroadcast => {
+            one(&udp(ALICE, BOB).dst_ip([255, 255, 255, 255]).dst_mac(BROADCAST))
+        }
+        DropReason::IpNoRoute => one(&udp(ALICE, CAROL)),
+        _ => one(&icmp_echo(ALICE, DUT_LAN).mf()),
+    }
+}
+
 fn arp(reason: DropReason) -> Dut {
     let request = arp_request(ALICE, DUT_LAN);
     let changed = |at: usize, to: u8| {
@@ -189,6 +226,21 @@ fn arp(reason: DropReason) -> Dut {
         DropReason::ArpUnsolicited => one(&arp_reply(ALICE, DUT_LAN)),
         _ => one(&arp_reply(ALICE.with_mac([2, 0, 0, 0, 0, 0x66]), DUT_LAN)).knows(LAN, ALICE),
     }
+}
+
+/// A redirect that a host would not believe either.
+fn redirected(reason: DropReason) -> Dut {
+    let about = udp(DUT_LAN, CAROL);
+    let (code, gateway) = match reason {
+        DropReason::IcmpRedirectCode => (4, BOB),
+        DropReason::IcmpRedirectGateway => (1, BOB),
+        _ => (1, ALICE.with_ip([198, 51, 100, 9])),
+    };
+    let told = match reason {
+        DropReason::IcmpRedirectQuote => icmp(ALICE, DUT_LAN, 5, 1, gateway.ip.octets(), &[0; 8]),
+        _ => icmp_error(ALICE, 5, code, gateway.ip.octets(), &about),
+    };
+    one(&told)
 }
 
 /// An ICMP error that would have to leave by a device without an address.

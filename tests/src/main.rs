@@ -6,6 +6,7 @@
 //! | `neigh` | waiting, flushing, probing, giving up |
 //! | `forward` | TTL, MTU, routes, no route |
 //! | `icmp` | echo, errors, and when there is none |
+//! | `redirect` | ICMP Redirect: told to others, and told to us |
 //! | `vlan` | tags in and out |
 //! | `workers` | several lcores: RSS, copies of ARP packets, static neighbours |
 //! | `roles` | isolated receive queues, and the kernel sides of devices |
@@ -38,6 +39,7 @@ mod neigh;
 mod pcaps;
 mod policy;
 mod ports;
+mod redirect;
 mod roles;
 mod ticks;
 mod tidy;

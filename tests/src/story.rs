@@ -160,6 +160,10 @@ impl Teller {
             Event::IcmpSuppressed { cause, why } => {
                 format!("     no icmp error about packet {}: {why}", cause.0)
             }
+            Event::RedirectIgnored { packet, destination, gateway } => {
+                let what = format!("{destination} by {gateway}");
+                format!("     redirect of {what} not followed (packet {})", packet.0)
+            }
             Event::Rx { .. }
             | Event::RingRx { .. }
             | Event::Made { .. }

@@ -1,6 +1,6 @@
 //! Whether a dataplane can be built from a configuration: every rule, and who breaks it.
 
-use super::{Config, ConfigError, Limits, RouteConfig};
+use super::{Config, ConfigError, Limits, RateLimit, RouteConfig};
 use crate::device::Devices;
 use crate::job::{JobTable, RegisterError, Role, Rows};
 use crate::types::{LcoreId, Mac, PortId};
@@ -84,11 +84,9 @@ impl Config {
         in_range("policy.neigh_reachable in ns", ns, 1_000_000_000, 3_600_000_000_000)?;
         in_range("policy.neigh_jitter in ns", p.neigh_jitter.get(), 0, 10_000_000_000)?;
         if let Some(rate) = p.icmp_rate_limit {
-            let max = u64::from(u32::MAX);
-            in_range("policy.icmp_rate_limit.per_second", u64::from(rate.per_second), 1, max)?;
-            in_range("policy.icmp_rate_limit.burst", u64::from(rate.burst), 1, max)?;
+            bucket("policy.icmp_rate_limit", rate)?;
         }
-        Ok(())
+        bucket("policy.icmp_redirect_rate_limit", p.icmp_redirect_rate_limit)
     }
 
     fn check_devices(&self) -> Result<(), ConfigError> {
@@ -147,6 +145,12 @@ pub(super) fn in_range(what: &str, value: u64, min: u64, max: u64) -> Result<(),
         return Ok(());
     }
     Err(ConfigError::Range { what: what.to_owned(), value, min, max })
+}
+
+fn bucket(what: &str, rate: RateLimit) -> Result<(), ConfigError> {
+    let max = u64::from(u32::MAX);
+    in_range(&format!("{what}.per_second"), u64::from(rate.per_second), 1, max)?;
+    in_range(&format!("{what}.burst"), u64::from(rate.burst), 1, max)
 }
 
 pub(super) fn named(what: &str, dev: PortId, devices: usize) -> Result<(), ConfigError> {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::time::Nanos;
 
 fn good() -> Config {
     let port = |name: &str, last: u8, address: &str| PortConfig {

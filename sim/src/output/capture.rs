@@ -110,7 +110,8 @@ impl CaptureFile {
             | Event::NeighSync { .. }
             | Event::NoBuffer { .. }
             | Event::Msg(_)
-            | Event::IcmpSuppressed { .. } => {}
+            | Event::IcmpSuppressed { .. }
+            | Event::RedirectIgnored { .. } => {}
         }
     }
 

@@ -305,6 +305,12 @@ pub struct PolicyTable {
     pub icmp_errors_when_not_forwarding: Option<bool>,
     /// Limit of the ICMP errors that one lcore sends. Default: none.
     pub icmp_rate_limit: Option<RateLimitTable>,
+    /// Tell a host of a nearer gateway on its own link: ICMP 5/1.
+    pub icmp_redirects: Option<bool>,
+    /// Limit of the ICMP redirects that one lcore sends. Default: one a second, a burst of nine.
+    pub icmp_redirect_rate_limit: Option<RateLimitTable>,
+    /// Check ICMP redirects that are for us, and drop the wrong ones by name. None is followed.
+    pub icmp_check_redirects: Option<bool>,
     /// Create an entry for an ARP reply that nobody asked for.
     pub arp_unsolicited_creates: Option<bool>,
     /// Answer ARP in a frame that was sent to another station.

@@ -1,7 +1,7 @@
 //! Limits, policy switches and costs.
 
 use super::super::error::Fault;
-use super::super::file::{CostTable, Profile};
+use super::super::file::{CostTable, Profile, RateLimitTable};
 use super::super::ranges;
 use super::super::value::{At, Text};
 use super::Builder;
@@ -62,8 +62,9 @@ impl Builder<'_> {
         switches! {
             forwarding, drop_fragments, icmp_errors_when_not_forwarding, arp_unsolicited_creates,
             arp_other_host, arp_learn_requests, arp_check_sender, weak_host, vid0_untagged,
-            icmp_unreachable, neigh_retransmit, check_options, echo_any_code, drop_martians,
-            forward2kni_ring_copies, timer_catch_up, msg_late_execution, msg_partial_multicast,
+            icmp_unreachable, icmp_redirects, icmp_check_redirects, neigh_retransmit, check_options,
+            echo_any_code, drop_martians, forward2kni_ring_copies, timer_catch_up,
+            msg_late_execution, msg_partial_multicast,
         }
         let ttl = table.default_ttl.as_ref();
         policy.default_ttl = self.ranged(ranges::DEFAULT_TTL, ttl, policy.default_ttl);
@@ -72,10 +73,10 @@ impl Builder<'_> {
         let skip = table.ipv4_frag_skip.as_ref();
         policy.ipv4_frag_skip = self.ranged(ranges::IPV4_FRAG_SKIP, skip, policy.ipv4_frag_skip);
         if let Some(limit) = &table.icmp_rate_limit {
-            policy.icmp_rate_limit = Some(RateLimit {
-                per_second: self.ranged(ranges::PER_SECOND, Some(&limit.per_second), 1),
-                burst: self.ranged(ranges::BURST, Some(&limit.burst), 1),
-            });
+            policy.icmp_rate_limit = Some(self.bucket(limit));
+        }
+        if let Some(limit) = &table.icmp_redirect_rate_limit {
+            policy.icmp_redirect_rate_limit = self.bucket(limit);
         }
         let interval = table.timer_interval.as_ref();
         policy.timer_interval =
@@ -92,6 +93,13 @@ impl Builder<'_> {
         policy.neigh_jitter =
             self.span_of("neigh_jitter", jitter, NEIGH_JITTER, policy.neigh_jitter);
         policy
+    }
+
+    fn bucket(&mut self, limit: &RateLimitTable) -> RateLimit {
+        RateLimit {
+            per_second: self.ranged(ranges::PER_SECOND, Some(&limit.per_second), 1),
+            burst: self.ranged(ranges::BURST, Some(&limit.burst), 1),
+        }
     }
 
     /// A duration within bounds.

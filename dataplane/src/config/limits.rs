@@ -1,0 +1,86 @@
+//! Everything that has a limit, and what the limits may be.
+
+/// Everything that has a limit. Units and ranges as said; DPVS's defaults.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Packets that may wait for one neighbour, 1..=8192 (DPVS holds one more: defect B06).
+    pub neigh_queue: u32,
+    /// Neighbours that an lcore may know, 1..=1,048,576.
+    pub neigh_entries: u32,
+    /// Frames that an arp_ring holds, 1..=65,535 (DPVS: size 2048, of which one stays free).
+    pub arp_ring: u32,
+    /// Changes that a neigh_ring holds, 1..=65,535.
+    pub neigh_ring: u32,
+    /// Messages that a msg_ring holds, 1..=524,287 (DPVS: size 4096, of which one stays free).
+    pub msg_ring: u32,
+    /// Conversations that an lcore may have open, 1..=65,535.
+    pub msg_open: u32,
+    /// Frames that the ring of an isolated receive queue holds, 1..=1,048,575. DPVS's default is
+    /// the largest, more than our pool has buffers.
+    pub isol_ring: u32,
+    /// Frames that wait for the kernel side of a device, 1..=65,535.
+    pub kni_ring: u32,
+    /// Packets that a transmit queue buffers before it bursts them out by itself, 1..=32.
+    pub tx_burst: u32,
+    /// Buffers in the pool, 64..=1,048,575.
+    pub pool: u32,
+    /// Frames that a receive queue holds, 1..=32,768.
+    pub rx_descriptors: u32,
+    /// Frames that a transmit queue of the port holds, 1..=32,768.
+    pub tx_descriptors: u32,
+}
+
+impl Limits {
+    /// The range of `neigh_queue`.
+    pub const NEIGH_QUEUE: (u32, u32) = (1, 8192);
+    /// The range of `neigh_entries`.
+    pub const NEIGH_ENTRIES: (u32, u32) = (1, 1_048_576);
+    /// The range of `arp_ring`, `neigh_ring` and `kni_ring`.
+    pub const RING: (u32, u32) = (1, 65_535);
+    /// The range of `msg_ring`.
+    pub const MSG_RING: (u32, u32) = (1, 524_287);
+    /// The range of `msg_open`.
+    pub const MSG_OPEN: (u32, u32) = (1, 65_535);
+    /// The range of `isol_ring`.
+    pub const ISOL_RING: (u32, u32) = (1, 1_048_575);
+    /// The range of `tx_burst`.
+    pub const TX_BURST: (u32, u32) = (1, 32);
+    /// The range of `pool`.
+    pub const POOL: (u32, u32) = (64, 1_048_575);
+    /// The range of `rx_descriptors` and `tx_descriptors`.
+    pub const DESCRIPTORS: (u32, u32) = (1, 32_768);
+    /// The range of an MTU, in bytes: RFC 791's smallest, DPVS's largest.
+    pub const MTU: (u16, u16) = (68, 9000);
+    /// Ports that a process may have (`RTE_MAX_ETHPORTS`).
+    pub const PORTS: u64 = 32;
+    /// Queues that a port may have in each direction (`NETIF_MAX_QUEUES`).
+    pub const QUEUES: u64 = 16;
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            neigh_queue: 128,
+            neigh_entries: 65_536,
+            arp_ring: 2047,
+            neigh_ring: 2047,
+            msg_ring: 4095,
+            msg_open: 1024,
+            isol_ring: 16_383,
+            kni_ring: 2047,
+            tx_burst: 32,
+            pool: 16_383,
+            rx_descriptors: 256,
+            tx_descriptors: 512,
+        }
+    }
+}
+
+/// A token bucket over virtual time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateLimit {
+    /// Tokens a second, at least 1.
+    pub per_second: u32,
+    /// Tokens that the bucket holds, at least 1. It starts full.
+    pub burst: u32,
+}
