@@ -14,12 +14,13 @@ mod show;
 #[cfg(test)]
 mod tests;
 
-pub use execute::{Engine, Failure, Job, Outcome, Verdict};
+pub use execute::{Engine, Failure, Faults, Job, Outcome, Verdict};
 
 use crate::decode::{DecodeError, decode_file};
+use crate::fault::FaultKind;
 use crate::guess;
 use crate::scenario::{LoadError, Request, RequestError, schema};
-use args::{Cli, Command, RunArgs};
+use args::{Cli, Command, RunArgs, SimArgs};
 use clap::Parser;
 use std::ffi::OsString;
 use std::io::{self, ErrorKind, Write};
@@ -119,6 +120,14 @@ fn dispatch(
             let request = replay(captures, scenario.as_deref(), &run, io)?;
             execute(request, &run, engine, interrupted, io)
         }
+        Command::Sweep { scenario, port, kind, every, run } => {
+            let mut request = Request::from_file(&scenario)?;
+            request.captures = port;
+            let kinds = if kind.is_empty() { FaultKind::ALL.to_vec() } else { kind };
+            let job = job(request, &run, io)?;
+            let outcome = engine.sweep(job, &Faults { kinds, every }, interrupted)?;
+            report(&outcome, io)
+        }
         Command::Verify { dir } => {
             let outcome = engine.verify(&dir, io.progress, interrupted)?;
             report(&outcome, io)
@@ -158,7 +167,7 @@ fn replay(
     }
     let sources: Vec<guess::Source> =
         captures.into_iter().map(|c| guess::Source { port: c.port, path: c.path }).collect();
-    let guess = guess::scenario(&sources, &run.ours, Path::new(""))?;
+    let guess = guess::scenario(&sources, &run.sim.ours, Path::new(""))?;
     writeln!(io.err, "no scenario was given; guessed from the capture:")?;
     for line in &guess.summary {
         writeln!(io.err, "  {line}")?;
@@ -174,24 +183,29 @@ fn replay(
 }
 
 fn execute(
-    mut request: Request,
+    request: Request,
     run: &RunArgs,
     engine: &mut dyn Engine,
     interrupted: &AtomicBool,
     io: &mut Io<'_>,
 ) -> Result<u8, Stop> {
+    let job = Job { out: run.out.clone(), ..job(request, &run.sim, io)? };
+    let outcome = engine.run(job, interrupted)?;
+    report(&outcome, io)
+}
+
+/// What is asked for, with all that the arguments say about it.
+fn job(mut request: Request, run: &SimArgs, io: &Io<'_>) -> Result<Job, Stop> {
     request.overrides = run.overrides();
     let scenario = request.plan()?;
-    let job = Job {
+    Ok(Job {
         request,
         scenario,
         pace: run.pace(),
         backend: run.backend.into(),
-        out: run.out.clone(),
+        out: None,
         progress: io.progress,
-    };
-    let outcome = engine.run(job, interrupted)?;
-    report(&outcome, io)
+    })
 }
 
 fn report(outcome: &Outcome, io: &mut Io<'_>) -> Result<u8, Stop> {

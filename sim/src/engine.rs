@@ -34,6 +34,8 @@ pub struct Conduct<'a> {
     pub pace: Pace,
     /// Set from outside to stop the run between two events.
     pub interrupted: Option<&'a AtomicBool>,
+    /// When to give up a run without an end that does not come to rest.
+    pub patience: Option<Instant>,
     /// Called now and then with the virtual time.
     pub progress: Option<Box<dyn FnMut(Instant) + Send>>,
 }
@@ -120,6 +122,10 @@ impl<'a, F: Fabric, O: Observer> Engine<'a, F, O> {
                 }
                 self.end = Instant::MAX;
                 continue;
+            }
+            if self.conduct.patience.is_some_and(|patience| at > patience) {
+                self.end = now;
+                break Ended::Restless;
             }
             if self.is_interrupted(at) {
                 self.end = now;
@@ -232,6 +238,7 @@ impl<'a, F: Fabric, O: Observer> Engine<'a, F, O> {
         drop(self.inputs);
         let missing = self.world.drain();
         let backend = self.world.fabric.name();
+        let chances = self.world.chances();
         let records = self.world.trace.records();
         let (observer, mut ledger, streams, messages) = self.world.trace.finish();
         ledger.held = held;
@@ -254,6 +261,7 @@ impl<'a, F: Fabric, O: Observer> Engine<'a, F, O> {
             inputs,
             polled: Vec::new(),
             broken,
+            chances,
             records,
             events: self.events,
             steps: self.steps,

@@ -168,7 +168,7 @@ impl Ledger {
                     queue.no_buffer += u64::from(reason == DropReason::RxNoBuffer);
                 }
             }
-            Outside::Depart { .. } | Outside::Command(_) => {}
+            Outside::Depart { .. } | Outside::Command(_) | Outside::Fault(_) => {}
         }
     }
 

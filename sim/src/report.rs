@@ -24,6 +24,7 @@ pub fn text(name: &str, plan: &Plan, outcome: &Outcome) -> String {
         Ended::Quiet => "until all input was through",
         Ended::Until => "as long as it was told",
         Ended::Interrupted => "when it was interrupted",
+        Ended::Restless => "when it had not come to rest",
     };
     let _ = writeln!(text, "{name}: {} s of virtual time, {why}", outcome.end);
     inputs(&mut text, plan, outcome);

@@ -20,6 +20,7 @@ use crate::output::Files;
 use crate::plan::{Backend, Pace, Plan};
 use crate::report;
 use crate::scenario::Request;
+use crate::sweep::{Sweep, Swept};
 use crate::trace::Observer;
 use dataplane::Instant;
 use std::path::PathBuf;
@@ -62,7 +63,7 @@ impl RunSummary {
     pub fn exit_code(&self) -> u8 {
         match (self.outcome.ended, self.outcome.broken.is_empty()) {
             (Ended::Interrupted, _) => exit::INTERRUPTED,
-            (Ended::Quiet | Ended::Until, false) => exit::FOUND,
+            (Ended::Restless, _) | (Ended::Quiet | Ended::Until, false) => exit::FOUND,
             (Ended::Quiet | Ended::Until, true) => exit::OK,
         }
     }
@@ -93,6 +94,7 @@ pub fn execute(plan: &Plan, options: &RunOptions<'_>) -> Result<RunSummary, RunE
     let conduct = Conduct {
         pace: options.pace,
         interrupted: options.interrupted,
+        patience: None,
         progress: options.progress.then(progress),
     };
     let Some(dir) = &options.out else {
@@ -107,6 +109,31 @@ pub fn execute(plan: &Plan, options: &RunOptions<'_>) -> Result<RunSummary, RunE
     let report = report::text(&options.name, plan, &outcome);
     files.finish(plan, options.request.as_ref(), &outcome, &report)?;
     Ok(RunSummary { outcome, report, real })
+}
+
+/// Runs a plan once for each fault of a sweep, on this backend.
+///
+/// # Errors
+/// The plan cannot be run, or an input cannot be read.
+pub fn sweep(
+    plan: &Plan,
+    backend: Backend,
+    sweep: &Sweep<'_>,
+    progress: bool,
+) -> Result<Swept, RunError> {
+    let mut told = progress.then(|| occasionally(|(done, of)| eprint!("\r{done} of {of} runs ")));
+    let mut told = move |done, of| {
+        if let Some(told) = &mut told {
+            told((done, of));
+        }
+    };
+    match backend {
+        Backend::Heap => crate::sweep::sweep(plan, sweep, &mut HeapFabric::new(), &mut told),
+        Backend::Dpdk => dpdk::on_eal_thread(move |eal| {
+            crate::sweep::sweep(plan, sweep, &mut DpdkFabric::new(eal), &mut told)
+        })
+        .map_err(FabricError::from)?,
+    }
 }
 
 /// A run that waits for its fabric.
@@ -146,13 +173,18 @@ fn on<O: Observer + Send>(
 
 /// Says on the standard error how far a run is, twice a second.
 fn progress() -> Box<dyn FnMut(Instant) + Send> {
+    Box::new(occasionally(|at| eprint!("\r{at} s of virtual time ")))
+}
+
+/// Shows what it is called with, but not more than twice a second.
+fn occasionally<T>(mut show: impl FnMut(T) + Send) -> impl FnMut(T) + Send {
     let watch = Stopwatch::start();
     let mut shown = Duration::ZERO;
-    Box::new(move |at| {
+    move |what| {
         let elapsed = watch.elapsed();
         if elapsed - shown >= Duration::from_millis(500) {
             shown = elapsed;
-            eprint!("\r{at} s of virtual time ");
+            show(what);
         }
-    })
+    }
 }

@@ -24,6 +24,7 @@ pub(crate) use request::starts;
 pub use request::{CaptureArg, Request, RequestError};
 
 use crate::capture::CaptureInfo;
+use crate::fault::Strike;
 use crate::plan::{Ours, Plan, Snapped, Timing};
 use dataplane::Nanos;
 use error::Fault;
@@ -57,6 +58,8 @@ pub struct Overrides {
     pub timing: Option<Timing>,
     /// Instead of each capture's `ours`, unless it is empty.
     pub ours: Vec<Ours>,
+    /// What goes wrong on purpose.
+    pub faults: Vec<Strike>,
 }
 
 /// A scenario file that could not be turned into a plan.

@@ -14,6 +14,7 @@ pub use digest::{Digest, Digests};
 pub use json::JsonLines;
 
 use crate::chart::{MessageLog, Noted};
+use crate::fault::Strike;
 use crate::ledger::Ledger;
 use dataplane::control::Order;
 use dataplane::event::Value;
@@ -68,6 +69,8 @@ pub enum Outside {
     Depart { packet: PacketId, port: PortId, queue: QueueId, len: u32 },
     /// The control plane was told to do something.
     Command(Order),
+    /// A call was made to fail on purpose.
+    Fault(Strike),
 }
 
 /// Which way a frame passes a port.
@@ -149,6 +152,7 @@ impl What {
             What::Outside(Outside::Refused { .. }) => "dropped",
             What::Outside(Outside::Depart { .. }) => "depart",
             What::Outside(Outside::Command(_)) => "command",
+            What::Outside(Outside::Fault(_)) => "fault",
         }
     }
 
@@ -161,7 +165,7 @@ impl What {
                 | Outside::Refused { packet, .. }
                 | Outside::Depart { packet, .. },
             ) => Some(*packet),
-            What::Outside(Outside::Command(_)) => None,
+            What::Outside(Outside::Command(_) | Outside::Fault(_)) => None,
         }
     }
 
@@ -190,6 +194,10 @@ impl What {
             What::Outside(Outside::Command(order)) => {
                 field("what", Value::Text(order.name()));
                 order.fields(field);
+            }
+            What::Outside(Outside::Fault(strike)) => {
+                field("kind", Value::Text(strike.kind.name()));
+                field("nth", Value::U64(strike.nth));
             }
         }
     }

@@ -11,6 +11,7 @@ mod account;
 mod lines;
 
 use crate::fabric::Fabric;
+use crate::fault::{FaultKind, Injector};
 use crate::plan::Plan;
 use crate::rss;
 use crate::trace::{Observer, Outside, Passing, Run, Trace, Way};
@@ -35,6 +36,7 @@ pub(crate) struct SimWorld<'f, F: Fabric, O> {
     index: usize,
     run: Run,
     pool: PoolAccount,
+    injector: Injector,
     ports: Vec<Lines<F::Buf>>,
     lcores: Vec<Mailbox>,
     packets: u64,
@@ -126,6 +128,7 @@ impl<'f, F: Fabric, O: Observer> SimWorld<'f, F, O> {
             index: 0,
             run: Run { lcore: id, tick: 0, job: JobKind::RecvFwd },
             pool: PoolAccount::new(plan.config.limits.pool),
+            injector: Injector::new(&plan.strikes),
             ports,
             lcores: boxes,
             packets: 0,
@@ -180,7 +183,7 @@ impl<'f, F: Fabric, O: Observer> SimWorld<'f, F, O> {
             self.refuse(at, (port, Some(queue)), &frame, packet, DropReason::RxMissed);
             return None;
         };
-        if !self.pool.take(packet, frame.segments()) {
+        if !self.take(at, packet, frame.segments()) {
             self.ports[port.index()].taken(queue, 1);
             self.refuse(at, (port, Some(queue)), &frame, packet, DropReason::RxNoBuffer);
             return None;
@@ -234,6 +237,23 @@ impl<'f, F: Fabric, O: Observer> SimWorld<'f, F, O> {
             let way = Way::In;
             self.trace.frame(&Passing { at, packet, port, way, run: None, refused: None, bytes });
         }
+    }
+
+    /// Charges the pool for a packet, if it has so many buffers and no fault strikes.
+    fn take(&mut self, at: Instant, packet: PacketId, segments: usize) -> bool {
+        !self.strikes(at, FaultKind::Alloc) && self.pool.take(packet, segments)
+    }
+
+    /// Whether the call that is being made is one that fails on purpose.
+    fn strikes(&mut self, at: Instant, kind: FaultKind) -> bool {
+        let Some(strike) = self.injector.call(kind) else { return false };
+        self.trace.outside(at, Outside::Fault(strike));
+        true
+    }
+
+    /// How often each kind of fault could have struck, by [`FaultKind::index`].
+    pub fn chances(&self) -> [u64; FaultKind::ALL.len()] {
+        self.injector.calls()
     }
 
     fn next_packet(&mut self) -> PacketId {
@@ -313,7 +333,7 @@ impl<F: Fabric, O: Observer> World for SimWorld<'_, F, O> {
 
     fn alloc(&mut self) -> Option<F::Buf> {
         let packet = PacketId(self.packets + 1);
-        if !self.pool.take(packet, 1) {
+        if !self.take(self.now, packet, 1) {
             return None;
         }
         let mut buf = enough(self.fabric.alloc());
@@ -324,7 +344,7 @@ impl<F: Fabric, O: Observer> World for SimWorld<'_, F, O> {
 
     fn duplicate(&mut self, of: &F::Buf) -> Option<F::Buf> {
         let packet = PacketId(self.packets + 1);
-        if !self.pool.take(packet, HeapBuf::segments_for(of.len())) {
+        if !self.take(self.now, packet, HeapBuf::segments_for(of.len())) {
             return None;
         }
         let mut buf = enough(self.fabric.copy(of));
@@ -354,6 +374,9 @@ impl<F: Fabric, O: Observer> World for SimWorld<'_, F, O> {
     }
 
     fn tx_burst(&mut self, port: PortId, queue: QueueId, from: &mut Vec<F::Buf>) {
+        if self.strikes(self.now, FaultKind::Tx) {
+            return;
+        }
         let lines = &mut self.ports[port.index()];
         let accepted = lines.room(queue).min(from.len());
         let refused = from.len() - accepted;
@@ -391,6 +414,9 @@ impl<F: Fabric, O: Observer> World for SimWorld<'_, F, O> {
         ring: Ring,
         parcel: Parcel<F::Buf>,
     ) -> Result<(), Parcel<F::Buf>> {
+        if self.strikes(self.now, FaultKind::Ring) {
+            return Err(parcel);
+        }
         let Some(index) = self.lcores.iter().position(|m| m.id == to) else { return Err(parcel) };
         let Some(ring) = self.lcores[index].ring(ring) else { return Err(parcel) };
         if ring.parcels >= ring.room {
@@ -435,7 +461,7 @@ impl<F: Fabric, O: Observer> SimWorld<'_, F, O> {
         }
         for mut frame in burst.drain(..) {
             let packet = self.next_packet();
-            if self.pool.take(packet, frame.segments()) {
+            if self.take(self.now, packet, frame.segments()) {
                 self.came_in(self.now, port, queue, packet, &mut frame);
                 into.push(frame);
             } else {

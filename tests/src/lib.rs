@@ -96,6 +96,7 @@ pub fn dut_with_workers(workers: u8) -> Dut {
         inputs: vec![],
         commands: vec![],
         snapped: Snapped::Pad,
+        strikes: vec![],
     };
     Dut { plan, now: Nanos::ZERO }
 }

@@ -15,6 +15,7 @@
 //! | `ports` | ports that the dataplane polls itself |
 //! | `drops` | every reason for which a packet is dropped |
 //! | `limits` | each limit outside the lcores, at it and one over |
+//! | `faults` | what goes wrong on purpose, call by call |
 //! | `policy` | the two profiles, switch by switch |
 //! | `ticks` | the tick schedule of every job |
 //! | `determinism` | skipped and stepped, twice, debug and release, heap and DPDK |
@@ -31,6 +32,7 @@ mod captures;
 mod cli;
 mod determinism;
 mod drops;
+mod faults;
 mod forward;
 mod icmp;
 mod limits;

@@ -193,6 +193,9 @@ impl Observer for Teller {
                 };
                 Some(format!("     command: greet {to} {count} times, {}", call.name()))
             }
+            What::Outside(Outside::Fault(strike)) => {
+                Some(format!("     fault {strike}: {}", strike.kind.explain()))
+            }
             What::Outside(Outside::Arrive { .. } | Outside::Depart { .. }) => None,
         };
         if let Some(text) = text {

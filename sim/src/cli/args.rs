@@ -2,6 +2,7 @@
 
 use super::exit;
 use crate::decode::Filter;
+use crate::fault::{FaultKind, Strike};
 use crate::plan::{Backend, Ours, Pace, Snapped, Timing};
 use crate::scenario::{CaptureArg, Overrides, text};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -50,6 +51,14 @@ const RUN: &str = "\
 Examples:
     lockstep run fixtures/scenarios/router.toml
     lockstep run box.toml --seed 4f2c9ab --out run/
+";
+
+const SWEEP: &str = "\
+Examples:
+    lockstep sweep fixtures/scenarios/router.toml
+    lockstep sweep big.toml --kind alloc --every 10
+  Have one of them again, with all files:
+    lockstep run fixtures/scenarios/router.toml --fault alloc:17 --out run/
 ";
 
 const SCENARIO: &str = "\
@@ -102,6 +111,29 @@ pub enum Command {
         port: Vec<CaptureArg>,
         #[command(flatten)]
         run: RunArgs,
+    },
+    /// Run a scenario once for every call that can fail, and say what breaks
+    ///
+    /// A first run counts how often a buffer is allocated, a parcel is put into another lcore's ring,
+    /// and a burst is given to a port. Then each of these calls fails, one a run, and each run is held
+    /// to all invariants: packets conserved, the pool full again, messages accounted for, no panic,
+    /// and at rest in the end.
+    #[command(after_help = format!("{SWEEP}\n{}", exit::HELP))]
+    Sweep {
+        /// The scenario
+        #[arg(value_name = "SCENARIO.toml")]
+        scenario: PathBuf,
+        /// FILE arrives at the port NAME, instead of what the scenario has for it
+        #[arg(long, value_name = "NAME=FILE", value_parser = named)]
+        port: Vec<CaptureArg>,
+        /// Only faults of this kind: alloc, ring or tx; can be given several times
+        #[arg(long, value_name = "KIND")]
+        kind: Vec<FaultKind>,
+        /// Only every N-th call of each kind
+        #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+        every: u64,
+        #[command(flatten)]
+        run: SimArgs,
     },
     /// Run again what left its files in DIR, and name the first event that differs
     #[command(after_help = exit::HELP)]
@@ -160,9 +192,19 @@ impl From<FilterArgs> for Filter {
     }
 }
 
-/// How to run.
+/// How to run, and what to leave.
 #[derive(Args, Clone, Debug)]
 pub struct RunArgs {
+    #[command(flatten)]
+    pub sim: SimArgs,
+    /// Write report, events, packets, ticks, counters and manifest to DIR
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}
+
+/// How to run.
+#[derive(Args, Clone, Debug)]
+pub struct SimArgs {
     /// An address of the recorded device: frames that it sent are no input; can be given several
     /// times
     #[arg(long, value_name = "MAC|IP", value_parser = text::ours)]
@@ -179,12 +221,14 @@ pub struct RunArgs {
     /// Step each idle tick instead of skipping idle time; the result is the same
     #[arg(long)]
     pub no_skip: bool,
-    /// Write report, events, packets, ticks, counters and manifest to DIR
-    #[arg(long, value_name = "DIR")]
-    pub out: Option<PathBuf>,
     /// What carries the packets
     #[arg(long, value_enum, default_value_t = BackendArg::Dpdk)]
     pub backend: BackendArg,
+    /// Let a call fail, the N-th of its KIND in the run: alloc (no buffer), ring (another lcore's ring
+    /// is full) or tx (a port takes nothing of a burst); can be given several times. `lockstep sweep`
+    /// tries them all
+    #[arg(long, value_name = "KIND:N")]
+    pub fault: Vec<Strike>,
     /// What happens to a frame of which the capture holds only the front
     #[arg(long, value_name = "pad|drop", value_parser = text::snapped)]
     pub snapped: Option<Snapped>,
@@ -208,7 +252,7 @@ impl From<BackendArg> for Backend {
     }
 }
 
-impl RunArgs {
+impl SimArgs {
     /// What goes before the scenario.
     pub fn overrides(&self) -> Overrides {
         Overrides {
@@ -217,6 +261,7 @@ impl RunArgs {
             snapped: self.snapped,
             timing: self.timing,
             ours: self.ours.clone(),
+            faults: self.fault.clone(),
         }
     }
 

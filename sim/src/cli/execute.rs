@@ -1,5 +1,6 @@
 //! The boundary to what runs a dataplane.
 
+use crate::fault::FaultKind;
 use crate::plan::{Backend, Pace};
 use crate::scenario::{Request, Scenario};
 use std::path::{Path, PathBuf};
@@ -13,6 +14,18 @@ pub trait Engine {
     /// # Errors
     /// It could not be run; nothing is left behind.
     fn run(&mut self, job: Job, interrupted: &AtomicBool) -> Result<Outcome, Failure>;
+
+    /// Runs a job once for each of these faults. When `interrupted` becomes true, what was found
+    /// before is what there is.
+    ///
+    /// # Errors
+    /// It could not be run.
+    fn sweep(
+        &mut self,
+        job: Job,
+        faults: &Faults,
+        interrupted: &AtomicBool,
+    ) -> Result<Outcome, Failure>;
 
     /// Runs again what left its files in `dir`, and compares.
     ///
@@ -41,6 +54,15 @@ pub struct Job {
     pub out: Option<PathBuf>,
     /// Whether somebody likes to see progress on the standard error.
     pub progress: bool,
+}
+
+/// Which faults a sweep tries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Faults {
+    /// Of these kinds.
+    pub kinds: Vec<FaultKind>,
+    /// Every so manieth call of each, at least 1.
+    pub every: u64,
 }
 
 /// How a run ended.

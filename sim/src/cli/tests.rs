@@ -27,6 +27,7 @@ const NOVEMBER: u64 = 1_700_000_000_000_000_000;
 struct Notes {
     job: Option<Job>,
     verified: Option<PathBuf>,
+    faults: Option<Faults>,
     answer: Option<Result<Verdict, Failure>>,
 }
 
@@ -40,6 +41,12 @@ impl Notes {
 impl Engine for Notes {
     fn run(&mut self, job: Job, _: &AtomicBool) -> Result<Outcome, Failure> {
         self.job = Some(job);
+        self.outcome()
+    }
+
+    fn sweep(&mut self, job: Job, faults: &Faults, _: &AtomicBool) -> Result<Outcome, Failure> {
+        self.job = Some(job);
+        self.faults = Some(faults.clone());
         self.outcome()
     }
 
@@ -423,4 +430,39 @@ fn pcapng(time: u64, interfaces: &[Option<&str>], frames: &[Vec<u8>]) -> Vec<u8>
         }
     }
     writer.finish().unwrap()
+}
+
+#[test]
+fn a_sweep_tries_all_faults_or_those_that_are_named() {
+    let folder = Folder::new("sweep");
+    let faults = |words: &str| {
+        let done = folder.lockstep(words);
+        assert_eq!((done.code, done.out.as_str()), (exit::OK, "the report\n"), "{}", done.err);
+        done.notes.faults.unwrap()
+    };
+    let all = faults("sweep @box.toml");
+    assert_eq!(all, Faults { kinds: FaultKind::ALL.to_vec(), every: 1 });
+    let some = faults("sweep @box.toml --kind tx --kind alloc --every 3");
+    assert_eq!(some, Faults { kinds: vec![FaultKind::Tx, FaultKind::Alloc], every: 3 });
+    for (words, why) in [
+        ("sweep @box.toml --kind disk", "\"disk\" is no kind of fault, expected alloc, ring or tx"),
+        ("sweep @box.toml --every 0", "0 is not in 1"),
+        ("run @box.toml --fault alloc:0", "the first call has number 1"),
+    ] {
+        let done = folder.lockstep(words);
+        assert_eq!(done.code, exit::USAGE, "{words}");
+        assert!(done.err.contains(why), "{words}: {}", done.err);
+    }
+}
+
+#[test]
+fn a_fault_of_the_command_line_is_in_the_plan_and_survives_a_manifest() {
+    let folder = Folder::new("fault");
+    let done = folder.lockstep("run @box.toml --fault tx:2 --fault alloc:1");
+    let strikes: Vec<String> = done.plan().strikes.iter().map(ToString::to_string).collect();
+    assert_eq!(strikes, ["tx:2", "alloc:1"]);
+    let request = &done.notes.job.as_ref().unwrap().request;
+    let text = serde_json::to_string(request).unwrap();
+    let again: Request = serde_json::from_str(&text).unwrap();
+    assert_eq!(again.plan().unwrap().plan.strikes, done.plan().strikes);
 }

@@ -2,6 +2,7 @@
 
 use crate::capture::CaptureInfo;
 use crate::chart::MessageLog;
+use crate::fault::FaultKind;
 use crate::ledger::Ledger;
 use crate::source::InputTotals;
 use crate::trace::Digests;
@@ -33,6 +34,8 @@ pub struct Outcome {
     pub polled: Vec<(PortId, CaptureInfo)>,
     /// Invariants that do not hold, a sentence each. There should be none.
     pub broken: Vec<String>,
+    /// How often each kind of fault could have struck, by [`FaultKind::index`].
+    pub chances: [u64; FaultKind::ALL.len()],
     /// Records of the trace.
     pub records: u64,
     /// Events that were handled. It depends on the pace.
@@ -50,6 +53,8 @@ pub enum Ended {
     Until,
     /// It was interrupted.
     Interrupted,
+    /// It did not come to rest in the time it was given.
+    Restless,
 }
 
 /// What an lcore came to.
@@ -91,6 +96,7 @@ impl Ended {
             Ended::Quiet => "quiet",
             Ended::Until => "until",
             Ended::Interrupted => "interrupted",
+            Ended::Restless => "restless",
         }
     }
 }

@@ -1,7 +1,8 @@
 //! What the command line calls, and what it shows.
 
 use super::{RunError, RunOptions, RunSummary, execute};
-use crate::cli::{Engine, Failure, Job, Outcome, Verdict, exit};
+use crate::cli::{Engine, Failure, Faults, Job, Outcome, Verdict, exit};
+use crate::sweep::Sweep;
 use crate::verify::{Verified, VerifyError, verify};
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -33,6 +34,36 @@ impl Engine for Lockstep {
             report.push_str(&format!("the files are in {}\n", dir.display()));
         }
         Ok(Outcome { report, verdict: verdict(&summary) })
+    }
+
+    fn sweep(
+        &mut self,
+        job: Job,
+        faults: &Faults,
+        interrupted: &AtomicBool,
+    ) -> Result<Outcome, Failure> {
+        let sweep = Sweep {
+            kinds: faults.kinds.clone(),
+            every: faults.every,
+            pace: job.pace,
+            interrupted: Some(interrupted),
+        };
+        let swept = super::sweep(&job.scenario.plan, job.backend, &sweep, job.progress);
+        let swept = swept.map_err(Failure::from)?;
+        if job.progress {
+            eprint!("\r\x1b[K");
+        }
+        let verdict = match (swept.findings.is_empty(), swept.interrupted) {
+            (false, _) => Verdict::Found,
+            (true, true) => Verdict::Interrupted,
+            (true, false) => Verdict::Clean,
+        };
+        let mut report = format!("{}: {} runs\n\n{swept}", job.scenario.name, swept.runs());
+        if let Some(strike) = swept.findings.iter().find_map(|finding| finding.strike) {
+            let again = format!("lockstep run {} --fault {strike}", job.request.file);
+            report.push_str(&format!("\nhave one again: {again} --out DIR\n"));
+        }
+        Ok(Outcome { report, verdict })
     }
 
     fn verify(

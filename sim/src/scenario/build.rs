@@ -95,6 +95,7 @@ pub(super) fn plan(
         inputs,
         commands,
         snapped: overrides.snapped.unwrap_or(snapped),
+        strikes: overrides.faults.clone(),
     })
 }
 

@@ -252,6 +252,8 @@ pub(super) struct Words {
     snapped: Option<String>,
     timing: Option<String>,
     ours: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    faults: Vec<String>,
 }
 
 impl From<Overrides> for Words {
@@ -265,6 +267,7 @@ impl From<Overrides> for Words {
             }),
             timing: o.timing.map(text::timing_text),
             ours: o.ours.into_iter().map(text::ours_text).collect(),
+            faults: o.faults.iter().map(ToString::to_string).collect(),
         }
     }
 }
@@ -279,6 +282,7 @@ impl TryFrom<Words> for Overrides {
             snapped: words.snapped.map(|s| text::snapped(&s)).transpose()?,
             timing: words.timing.map(|t| text::timing(&t)).transpose()?,
             ours: words.ours.iter().map(|o| text::ours(o)).collect::<Result<_, _>>()?,
+            faults: words.faults.iter().map(|f| f.parse()).collect::<Result<_, _>>()?,
         })
     }
 }

@@ -56,6 +56,7 @@ pub fn dut(workers: u16) -> Plan {
         inputs: Vec::new(),
         commands: Vec::new(),
         snapped: Snapped::Pad,
+        strikes: vec![],
     }
 }
 

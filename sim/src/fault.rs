@@ -1,0 +1,160 @@
+//! What goes wrong on purpose: the n-th allocation, the n-th parcel for another lcore's ring, the
+//! n-th burst to a port fails.
+//!
+//! A [`Strike`] names one such call by its kind and its number within the run, from 1. Since a run is
+//! a function of its plan, the number finds the same call in every run, up to the first strike.
+//!
+//! Invariant: what a strike does to the dataplane is what the real thing does: the pool is empty, the
+//! ring is full, the port takes nothing. Not here: trying every strike there is (`sweep.rs`).
+
+use std::fmt;
+use std::str::FromStr;
+
+/// What can be made to fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FaultKind {
+    /// The pool has no buffer: for a frame that arrives, or a packet or copy to be made.
+    Alloc,
+    /// Another lcore's ring takes no parcel.
+    Ring,
+    /// A port takes no packet of a burst.
+    Tx,
+}
+
+impl FaultKind {
+    /// Every kind, in the order of [`FaultKind::index`].
+    pub const ALL: [FaultKind; 3] = [FaultKind::Alloc, FaultKind::Ring, FaultKind::Tx];
+
+    /// A dense number, for tables by kind.
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+
+    /// The name on the command line and in traces.
+    pub const fn name(self) -> &'static str {
+        match self {
+            FaultKind::Alloc => "alloc",
+            FaultKind::Ring => "ring",
+            FaultKind::Tx => "tx",
+        }
+    }
+
+    /// What it means for the dataplane.
+    pub const fn explain(self) -> &'static str {
+        match self {
+            FaultKind::Alloc => "the pool has no buffer",
+            FaultKind::Ring => "another lcore's ring is full",
+            FaultKind::Tx => "a port takes nothing of a burst",
+        }
+    }
+}
+
+impl FromStr for FaultKind {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<FaultKind, String> {
+        let kind = FaultKind::ALL.into_iter().find(|kind| kind.name() == text);
+        kind.ok_or_else(|| format!("\"{text}\" is no kind of fault, expected alloc, ring or tx"))
+    }
+}
+
+/// One call that fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Strike {
+    /// What fails.
+    pub kind: FaultKind,
+    /// The how manieth of its kind in the run, from 1.
+    pub nth: u64,
+}
+
+impl fmt::Display for Strike {
+    /// `alloc:17`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.kind.name(), self.nth)
+    }
+}
+
+impl FromStr for Strike {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Strike, String> {
+        let expected = || format!("\"{text}\" is no fault, expected KIND:N, such as alloc:17");
+        let (kind, nth) = text.split_once(':').ok_or_else(expected)?;
+        match nth.parse() {
+            Ok(nth) if nth > 0 => Ok(Strike { kind: kind.parse()?, nth }),
+            Ok(_) => Err(format!("\"{text}\": the first call has number 1")),
+            Err(_) => Err(expected()),
+        }
+    }
+}
+
+/// Counts the calls of each kind, and says which of them fail.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Injector {
+    calls: [u64; FaultKind::ALL.len()],
+    /// The strikes to come, the next one last.
+    to_come: [Vec<u64>; FaultKind::ALL.len()],
+}
+
+impl Injector {
+    /// Nothing was called yet.
+    pub fn new(strikes: &[Strike]) -> Injector {
+        let mut injector = Injector::default();
+        for strike in strikes {
+            injector.to_come[strike.kind.index()].push(strike.nth);
+        }
+        for to_come in &mut injector.to_come {
+            to_come.sort_unstable_by(|a, b| b.cmp(a));
+            to_come.dedup();
+        }
+        injector
+    }
+
+    /// One more call of this kind. The strike, if it fails.
+    pub fn call(&mut self, kind: FaultKind) -> Option<Strike> {
+        let (calls, to_come) = (&mut self.calls[kind.index()], &mut self.to_come[kind.index()]);
+        *calls += 1;
+        let nth = to_come.pop_if(|nth| *nth == *calls)?;
+        Some(Strike { kind, nth })
+    }
+
+    /// How often each kind was called.
+    pub fn calls(&self) -> [u64; FaultKind::ALL.len()] {
+        self.calls
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_strike_is_written_as_it_is_read() {
+        for text in ["alloc:1", "ring:17", "tx:18446744073709551615"] {
+            assert_eq!(text.parse::<Strike>().unwrap().to_string(), text);
+        }
+        for (text, why) in [
+            ("alloc", "is no fault"),
+            ("alloc:", "is no fault"),
+            ("alloc:x", "is no fault"),
+            ("alloc:-1", "is no fault"),
+            ("alloc:0", "the first call has number 1"),
+            ("disk:1", "\"disk\" is no kind of fault"),
+        ] {
+            let error = text.parse::<Strike>().unwrap_err();
+            assert!(error.contains(why), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_calls_that_were_named_fail_and_no_other() {
+        let strikes = ["alloc:3", "tx:1", "alloc:1", "alloc:3"].map(|text| text.parse().unwrap());
+        let mut injector = Injector::new(&strikes);
+        let mut failed = |kind| (1..=4).filter(|_| injector.call(kind).is_some()).count();
+        assert_eq!(FaultKind::ALL.map(&mut failed), [2, 0, 1]);
+        assert_eq!(injector.calls(), [4, 4, 4]);
+        let mut injector = Injector::new(&strikes);
+        let nths = (0..4).filter_map(|_| injector.call(FaultKind::Alloc)).map(|strike| strike.nth);
+        assert_eq!(nths.collect::<Vec<_>>(), [1, 3]);
+    }
+}
