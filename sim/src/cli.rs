@@ -120,9 +120,9 @@ fn dispatch(
             let request = replay(captures, scenario.as_deref(), &run, io)?;
             execute(request, &run, engine, interrupted, io)
         }
-        Command::Sweep { scenario, port, kind, every, run } => {
+        Command::Sweep { scenario, captures, port, kind, every, run } => {
             let mut request = Request::from_file(&scenario)?;
-            request.captures = port;
+            request.captures = captures.into_iter().map(args::unnamed).chain(port).collect();
             let kinds = if kind.is_empty() { FaultKind::ALL.to_vec() } else { kind };
             let job = job(request, &run, io)?;
             let outcome = engine.sweep(job, &Faults { kinds, every }, interrupted)?;

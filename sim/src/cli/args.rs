@@ -56,6 +56,7 @@ Examples:
 const SWEEP: &str = "\
 Examples:
     lockstep sweep fixtures/scenarios/router.toml
+    lockstep sweep fixtures/scenarios/demo.toml pcaps/router-two-sides.pcapng
     lockstep sweep big.toml --kind alloc --every 10
   Have one of them again, with all files:
     lockstep run fixtures/scenarios/router.toml --fault alloc:17 --out run/
@@ -123,6 +124,9 @@ pub enum Command {
         /// The scenario
         #[arg(value_name = "SCENARIO.toml")]
         scenario: PathBuf,
+        /// Captures to replay: pcap or pcapng, Ethernet, perhaps gzipped
+        #[arg(value_name = "IN.pcap[ng]")]
+        captures: Vec<PathBuf>,
         /// FILE arrives at the port NAME, instead of what the scenario has for it
         #[arg(long, value_name = "NAME=FILE", value_parser = named)]
         port: Vec<CaptureArg>,

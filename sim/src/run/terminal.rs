@@ -2,6 +2,8 @@
 
 use super::{RunError, RunOptions, RunSummary, execute};
 use crate::cli::{Engine, Failure, Faults, Job, Outcome, Verdict, exit};
+use crate::fault::Strike;
+use crate::scenario::Request;
 use crate::sweep::Sweep;
 use crate::verify::{Verified, VerifyError, verify};
 use std::path::Path;
@@ -60,8 +62,7 @@ impl Engine for Lockstep {
         };
         let mut report = format!("{}: {} runs\n\n{swept}", job.scenario.name, swept.runs());
         if let Some(strike) = swept.findings.iter().find_map(|finding| finding.strike) {
-            let again = format!("lockstep run {} --fault {strike}", job.request.file);
-            report.push_str(&format!("\nhave one again: {again} --out DIR\n"));
+            report.push_str(&format!("\nhave one again: {}\n", again(&job.request, strike)));
         }
         Ok(Outcome { report, verdict })
     }
@@ -108,6 +109,20 @@ fn verdict(summary: &RunSummary) -> Verdict {
         exit::FOUND => Verdict::Found,
         _ => Verdict::Clean,
     }
+}
+
+/// The command line that has one run of a sweep again. Other options of the sweep go with it.
+fn again(request: &Request, strike: Strike) -> String {
+    let file = &request.file;
+    if request.captures.is_empty() {
+        return format!("lockstep run {file} --fault {strike} --out DIR");
+    }
+    let captures = request.captures.iter().map(|capture| match &capture.port {
+        Some(port) => format!("--port {port}={}", capture.path.display()),
+        None => capture.path.display().to_string(),
+    });
+    let captures: Vec<_> = captures.collect();
+    format!("lockstep replay {} -c {file} --fault {strike} --out DIR", captures.join(" "))
 }
 
 /// How fast it was, for the terminal only: in files it would differ from run to run.
