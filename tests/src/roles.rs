@@ -199,6 +199,17 @@ fn the_kernel_side_of_a_vlan_sees_no_tag() {
 }
 
 #[test]
+fn a_runt_from_the_kernel_is_dropped_by_name_and_never_tagged() {
+    for (len, expected) in [(0, 1), (1, 1), (13, 1), (14, 0)] {
+        let mut net = dut().vlan(LAN, 7, "10.0.7.1/24").kni(PortId(2), false).kni_lcore(9);
+        net.at(ms(0)).bytes(KERNEL, vec![2; len]);
+        let told = tell(&net.plan);
+        assert_eq!(told.outcome.ledger.dropped[DropReason::EthTruncated], expected, "{len} bytes");
+        assert_eq!(told.outcome.ledger.out, 1 - expected, "{len} bytes");
+    }
+}
+
+#[test]
 fn with_forward_the_kernel_gets_one_copy_of_every_frame_each_way() {
     let mut net = dut().kni(LAN, true).kni_lcore(9).knows(WAN, BOB).knows(LAN, ALICE);
     net.at(ms(0)).lan(&udp(ALICE, BOB));

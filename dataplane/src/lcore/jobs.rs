@@ -12,6 +12,7 @@ use crate::packet::Buf;
 use crate::path::{self, Step};
 use crate::time::Instant;
 use crate::types::{PortId, QueueId};
+use crate::wire::ethernet;
 use crate::world::{BURST, NeighChange, Parcel, Ring, World};
 
 /// Bursts that an isolated-rx lcore takes from a queue in one run, while they are full: a default
@@ -210,6 +211,10 @@ impl<B: Buf> Lcore<B> {
                 self.counters.kni_in += 1;
                 world.observe(Event::Rx { packet, port, queue: QueueId(0), len });
                 self.with_env(world, |tables, env, next| {
+                    // A tag goes behind two addresses: what has none has no way out either.
+                    if ethernet::Header::parse(buf.head()).is_err() {
+                        return env.drop(buf, DropReason::EthTruncated);
+                    }
                     next.push(Step::Egress(buf, device));
                     path::run(tables, env, next);
                 });
