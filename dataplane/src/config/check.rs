@@ -41,6 +41,7 @@ impl Config {
         let devices = self.device_count();
         for n in &self.neighbours {
             named(&format!("neighbour {}", n.address), n.dev, devices)?;
+            self.not_kernel(&format!("neighbour {}", n.address), n.dev)?;
             host_mac(&format!("neighbour {}", n.address), n.mac)?;
         }
         Ok(())
@@ -115,10 +116,21 @@ impl Config {
         Ok(())
     }
 
+    /// A kernel side is the end of a path: no worker has a transmit queue on it.
+    fn not_kernel(&self, what: &str, dev: PortId) -> Result<(), ConfigError> {
+        match self.ports.get(dev.index()) {
+            Some(port) if self.is_kni(dev) => {
+                Err(ConfigError::KernelSide { what: what.to_owned(), dev: port.name.clone() })
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn check_routes(&self) -> Result<(), ConfigError> {
         let devices = Devices::new(self);
         for (index, route) in self.routes.iter().enumerate() {
             named(&format!("route to {}", route.to), route.dev, devices.len())?;
+            self.not_kernel(&format!("route to {}", route.to), route.dev)?;
             let dev = devices.get(route.dev);
             if let Some(via) = route.via
                 && !dev.on_link(via)

@@ -124,6 +124,14 @@ pub enum ConfigError {
         /// How many there are.
         devices: usize,
     },
+    /// Something is to be reached by the kernel side of a device.
+    #[error("{what} is on {dev}, which is the kernel side of a device: nothing is sent there")]
+    KernelSide {
+        /// What is to be reached.
+        what: String,
+        /// The kernel side.
+        dev: String,
+    },
     /// A gateway is not on the link of the device.
     #[error("route to {to}: gateway {via} is on no subnet of {dev}")]
     GatewayOffLink {

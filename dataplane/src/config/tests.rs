@@ -235,6 +235,14 @@ fn routes_and_neighbours_that_cannot_be() {
         refused(|c| c.routes = vec![RouteConfig { mtu: Some(67), ..route("10.0.0.0/8", None, 1) }]),
         refused(|c| c.neighbours = vec![neighbour(2, mac)]),
         refused(|c| c.neighbours = vec![neighbour(1, Mac::BROADCAST)]),
+        refused(|c| {
+            kernel(c, 0);
+            c.routes = vec![route("10.0.0.0/8", None, 2)];
+        }),
+        refused(|c| {
+            kernel(c, 0);
+            c.neighbours = vec![neighbour(2, mac)];
+        }),
     ];
     insta::assert_snapshot!(said.join("\n"), @r"
     route to 10.0.0.0/8: gateway 203.0.113.1 is on no subnet of wan
@@ -243,6 +251,8 @@ fn routes_and_neighbours_that_cannot_be() {
     MTU of the route to 10.0.0.0/8 is 67, and must be from 68 to 9000
     neighbour 192.0.2.9 names device 2, and there are only 2
     neighbour 192.0.2.9: ff:ff:ff:ff:ff:ff is no unicast address
+    route to 10.0.0.0/8 is on kernel-2, which is the kernel side of a device: nothing is sent there
+    neighbour 192.0.2.9 is on kernel-2, which is the kernel side of a device: nothing is sent there
     ");
 }
 

@@ -123,10 +123,17 @@ impl Builder<'_> {
         }
     }
 
-    /// The device of this name.
+    /// The device of this name, by which something is to be reached.
     fn device(&mut self, name: &At<String>) -> Option<PortId> {
         let at = self.devices.iter().position(|d| d.name == name.value);
-        self.found(at, name, "device")
+        let found = self.found(at, name, "device")?;
+        if let Some(kni) = self.kni.iter().find(|kni| kni.port == found) {
+            let device = &self.devices[kni.device.index()].name;
+            let message = format!("{} is the kernel side of {device}", name.value);
+            self.fault(Fault::new(&name.span, message, format!("expected a device: `{device}`")));
+            return None;
+        }
+        Some(found)
     }
 
     /// The physical port of this name.

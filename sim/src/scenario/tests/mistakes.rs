@@ -270,6 +270,21 @@ fn routes_lead_to_neighbours() {
 }
 
 #[test]
+fn nothing_is_sent_to_a_kernel_side_but_what_its_device_received() {
+    let kernel = "[port.kni]\n";
+    for table in [
+        "[[route]]\nto = '10.0.0.0/8'\ndev = 'wan.kni'",
+        "[[neighbour]]\naddress = '192.0.2.9'\nmac = '02:00:00:00:00:0b'\ndev = 'wan.kni'",
+    ] {
+        let said = one(&format!("{kernel}{table}"));
+        assert!(
+            said.ends_with("wan.kni is the kernel side of wan (expected a device: `wan`)"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
 fn neighbours_are_others() {
     let neighbour = |text: &str| one(&format!("[[neighbour]]\ndev = 'lan'\n{text}"));
     let alice = "address = '198.51.100.7'\n";
