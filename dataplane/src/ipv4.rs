@@ -207,11 +207,12 @@ fn unwelcome<W: World>(ip: &Ip, env: &Env<'_, W>) -> Option<DropReason> {
         return None;
     }
     let this_network = |address: Ipv4Addr| address.octets()[0] == 0;
-    // RFC 1812 §5.3.7.
+    // RFC 1812 §5.3.7; and RFC 1122 §3.2.1.3 for the broadcast address of a subnet, which Linux
+    // answers: the answer to one forged packet would be for everybody (defect B55).
     let martian = this_network(ip.src)
         || ip.src.is_loopback()
         || ip.src.is_multicast()
-        || ip.src.is_broadcast()
+        || env.devices.is_broadcast(ip.src)
         || env.devices.owner(ip.src).is_some();
     if martian {
         return Some(DropReason::IpMartianSource);

@@ -1,3 +1,4 @@
+use dataplane::DropReason;
 use dataplane::config::RateLimit;
 use fixtures::{
     ALICE, BOB, BROADCAST, CAROL, DUT_LAN, DUT_WAN, GW, icmp, icmp_echo, icmp_echo_reply, ipv4,
@@ -75,6 +76,20 @@ fn an_error_quotes_as_much_as_576_bytes_hold() {
     }
 }
 
+// B55
+#[test]
+fn an_echo_request_from_no_single_host_is_not_answered() {
+    let broadcast = [198, 51, 100, 255];
+    let own = DUT_LAN.ip.octets();
+    for source in [[0; 4], [127, 0, 0, 1], [224, 0, 0, 1], [255; 4], broadcast, own] {
+        let mut net = dut();
+        net.at(ms(0)).lan(&icmp_echo(ALICE.with_ip(source), DUT_LAN).dst_mac(DUT_LAN.mac));
+        let ledger = tell(&net.plan).outcome.ledger;
+        assert_eq!(ledger.dropped[DropReason::IpMartianSource], 1, "{source:?}");
+        assert_eq!((ledger.out, ledger.made.total()), (0, 0), "{source:?}");
+    }
+}
+
 #[test]
 fn when_no_error_may_be_sent() {
     // RFC 1122 §3.2.2, RFC 1812 §4.3.2.7.
@@ -98,8 +113,7 @@ fn when_no_error_may_be_sent() {
         2.012     1           no icmp error about packet 3: link_group
         2.012     1           dropped port_unreachable (packet 3)
         3.000       lan  <  udp 198.51.100.255:4000 > 192.0.2.9:53 ttl 1 len 32
-        3.003     1           no icmp error about packet 4: source_not_one_host
-        3.003     1           dropped ttl_exceeded (packet 4)
+        3.003     1           dropped ip_martian_source (packet 4)
         4.000       lan  <  udp 240.0.0.1:4000 > 192.0.2.9:53 ttl 1 len 32
         4.008     1           no icmp error about packet 5: source_not_one_host
         4.008     1           dropped ttl_exceeded (packet 5)
