@@ -411,6 +411,7 @@ mod tests {
         assert_eq!(tick(6), [JobKind::Xmit, JobKind::RecvFwd, JobKind::NeighSync]);
     }
 
+    // B01
     #[test]
     fn the_same_job_twice_is_refused_and_so_is_a_period_of_zero() {
         let mut table = JobTable::empty();
@@ -441,6 +442,7 @@ mod tests {
         assert_eq!(table, JobTable::dpvs(Rows::default()).unwrap());
     }
 
+    // B01
     #[test]
     fn each_role_has_the_jobs_of_dpvs_in_its_order() {
         let names = |rows: Rows, role| -> Vec<String> {

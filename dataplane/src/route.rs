@@ -139,6 +139,7 @@ mod tests {
         Routes::new(&config, &Devices::new(&config))
     }
 
+    // B32
     #[test]
     fn the_longest_prefix_wins() {
         let routes = routes(&[

@@ -482,6 +482,7 @@ mod tests {
         assert_eq!(drain(&mut wheel, Instant::MAX), [(LAST_TICK, 7), (LAST_TICK, 8)]);
     }
 
+    // 56b4aefb
     #[test]
     fn a_name_is_good_for_one_timer_only() {
         let mut wheel = TimerWheel::new();
@@ -497,6 +498,7 @@ mod tests {
         assert!(!wheel.cancel(foreign));
     }
 
+    // B72, B74, 843f76ca, 1915057c, 56b4aefb
     #[test]
     fn a_handler_may_cancel_itself_the_next_one_and_arm_anew() {
         // DPVS fixed each of these once: a lock taken twice, a freed "next", a freed self.
@@ -514,6 +516,7 @@ mod tests {
         assert_eq!(drain(&mut wheel, ms(13)), [(13, 30)]);
     }
 
+    // b1dbccf7
     #[test]
     fn a_handler_that_arms_for_the_past_is_served_before_what_is_later() {
         let mut wheel = TimerWheel::new();
@@ -528,6 +531,7 @@ mod tests {
         assert_eq!(drain(&mut wheel, ms(100)), [(40, 4)]);
     }
 
+    // f9e7422e, 87fbf8dc
     #[test]
     fn long_timers_are_exact_at_every_offset_from_the_wrap_of_a_dpvs_wheel() {
         // B71: a wheel of DPVS wraps every 524,288 ticks; what a handler armed at that tick fired
@@ -656,6 +660,7 @@ mod tests {
     }
 
     proptest! {
+        // 87fbf8dc
         #[test]
         fn a_timer_is_never_early_and_less_than_a_tick_late(now: u64, delay in spans()) {
             let now = ns(now / 2);
@@ -669,6 +674,7 @@ mod tests {
             prop_assert!(due - wanted < TICK || (delay == Nanos::ZERO && due - wanted == TICK));
         }
 
+        // f9e7422e
         #[test]
         fn the_wheel_does_what_a_list_does(
             start in starts(),

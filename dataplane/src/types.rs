@@ -128,6 +128,7 @@ impl FromStr for Mac {
 mod tests {
     use super::*;
 
+    // B22
     #[test]
     fn an_address_prints_as_it_is_read() {
         let mac: Mac = "02:00:00:00:0a:ff".parse().unwrap();
@@ -135,6 +136,7 @@ mod tests {
         assert_eq!(mac.to_string(), "02:00:00:00:0a:ff");
     }
 
+    // B22
     #[test]
     fn what_is_no_address_is_refused() {
         for text in
@@ -144,6 +146,7 @@ mod tests {
         }
     }
 
+    // B25
     #[test]
     fn vlan_0_and_4095_are_no_vlans() {
         assert_eq!(VlanId::try_new(0), None);

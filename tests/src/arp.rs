@@ -111,7 +111,7 @@ fn an_announcement_updates_whom_we_know_and_creates_nobody() {
 }
 
 #[test]
-fn a_forged_reply_does_not_move_a_static_neighbour() {
+fn a_reply_never_overrides_a_static_neighbour() {
     // DPVS puts a dynamic entry in front of the static one (defect B04).
     let forged = BOB.with_mac([2, 0, 0, 0, 0, 0x66]);
     let mut net = dut().knows(WAN, BOB);

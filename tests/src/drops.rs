@@ -268,6 +268,7 @@ fn neighbours(reason: DropReason) -> Dut {
     }
 }
 
+// B55, B92, B97
 #[test]
 fn every_reason_is_shown_by_a_run() {
     for reason in DropReason::ALL {

@@ -48,6 +48,7 @@ fn a_route_by_gateway_asks_for_the_gateway() {
     ");
 }
 
+// 2fa96d4b
 #[test]
 fn the_time_to_live_runs_out_here() {
     let mut net = dut().knows(WAN, BOB).knows(LAN, ALICE);
@@ -89,6 +90,7 @@ fn too_large_with_df_earns_the_mtu_of_the_next_hop() {
     ");
 }
 
+// 2fa96d4b
 #[test]
 fn without_a_route_the_sender_is_told() {
     let mut net = dut().knows(LAN, ALICE);
@@ -138,4 +140,16 @@ fn a_packet_may_leave_by_the_port_it_came_in_on() {
         0.005     1 lan  >  udp 198.51.100.7:4000 > 198.51.100.9:53 ttl 63 len 32
     in 1 + made 0 = out 1 + consumed 0 + dropped 0 + held 0
     ");
+}
+
+// B39
+#[test]
+fn a_header_with_a_wrong_checksum_goes_nowhere() {
+    for frame in [udp(ALICE, BOB), icmp_echo(ALICE, DUT_LAN), udp(ALICE, CAROL)] {
+        let mut net = dut().knows(WAN, BOB).knows(LAN, ALICE);
+        net.at(ms(0)).lan(&frame.bad_ip_checksum());
+        let story = net.run();
+        assert!(story.contains("dropped ip_checksum"), "{story}");
+        assert!(story.ends_with("in 1 + made 0 = out 0 + consumed 0 + dropped 1 + held 0\n"));
+    }
 }

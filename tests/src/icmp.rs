@@ -1,8 +1,8 @@
 use dataplane::DropReason;
-use dataplane::config::RateLimit;
+use dataplane::config::{Policy, RateLimit};
 use fixtures::{
-    ALICE, BOB, BROADCAST, CAROL, DUT_LAN, DUT_WAN, GW, icmp, icmp_echo, icmp_echo_reply, ipv4,
-    tcp, time_exceeded, udp,
+    ALICE, BOB, BROADCAST, CAROL, DUT_LAN, DUT_WAN, GW, icmp, icmp_echo, icmp_echo_reply,
+    icmp_error, ipv4, tcp, time_exceeded, udp,
 };
 use insta::assert_snapshot;
 use tests::{Dut, LAN, WAN, dut, ms, tell};
@@ -90,6 +90,7 @@ fn an_echo_request_from_no_single_host_is_not_answered() {
     }
 }
 
+// B55
 #[test]
 fn when_no_error_may_be_sent() {
     // RFC 1122 §3.2.2, RFC 1812 §4.3.2.7.
@@ -124,6 +125,7 @@ fn when_no_error_may_be_sent() {
     ");
 }
 
+// B55
 #[test]
 fn errors_are_limited_by_virtual_time_when_the_scenario_says_so() {
     let rate = Some(RateLimit { per_second: 10, burst: 2 });
@@ -162,5 +164,57 @@ fn an_error_to_a_far_sender_goes_back_by_his_route() {
         0.002     1           dropped ttl_exceeded (packet 1)
         0.005     1 wan  >  icmp 192.0.2.1 > 203.0.113.5 time exceeded (11/0) for [udp 203.0.113.5:4000 > 198.51.100.7:53 ttl 1] ttl 64 tos 0xc0
     in 1 + made 1 = out 1 + consumed 0 + dropped 1 + held 0
+    ");
+}
+
+// B40
+#[test]
+fn an_echo_request_that_claims_to_come_from_us_leaves_nothing_behind() {
+    // DPVS routes the answer to itself and never gives the route back.
+    for (policy, reason) in [
+        (Policy::default(), DropReason::IpMartianSource),
+        (Policy::dpvs(), DropReason::OutputNoRoute),
+    ] {
+        let mut net = known().with(|plan| plan.config.policy = policy);
+        net.at(ms(0)).lan(&icmp_echo(ALICE.with_ip(DUT_LAN.ip.octets()), DUT_LAN));
+        let ledger = tell(&net.plan).outcome.ledger;
+        assert_eq!(ledger.dropped.iter().collect::<Vec<_>>(), [(reason, 1)]);
+        assert_eq!((ledger.out, ledger.made.total()), (0, 0));
+    }
+}
+
+// 1b9b1df4
+#[test]
+fn an_address_with_a_prefix_of_32_bits_is_ours_and_no_way_out() {
+    let extra = DUT_LAN.with_ip([198, 51, 100, 200]);
+    let mut net = known().with(|plan| {
+        plan.config.ports[0].addresses.push("198.51.100.200/32".parse().unwrap());
+    });
+    net.at(ms(0)).lan(&icmp_echo(ALICE, extra));
+    net.at(ms(1)).wan(&udp(BOB, extra));
+    assert_snapshot!(net.run(), @"
+           ms lcore port    frame
+        0.000       lan  <  icmp 198.51.100.7 > 198.51.100.200 echo request id 1 seq 1 ttl 64 len 56
+        0.005     1 lan  >  icmp 198.51.100.200 > 198.51.100.7 echo reply id 1 seq 1 ttl 64 len 56
+        1.000       wan  <  udp 192.0.2.9:4000 > 198.51.100.200:53 ttl 64 len 32
+        1.008     1           dropped port_unreachable (packet 2)
+        1.011     1 wan  >  icmp 198.51.100.200 > 192.0.2.9 port unreachable (3/3) for [udp 192.0.2.9:4000 > 198.51.100.200:53 ttl 64] ttl 64 tos 0xc0
+    in 2 + made 1 = out 2 + consumed 0 + dropped 1 + held 0
+    ");
+}
+
+// 8a66b06d
+#[test]
+fn an_error_about_a_flow_that_nobody_knows_ends_here_or_goes_on_whole() {
+    let (to_us, to_bob) = (udp(DUT_LAN, CAROL), udp(BOB, ALICE));
+    let mut net = known();
+    net.at(ms(0)).lan(&icmp_error(ALICE, 3, 1, [0; 4], &to_us));
+    net.at(ms(1)).lan(&icmp_error(ALICE, 3, 1, [0; 4], &to_bob));
+    assert_snapshot!(net.run(), @"
+           ms lcore port    frame
+        0.000       lan  <  icmp 198.51.100.7 > 198.51.100.1 host unreachable (3/1) for [udp 198.51.100.1:4000 > 203.0.113.5:53 ttl 64] ttl 64
+        1.000       lan  <  icmp 198.51.100.7 > 192.0.2.9 host unreachable (3/1) for [udp 192.0.2.9:4000 > 198.51.100.7:53 ttl 64] ttl 64
+        1.010     1 wan  >  icmp 198.51.100.7 > 192.0.2.9 host unreachable (3/1) for [udp 192.0.2.9:4000 > 198.51.100.7:53 ttl 64] ttl 63
+    in 2 + made 0 = out 1 + consumed 1 + dropped 0 + held 0
     ");
 }

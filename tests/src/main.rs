@@ -11,6 +11,7 @@
 //! | `workers` | several lcores: RSS, copies of ARP packets, static neighbours |
 //! | `roles` | isolated receive queues, and the kernel sides of devices |
 //! | `messages` | what lcores tell each other, as sequence charts |
+//! | `counts` | what lcores count, exactly |
 //! | `wire` | rates, queues, and an lcore that falls behind |
 //! | `ports` | ports that the dataplane polls itself |
 //! | `drops` | every reason for which a packet is dropped |
@@ -22,6 +23,7 @@
 //! | `bad_input` | captures and scenarios that are wrong |
 //! | `captures`, `pcaps` | real captures, if there are any; our own and their table |
 //! | `cli` | the command line |
+//! | `defects` | the table of the defects of DPVS, and the tests that it names |
 //! | `tidy` | the style rules that a program can check |
 
 #![expect(clippy::unwrap_used, reason = "a test may say unwrap")]
@@ -30,6 +32,8 @@ mod arp;
 mod bad_input;
 mod captures;
 mod cli;
+mod counts;
+mod defects;
 mod determinism;
 mod drops;
 mod faults;

@@ -290,6 +290,7 @@ fn a_long_wait_for_an_answer_is_skipped_like_any_idle_time() {
     assert!(told.outcome.steps < 200, "{} steps", told.outcome.steps);
 }
 
+// B21
 #[test]
 fn what_the_kernel_sends_leaves_by_the_workers_when_the_master_serves_it() {
     let net = by_the_master();

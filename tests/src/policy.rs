@@ -15,6 +15,7 @@ fn both(net: &Dut, until: dataplane::Nanos) -> String {
     format!("lockstep:\n{}dpvs:\n{}", ours.run_until(until), dpvs.run_until(until))
 }
 
+// B99
 #[test]
 fn arp_reply_that_nobody_asked_for() {
     let mut net = dut();
@@ -35,6 +36,7 @@ fn arp_reply_that_nobody_asked_for() {
     ");
 }
 
+// B99
 #[test]
 fn arp_for_another_station() {
     let mut net = dut();
@@ -92,6 +94,7 @@ fn arp_from_a_group_address() {
     ");
 }
 
+// B25
 #[test]
 fn vlan_0_and_4095() {
     let mut net = dut().knows(WAN, BOB);
@@ -196,14 +199,18 @@ fn fragments_in_transit() {
     ");
 }
 
+// B43
 #[test]
 fn errors_while_forwarding_is_off() {
     for (profile, expected) in [(Policy::default(), 0), (Policy::dpvs(), 1)] {
         let mut net = dut().knows(LAN, ALICE);
         net.plan.config.policy = Policy { forwarding: false, ..profile };
+        net.plan.config.ports[1].mtu = 1400;
         net.at(ms(0)).lan(&udp(ALICE, BOB).ttl(1));
+        net.at(ms(1)).lan(&udp(ALICE, BOB).len(1400).df());
         let story = net.run_until(ms(5));
-        assert_eq!(story.matches("time exceeded").count(), expected, "{story}");
+        assert_eq!(story.matches("time exceeded (11/0)").count(), expected, "{story}");
+        assert_eq!(story.matches("fragmentation needed (3/4)").count(), expected, "{story}");
     }
 }
 
@@ -236,6 +243,7 @@ fn options_martians_and_echo_with_a_code() {
     ");
 }
 
+// B41
 #[test]
 fn the_time_to_live_of_what_we_make() {
     let mut net = dut().knows(LAN, ALICE).with(|plan| plan.config.policy.default_ttl = 200);

@@ -43,6 +43,7 @@ fn an_isolated_queue_is_polled_by_its_lcore_and_worked_by_its_worker() {
     ");
 }
 
+// B97
 #[test]
 fn isolated_frames_keep_their_order_and_each_is_counted_once() {
     let mut net = dut().isolated(5, LAN).knows(WAN, BOB);
@@ -179,6 +180,7 @@ fn what_the_kernel_sends_leaves_by_its_device() {
     ");
 }
 
+// 18459fc2
 #[test]
 fn the_kernel_side_of_a_vlan_sees_no_tag() {
     let mut net = dut().vlan(LAN, 7, "10.0.7.1/24").kni(PortId(2), false).kni_lcore(9);
@@ -233,14 +235,16 @@ fn with_forward_the_kernel_gets_one_copy_of_every_frame_each_way() {
     ");
 }
 
-// B10
+// B10, 7102a7ab
 #[test]
 fn a_frame_from_a_ring_is_copied_for_the_kernel_under_dpvs_only() {
     let mut net = dut_with_workers(3).kni(WAN, true).kni_lcore(9);
     net.at(ms(0)).wan(&arp_reply(BOB, DUT_WAN));
     assert_eq!(left(&net, KERNEL).len(), 1, "the kernel sees a reply once");
+    assert_eq!(drops(&net), []);
     let net = net.with(|plan| plan.config.policy = Policy::dpvs());
     assert_eq!(left(&net, KERNEL).len(), 3, "and once for each worker");
+    assert_eq!(drops(&net), [], "each copy of a copy goes home to the pool");
 }
 
 // B101
@@ -303,4 +307,15 @@ fn what_the_kni_lcore_polls_goes_to_the_kernel_in_order_and_an_unknown_vlan_nowh
     assert_eq!(left(&net, PortId(2)), expected, "of the VLAN");
     assert_eq!(left(&net, PortId(3)), expected, "of the port");
     assert_eq!(drops(&net), [(DropReason::VlanUnknown, 1)]);
+}
+
+// B98
+#[test]
+fn what_crossed_a_ring_reaches_the_kernel_as_what_did_not() {
+    // DPVS frees what nobody handles if it came through a ring.
+    let mut net = dut().isolated(5, LAN).kni(LAN, false).kni_lcore(9);
+    let frame = raw(ALICE, DUT_LAN, 0x88cc, &[7; 46]);
+    net.at(ms(0)).lan(&frame);
+    assert_eq!(left(&net, KERNEL), [frame.build()]);
+    assert_eq!(drops(&net), []);
 }

@@ -28,6 +28,7 @@ fn a_tagged_frame_is_untagged_routed_and_tagged_again() {
     ");
 }
 
+// B25
 #[test]
 fn a_priority_tag_is_no_vlan() {
     let mut net = dut().knows(WAN, BOB);

@@ -1,6 +1,12 @@
+use dataplane::world::Ring;
+use dataplane::{DropReason, Event, QueueId};
 use fixtures::{ALICE, BOB, DUT_LAN, DUT_WAN, arp_reply, arp_request, udp};
 use insta::assert_snapshot;
-use tests::{LAN, WAN, dut_with_workers, ms};
+use sim::plan::{Backend, Pace};
+use sim::run::simulate;
+use sim::trace::{Observer, Record, What};
+use std::collections::{BTreeMap, BTreeSet};
+use tests::{Dut, LAN, WAN, dut, dut_with_workers, ms, tell, us};
 
 #[test]
 fn both_directions_of_a_flow_come_to_one_worker() {
@@ -150,4 +156,119 @@ fn a_full_neigh_ring_is_told_and_the_other_workers_still_hear() {
         1.000     2           neigh wan 192.0.2.9 is at 02:00:00:00:00:0b
     in 0 + made 0 = out 0 + consumed 0 + dropped 0 + held 0
     ");
+}
+
+// ca6daf39
+#[test]
+fn all_that_the_master_told_between_two_runs_is_learnt_in_its_order() {
+    // 64 are two bursts of neigh_sync; DPVS once took each burst into the room of one.
+    let mut net = dut_with_workers(2);
+    net.at(ms(1));
+    for last in 10..74 {
+        net.command(WAN, BOB.with_ip([192, 0, 2, last]), true);
+    }
+    net.command(WAN, BOB.with_ip([192, 0, 2, 10]), false);
+    net.plan.until = Some(ms(10));
+    let told = tell(&net.plan);
+    for worker in [1, 2] {
+        assert_eq!(told.outcome.lcores[worker].counters.neigh_changes, 65);
+    }
+    let deleted = told.story.matches("neigh wan 192.0.2.10 reachable -> - (deleted)").count();
+    assert_eq!(deleted, 2, "{}", told.story);
+}
+
+// fa735d39, 011df67f
+#[test]
+fn nobody_but_workers_hears_of_neighbours() {
+    // DPVS once filled the rings of lcores that never drain them.
+    let mut net = dut_with_workers(2).isolated(5, LAN).kni(WAN, false).kni_lcore(9);
+    let rings = net.plan.config.rings();
+    let of_neighbours = rings.iter().filter(|r| matches!(r.ring, Ring::Arp | Ring::Neigh));
+    let owners: Vec<u8> = of_neighbours.map(|r| r.owner.0).collect();
+    assert_eq!(owners, [1, 1, 2, 2]);
+    net.plan.config.limits.neigh_ring = 8;
+    net.plan.config.limits.arp_ring = 8;
+    for n in 0..100 {
+        let host = BOB.with_ip([192, 0, 2, 10 + n]);
+        net.at(ms(u64::from(n))).command(WAN, host, true).wan(&arp_reply(host, DUT_WAN));
+    }
+    let told = tell(&net.plan);
+    assert_eq!(told.outcome.ledger.dropped.total(), 0, "{}", told.story);
+    assert!(!told.story.contains("could not tell"), "{}", told.story);
+    assert!(!told.story.contains("to lcore 9 by its arp_ring"), "{}", told.story);
+}
+
+/// Which queue each packet was received from, or sent by.
+#[derive(Default)]
+struct Queues {
+    rx: BTreeMap<u64, QueueId>,
+    tx: BTreeMap<u64, QueueId>,
+}
+
+impl Observer for Queues {
+    fn event(&mut self, record: &Record) {
+        match record.what {
+            What::Lcore(Event::Rx { packet, queue, .. }) => drop(self.rx.insert(packet.0, queue)),
+            What::Lcore(Event::Tx { packet, queue, .. }) => drop(self.tx.insert(packet.0, queue)),
+            _ => {}
+        }
+    }
+}
+
+/// The queues of 200 packets of 100 flows, each flow a second time after all.
+fn queues(mut net: Dut) -> Queues {
+    for n in 0..200 {
+        net.at(us(20 * n)).lan(&udp(ALICE, BOB).ports(4000 + u16::try_from(n % 100).unwrap(), 53));
+    }
+    let (outcome, queues) =
+        simulate(&net.plan, Backend::Dpdk, Pace::Skip, Queues::default()).unwrap();
+    assert_eq!((outcome.ledger.out, outcome.broken), (200, vec![]));
+    queues
+}
+
+fn numbers(queues: &[u16]) -> Vec<QueueId> {
+    queues.iter().copied().map(QueueId).collect()
+}
+
+// B14
+#[test]
+fn frames_are_spread_over_the_receive_queues_whatever_transmit_queues_there_are() {
+    // DPVS fills the table with the numbers of transmit queues: worker 1 has rx 0 and 4, tx 0.
+    let net = dut_with_workers(2).knows(WAN, BOB).with(|plan| {
+        plan.config.ports[LAN.index()].rx_queues = 5;
+        plan.config.lcores[1].queues[LAN.index()].rx = numbers(&[0, 4]);
+        plan.config.lcores[2].queues[LAN.index()].rx = numbers(&[1, 2, 3]);
+    });
+    let queues = queues(net);
+    let used: BTreeSet<QueueId> = queues.rx.values().copied().collect();
+    assert_eq!(used.into_iter().collect::<Vec<_>>(), numbers(&[0, 1, 2, 3, 4]));
+}
+
+// B14
+#[test]
+fn a_port_that_nobody_receives_from_misses_what_comes() {
+    // DPVS divides by the number of queues.
+    let mut net = dut().with(|plan| {
+        plan.config.ports[WAN.index()].rx_queues = 0;
+        plan.config.lcores[1].queues[WAN.index()].rx.clear();
+    });
+    net.at(ms(0)).wan(&udp(BOB, ALICE));
+    let dropped: Vec<_> = tell(&net.plan).outcome.ledger.dropped.iter().collect();
+    assert_eq!(dropped, [(DropReason::RxMissed, 1)]);
+}
+
+// B17
+#[test]
+fn a_worker_uses_each_of_its_transmit_queues_and_a_flow_one_of_them() {
+    let net = dut().knows(WAN, BOB).with(|plan| {
+        plan.config.ports[WAN.index()].tx_queues = 3;
+        plan.config.lcores[1].queues[WAN.index()].tx = numbers(&[0, 1, 2]);
+    });
+    let queues = queues(net);
+    let mut sent = [0; 3];
+    for packet in 1..=100 {
+        assert_eq!(queues.tx[&packet], queues.tx[&(packet + 100)], "the same flow");
+        sent[queues.tx[&packet].index()] += 1;
+    }
+    assert!(sent.iter().all(|n| (20..=50).contains(n)), "{sent:?} of 100 flows");
 }

@@ -57,6 +57,7 @@ fn a_frame_takes_the_segments_that_the_heap_says() {
     .unwrap();
 }
 
+// B96, 7102a7ab
 #[test]
 fn a_copy_is_laid_out_as_a_fresh_frame() {
     on_eal_thread(|eal| {
@@ -83,6 +84,7 @@ fn a_copy_is_laid_out_as_a_fresh_frame() {
     .unwrap();
 }
 
+// B96
 #[test]
 fn a_copy_of_uneven_segments_takes_as_few_as_it_can() {
     on_eal_thread(|eal| {
@@ -151,6 +153,7 @@ fn truncation_frees_the_segments_that_become_empty() {
     .unwrap();
 }
 
+// B96
 /// The same operations on both, 200 packets of up to 40 operations.
 #[test]
 fn an_mbuf_and_a_heap_buffer_cannot_be_told_apart() {

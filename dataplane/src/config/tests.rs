@@ -53,6 +53,7 @@ fn what_is_right_passes() {
     assert_eq!(refused(|c| c.routes = vec![route("0.0.0.0/0", Some("192.0.2.254"), 1)]), "ok");
 }
 
+// B15
 #[test]
 fn devices_that_cannot_be() {
     let said = [
@@ -81,6 +82,7 @@ fn devices_that_cannot_be() {
     ");
 }
 
+// B11, B18, B19
 #[test]
 fn lcores_and_queues_that_cannot_be() {
     let said = [
@@ -134,6 +136,7 @@ fn kernel(c: &mut Config, device: u16) {
     c.kni.push(KniConfig { device: PortId(device), port, forward: false });
 }
 
+// B19
 #[test]
 fn isolated_lcores_that_cannot_be() {
     assert_eq!(refused(|c| lcore_5(c, Role::IsolRx, &[0], &[])), "ok");
@@ -223,6 +226,7 @@ fn kernel_sides_that_cannot_be() {
     ");
 }
 
+// B11
 #[test]
 fn routes_and_neighbours_that_cannot_be() {
     let mac = Mac([2, 0, 0, 0, 0, 9]);

@@ -52,12 +52,16 @@ impl Box {
 
     /// Runs one whole tick of each lcore at `ms`.
     fn tick(&mut self, ms: u64) {
-        for lcore in &mut self.lcores {
-            self.world.set(Instant::EPOCH + Nanos::from_millis(ms), lcore.id());
-            let tick = lcore.position().tick;
-            while lcore.position().tick == tick {
-                lcore.step(&mut self.world);
-            }
+        (0..self.lcores.len()).for_each(|lcore| self.tick_of(lcore, ms));
+    }
+
+    /// Runs one whole tick of one lcore at `ms`.
+    fn tick_of(&mut self, lcore: usize, ms: u64) {
+        let lcore = &mut self.lcores[lcore];
+        self.world.set(Instant::EPOCH + Nanos::from_millis(ms), lcore.id());
+        let tick = lcore.position().tick;
+        while lcore.position().tick == tick {
+            lcore.step(&mut self.world);
         }
     }
 
@@ -102,6 +106,7 @@ fn a_packet_to_an_unknown_next_hop_waits_for_the_arp_reply() {
     assert_eq!(dut.world.in_use(), 0);
 }
 
+// B06
 #[test]
 fn as_many_packets_wait_as_may_and_the_next_one_is_dropped() {
     let mut config = router(1);
@@ -156,6 +161,7 @@ fn the_33rd_frame_pushes_the_first_32_out() {
     assert_eq!((dut.world.sent.len(), dut.held()), (64, 1), "one over, before xmit ran");
 }
 
+// B21
 #[test]
 fn what_the_port_refuses_is_dropped_by_name_and_bytes_are_those_that_left() {
     let mut config = router(1);
@@ -172,6 +178,7 @@ fn what_the_port_refuses_is_dropped_by_name_and_bytes_are_those_that_left() {
     assert_eq!(dut.world.in_use(), 0);
 }
 
+// f5504c6a
 #[test]
 fn an_arp_reply_reaches_every_worker_once() {
     let mut dut = Box::new(&router(3));
@@ -203,6 +210,7 @@ fn a_full_arp_ring_loses_the_copy_by_name() {
     assert_eq!(dut.world.in_use(), 0);
 }
 
+// B08
 #[test]
 fn the_master_tells_every_worker_and_says_whose_ring_was_full() {
     let mut config = router(2);
@@ -225,6 +233,43 @@ fn the_master_tells_every_worker_and_says_whose_ring_was_full() {
         assert_eq!(dut.lcores[worker].counters().neigh_changes, 2);
         assert!(dut.lcores[worker].neighbours().iter().all(|n| n.4), "all are static");
     }
+}
+
+fn static_bob() -> Order {
+    Order::Neigh(NeighChange { port: WAN, address: BOB.ip, mac: Some(Mac(BOB.mac)) })
+}
+
+// B08
+#[test]
+fn the_full_ring_of_one_worker_keeps_nothing_from_the_others() {
+    let mut config = router(3);
+    config.limits.neigh_ring = 1;
+    config.policy.neigh_sync_skip = 1;
+    let mut dut = Box::new(&config);
+    dut.lcores[0].order(static_bob());
+    dut.tick_of(0, 0);
+    // Lcore 1, the first to be told, has not run since: its ring is full.
+    dut.tick_of(2, 1);
+    dut.tick_of(3, 1);
+    dut.lcores[0].order(static_bob());
+    dut.tick_of(0, 2);
+    dut.tick(3);
+    let changes = [1, 2, 3].map(|worker| dut.lcores[worker].counters().neigh_changes);
+    assert_eq!(changes, [1, 2, 2]);
+    assert_eq!(dut.lcores[0].counters().neigh_sync_failed, 1);
+}
+
+// B09
+#[test]
+fn the_master_keeps_no_neighbour_and_asks_for_none() {
+    let mut config = router(1);
+    config.neighbours = vec![NeighConfig { dev: LAN, address: ALICE.ip, mac: Mac(ALICE.mac) }];
+    let mut dut = Box::new(&config);
+    dut.lcores[0].order(static_bob());
+    (0..200).for_each(|ms| dut.tick(ms));
+    assert_eq!(dut.lcores[1].neighbours().iter().count(), 2, "the worker knows both");
+    assert_eq!((dut.lcores[0].neighbours().iter().count(), dut.lcores[0].held()), (0, 0));
+    assert_eq!(dut.lcores[0].counters().arp_requests_out, 0);
 }
 
 #[test]
@@ -278,6 +323,7 @@ fn an_empty_pool_is_counted_and_nothing_is_lost_silently() {
 }
 
 proptest! {
+    // B97
     /// Whatever arrives: every packet has exactly one end, and no buffer is lost.
     #[test]
     fn packets_are_conserved(
@@ -375,6 +421,7 @@ fn jitter_comes_from_the_seed_and_each_lcore_has_its_own() {
     assert!(first.iter().all(|at| (low..=high).contains(&at.saturating_since(Instant::EPOCH))));
 }
 
+// B49
 #[test]
 fn a_frame_without_headroom_cannot_be_tagged_and_is_dropped_by_name() {
     for (headroom, dropped) in [(4, vec![]), (3, vec![(DropReason::NoHeadroom, 1)])] {

@@ -277,7 +277,7 @@ fn only_the_master_can_multicast_and_no_frame() {
     assert_eq!(net.world.in_use(), 0);
 }
 
-// B79
+// B79, c1478816
 #[test]
 fn a_reply_that_comes_too_late_does_not_pass_for_that_of_the_next_request() {
     let mut net = Net::new(config());

@@ -143,6 +143,7 @@ mod tests {
         assert_eq!(packet.target_ip.to_string(), "10.1.0.1");
     }
 
+    // B02
     #[test]
     fn every_runt_of_0_to_27_bytes_is_refused_by_its_length() {
         let bytes = hex(REQUEST);
@@ -153,6 +154,7 @@ mod tests {
         assert!(Packet::parse(&bytes).is_ok());
     }
 
+    // B02
     #[test]
     fn each_wrong_type_and_length_is_refused_by_name() {
         assert_eq!(refusal(|b| b[1] = 6), (Problem::Hardware(6), 0));

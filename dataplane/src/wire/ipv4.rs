@@ -568,6 +568,7 @@ mod tests {
         assert_eq!(check(65_535, 24), Err(Problem::BeyondFrame { total: 65_535, got: 24 }));
     }
 
+    // B39
     #[test]
     fn every_single_bit_error_breaks_the_checksum() {
         let right = hex(BEFORE);

@@ -424,10 +424,15 @@ mod tests {
         assert!(seed(&"a".repeat(41)).is_err());
     }
 
+    // B32
     #[test]
     fn destinations_have_no_bits_behind_their_prefix() {
         assert_eq!(destination("default").unwrap().to_string(), "0.0.0.0/0");
         assert_eq!(destination("192.0.2.9").unwrap().to_string(), "192.0.2.9/32");
+        assert_eq!(destination("0.0.0.0/0").unwrap().prefix_len(), 0);
+        for text in ["192.0.2.9/33", "0.0.0.0/-1", "0.0.0.0/256", "192.0.2.9/"] {
+            assert!(destination(text).is_err(), "{text}");
+        }
         let why = destination("192.0.2.9/24").unwrap_err();
         assert_eq!(why, "192.0.2.9/24 has bits set behind its prefix, expected 192.0.2.0/24");
     }

@@ -278,6 +278,8 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
 }
 
 proptest! {
+    // 86cccb8e
+    // c1478816
     /// The layer does what the model does; every message ends exactly once, and every
     /// conversation too; nothing stays behind.
     #[test]

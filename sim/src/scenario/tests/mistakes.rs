@@ -63,6 +63,7 @@ fn syntax_and_types_point_at_the_value() {
     }
 }
 
+// B15
 #[test]
 fn devices_have_names_and_addresses_of_their_own() {
     assert_eq!(why(""), "1:1: there is no port (expected at least one [[port]])");
@@ -135,6 +136,7 @@ fn what_belongs_to_another_kind_of_port_is_refused() {
     assert!(missing.starts_with("4:6: the capture nowhere.pcap cannot be read: "), "{missing}");
 }
 
+// B18
 #[test]
 fn lcores_are_one_master_and_some_workers() {
     let lcores = |text: &str| why(&format!("{PORTS}{text}").replace('\'', "\""));
@@ -269,6 +271,7 @@ fn routes_lead_to_neighbours() {
     );
 }
 
+// B11
 #[test]
 fn nothing_is_sent_to_a_kernel_side_but_what_its_device_received() {
     let kernel = "[port.kni]\n";
