@@ -36,6 +36,15 @@ fn a_padded_request_gets_a_reply_of_the_same_length() {
 }
 
 #[test]
+fn a_reply_goes_to_the_hardware_address_that_the_request_names() {
+    // RFC 826, and Linux (capture 06-arp d29): not to the source of the frame.
+    let mut net = dut();
+    net.at(ms(1)).lan(&arp_request(ALICE, DUT_LAN).src_mac([2, 0, 0, 0, 0, 0x66]));
+    let sent = tests::frames_out(&net.plan, LAN);
+    assert_eq!(sent, [arp_reply(DUT_LAN, ALICE).build()]);
+}
+
+#[test]
 fn a_probe_is_answered_and_teaches_nothing() {
     // RFC 5227 §1.1: the sender address of a probe is 0.0.0.0.
     let mut net = dut();

@@ -119,7 +119,7 @@ fn answer<W: World>(
     env: &mut Env<'_, W>,
     next: &mut Next<W::Buf>,
 ) {
-    let L3Frame { mut buf, device, src, .. } = frame;
+    let L3Frame { mut buf, device, .. } = frame;
     let mac = env.devices.get(device).mac;
     let reply = arp::Packet {
         operation: Operation::Reply,
@@ -129,8 +129,10 @@ fn answer<W: World>(
         target_ip: request.sender_ip,
     };
     reply.emit(buf.head_mut());
+    // RFC 826: to the target hardware address. DPVS: to the source of the frame.
+    let dst = request.sender_mac;
     match buf.prepend(ethernet::HEADER_LEN) {
-        Ok(out) => ethernet::Header { dst: src, src: mac, ether_type: EtherType::Arp }.emit(out),
+        Ok(out) => ethernet::Header { dst, src: mac, ether_type: EtherType::Arp }.emit(out),
         Err(_) => return env.drop(buf, DropReason::NoHeadroom),
     }
     env.counters.arp_requests_in += 1;
