@@ -22,6 +22,7 @@
 //! | `determinism` | skipped and stepped, twice, debug and release, heap and DPDK |
 //! | `bad_input` | captures and scenarios that are wrong |
 //! | `captures`, `pcaps` | real captures, if there are any; our own and their table |
+//! | `conformance` | what Linux did in each of its captures, and what we do |
 //! | `cli` | the command line |
 //! | `defects` | the table of the defects of DPVS, and the tests that it names |
 //! | `tidy` | the style rules that a program can check |
@@ -32,6 +33,7 @@ mod arp;
 mod bad_input;
 mod captures;
 mod cli;
+mod conformance;
 mod counts;
 mod defects;
 mod determinism;
