@@ -10,7 +10,7 @@ use fixtures::{ALICE, BOB, udp};
 use proptest::prelude::*;
 use sim::engine::{Conduct, run};
 use sim::fabric::HeapFabric;
-use sim::plan::{Cost, Costs, PortPlan, WirePlan};
+use sim::plan::{Cost, Costs, Input, PortPlan, Source, WirePlan};
 use tests::{Dut, LAN, WAN, dut, dut_with_workers, ms, secs, tell, us};
 
 prop_compose! {
@@ -89,8 +89,52 @@ prop_compose! {
     }
 }
 
+prop_compose! {
+    /// The same with a VLAN, an isolated queue and two kernel sides, whoever serves them; and with
+    /// more frames, tagged ones and the kernel's among them.
+    fn any_box()(
+        net in any_run(),
+        (kni_lcore, isolated, forward) in any::<(bool, bool, bool)>(),
+        ring in prop::sample::select(vec![1u32, 2, 256]),
+        frames in prop::collection::vec(
+            (0u16..4, fixtures::any_frame(), any::<bool>(), 0u64..900_000),
+            0..40,
+        ),
+    ) -> Dut {
+        let mut net = net.vlan(LAN, 7, "10.0.7.1/24").kni(PortId(2), forward).kni(LAN, forward);
+        if kni_lcore {
+            net = net.kni_lcore(9);
+        }
+        if isolated {
+            net = net.isolated(5, LAN);
+        }
+        net.plan.config.limits.kni_ring = ring;
+        net.plan.config.limits.isol_ring = ring;
+        for (port, mut frame, tagged, at) in frames {
+            if tagged && frame.len() >= 12 {
+                frame.splice(12..12, [0x81, 0, 0, 7]);
+            }
+            net.at(us(at)).bytes(PortId(port), frame);
+        }
+        for Input { source, .. } in &mut net.plan.inputs {
+            if let Source::Frames(frames) = source {
+                frames.sort_by_key(|(at, _)| *at);
+            }
+        }
+        net.plan.until = Some(secs(2));
+        net
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
+
+    /// So is what happens beside the workers.
+    #[test]
+    fn any_box_with_every_role_is_the_same_too(net in any_box()) {
+        let told = tell(&net.plan);
+        prop_assert!(told.outcome.ledger.is_balanced());
+    }
 
     /// `tell` runs each four times and compares all there is.
     #[test]
