@@ -67,7 +67,7 @@ impl<W: World> Env<'_, W> {
 
     /// A copy of a packet; nothing, counted and told, when the pool is empty.
     pub fn duplicate(&mut self, of: &W::Buf, what: Made) -> Option<W::Buf> {
-        let copy = self.world.duplicate(of);
+        let copy = self.world.duplicate(of, 0..of.len());
         self.made(copy, what, Some(of.meta().id))
     }
 

@@ -184,8 +184,7 @@ pub fn input<W: World>(
 fn message_sum(buf: &impl Buf, from: usize) -> u16 {
     let mut sum = Sum::new();
     let mut skip = from;
-    for index in 0..buf.segments() {
-        let segment = buf.segment(index);
+    for segment in buf.slices() {
         let start = skip.min(segment.len());
         skip -= start;
         sum.add(&segment[start..]);

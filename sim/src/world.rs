@@ -21,6 +21,7 @@ use dataplane::job::{JobKind, Role};
 use dataplane::world::{Parcel, Ring, RingPlan, World};
 use dataplane::{Buf, DropReason, Event, Instant, LcoreId, PacketId, PortId, QueueId};
 use lines::{Departing, Lines};
+use std::ops::Range;
 
 /// All that is outside the lcores.
 pub(crate) struct SimWorld<'f, F: Fabric, O> {
@@ -342,15 +343,22 @@ impl<F: Fabric, O: Observer> World for SimWorld<'_, F, O> {
         Some(buf)
     }
 
-    fn duplicate(&mut self, of: &F::Buf) -> Option<F::Buf> {
+    fn duplicate(&mut self, of: &F::Buf, bytes: Range<usize>) -> Option<F::Buf> {
         let packet = PacketId(self.packets + 1);
-        if !self.take(self.now, packet, HeapBuf::segments_for(of.len())) {
+        if !self.take(self.now, packet, HeapBuf::segments_for(bytes.len())) {
             return None;
         }
-        let mut buf = enough(self.fabric.copy(of));
+        let mut buf = enough(self.fabric.copy(of, bytes));
         self.packets += 1;
         buf.meta_mut().id = packet;
         Some(buf)
+    }
+
+    fn chain(&mut self, head: &mut F::Buf, tail: F::Buf) -> Result<(), F::Buf> {
+        let (into, from) = (head.meta().id, tail.meta().id);
+        self.fabric.chain(head, tail)?;
+        self.pool.join(into, from);
+        Ok(())
     }
 
     fn free(&mut self, buf: F::Buf) {
@@ -491,8 +499,6 @@ pub(crate) fn in_a_row<'a>(frame: &'a impl Buf, scratch: &'a mut Vec<u8>) -> &'a
         return frame.head();
     }
     scratch.clear();
-    for index in 0..frame.segments() {
-        scratch.extend_from_slice(frame.segment(index));
-    }
+    frame.slices().for_each(|slice| scratch.extend_from_slice(slice));
     scratch
 }
