@@ -289,6 +289,8 @@ proptest! {
         if dpvs {
             config.policy = crate::config::Policy::dpvs();
         }
+        config.policy.reassembly_timeout = Nanos::from_secs(5);
+        config.policy.ipv4_frag_skip = 1;
         let mut dut = Box::new(&config);
         let mut ms = 0;
         for (port, frame, gap) in &frames {
