@@ -12,7 +12,8 @@ use sim::scenario::{Overrides, Scenario};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-fn folder() -> Option<PathBuf> {
+/// The folder of captures, if there is one.
+pub fn folder() -> Option<PathBuf> {
     let named = std::env::var_os("LOCKSTEP_CAPTURES").map(PathBuf::from);
     let folder = named.unwrap_or_else(|| repository().join("../shared/captures"));
     folder.is_dir().then_some(folder)

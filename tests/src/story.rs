@@ -90,7 +90,8 @@ fn reassembly(note: &ReassemblyNote) -> String {
         Reassembly::Evicted => "gives way:",
         Reassembly::Expired => "expired:",
     };
-    format!("     datagram {id} of {src} {what} {fragments} fragments, {bytes} bytes")
+    let s = if *fragments == 1 { "" } else { "s" };
+    format!("     datagram {id} of {src} {what} {fragments} fragment{s}, {bytes} bytes")
 }
 
 /// Runs a plan once.
