@@ -36,8 +36,11 @@ fn verdicts(folder: &Path) -> Vec<Row> {
     lines.map(row).collect()
 }
 
+/// A frame and when it was recorded, in nanoseconds.
+type Timed = (u64, Vec<u8>);
+
 /// The frames of a capture that the router with this MAC received, and those that it sent.
-fn sides(path: &Path, mac: [u8; 6]) -> (Vec<(u64, Vec<u8>)>, Vec<Vec<u8>>) {
+fn sides(path: &Path, mac: [u8; 6]) -> (Vec<Timed>, Vec<Vec<u8>>) {
     let (mut received, mut sent) = (Vec::new(), Vec::new());
     let mut reader = CaptureReader::open(path).unwrap();
     while let Some(record) = reader.next_record().unwrap() {
@@ -66,7 +69,7 @@ fn router() -> Dut {
 }
 
 /// What left by each port, and what was counted.
-fn replay(net: &mut Dut, received: Vec<(u64, Vec<u8>)>) -> (Vec<Vec<u8>>, Vec<Vec<u8>>, Counters) {
+fn replay(net: &mut Dut, received: Vec<Timed>) -> (Vec<Vec<u8>>, Vec<Vec<u8>>, Counters) {
     let start = received.first().map_or(0, |(time, _)| *time);
     let mut now = Nanos::ZERO;
     for (time, frame) in received {
@@ -101,8 +104,8 @@ impl Observer for Leaving {
 
 /// A packet that a router made itself, without what nobody promises: its identification, and the
 /// checksum that covers it.
-fn own(frame: &Vec<u8>) -> Vec<u8> {
-    let mut frame = frame.clone();
+fn own(frame: &[u8]) -> Vec<u8> {
+    let mut frame = frame.to_vec();
     frame[18..20].fill(0);
     frame[24..26].fill(0);
     frame
@@ -157,7 +160,7 @@ fn fragments_for_us_get_the_answers_that_linux_gives() {
         let (back, through, counters) = replay(&mut net, received);
         assert!(through.is_empty(), "{case}: all are for the router");
         let mut faults = counted(row, &counters);
-        if back.iter().map(own).ne(sent.iter().map(own)) {
+        if back.iter().map(|frame| own(frame)).ne(sent.iter().map(|frame| own(frame))) {
             faults.push(format!("we send\n{}  and not\n{}", decoded(&back), decoded(&sent)));
         }
         match OTHERWISE_LOCAL.iter().find(|(other, _)| other == case) {
@@ -185,7 +188,7 @@ const OTHERWISE_TRANSIT: [(&str, bool, &str); 3] = [
 ];
 
 /// A frame without its options and the checksum that covers them.
-fn without_options(frame: &mut Vec<u8>) {
+fn without_options(frame: &mut [u8]) {
     let options = 34..14 + usize::from(frame[14] & 0x0f) * 4;
     frame[24..26].fill(0);
     frame[options].fill(0);
@@ -214,8 +217,8 @@ fn packets_in_transit_are_cut_as_linux_cuts_them() {
                 faults.push("it is in the table for nothing".to_owned());
             }
             let first = |frame: &&mut Vec<u8>| *all || frame[20] & 0x1f == 0 && frame[21] == 0;
-            through.iter_mut().filter(first).for_each(without_options);
-            sent.iter_mut().filter(first).for_each(without_options);
+            through.iter_mut().filter(first).for_each(|frame| without_options(frame));
+            sent.iter_mut().filter(first).for_each(|frame| without_options(frame));
         }
         if through != sent {
             faults.push(format!("we send\n{}  and not\n{}", decoded(&through), decoded(&sent)));
