@@ -7,7 +7,7 @@
 //!   1    ArpInput   neigh::arp_input    Egress (the reply; each packet that waited)
 //!   1    Ipv4Input  ipv4::input         Route | LocalOut (an ICMP error)
 //!   2    Route      ipv4::route         Reassemble | LocalIn | Forward | LocalOut (an ICMP error)
-//!   3    Reassemble reassembly::reassemble  LocalIn (the datagram), or it is held
+//!   3    Reassemble ipv4::reassembly   LocalIn (the datagram), or it is held
 //!   4    LocalIn    ipv4::local_in      LocalOut (an echo reply, an ICMP error)
 //!   4    Forward    ipv4::forward       Output (a redirect, the packet) | LocalOut (an ICMP error)
 //!   5    LocalOut   ipv4::local_out     Output

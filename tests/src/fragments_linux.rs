@@ -3,7 +3,8 @@
 //!
 //! The frames that the router received are given to us at their times; what we send must be what it
 //! sent, byte for byte, and our counters must count what its own did. What differs is in a table
-//! here, with its reason.
+//! here, with its reason. And of each public capture with fragments as many datagrams must become
+//! whole as Linux joined: `05d-public-reassembly.tsv`.
 
 use crate::captures::folder;
 use dataplane::Counters;
@@ -26,8 +27,8 @@ const B: ([u8; 4], [u8; 6]) = ([10, 2, 0, 2], [2, 0, 0, 0, 0x0b, 2]);
 /// A row of a table of verdicts, by the names of its columns.
 type Row = BTreeMap<String, String>;
 
-fn verdicts(folder: &Path) -> Vec<Row> {
-    let text = std::fs::read_to_string(folder.join("verdicts.tsv")).unwrap();
+fn table(path: &Path) -> Vec<Row> {
+    let text = std::fs::read_to_string(path).unwrap();
     let mut lines = text.lines().map(|line| line.split('\t'));
     let names: Vec<&str> = lines.next().unwrap().collect();
     let row = |line: std::str::Split<'_, char>| {
@@ -150,7 +151,7 @@ fn fragments_for_us_get_the_answers_that_linux_gives() {
         return;
     };
     let mut wrong = String::new();
-    let rows = verdicts(&folder);
+    let rows = table(&folder.join("verdicts.tsv"));
     for row in &rows {
         let case = &row["case"];
         let (received, sent) = sides(&folder.join(format!("{case}.pcap")), RA);
@@ -201,7 +202,7 @@ fn packets_in_transit_are_cut_as_linux_cuts_them() {
         return;
     };
     let mut wrong = String::new();
-    let rows = verdicts(&folder);
+    let rows = table(&folder.join("verdicts.tsv"));
     for row in &rows {
         let case = &row["case"];
         let (received, mut errors) = sides(&folder.join(format!("{case}.ra.pcap")), RA);
@@ -233,4 +234,79 @@ fn packets_in_transit_are_cut_as_linux_cuts_them() {
     }
     assert!(wrong.is_empty(), "{wrong}");
     println!("{} cases, {} with other options", rows.len(), OTHERWISE_TRANSIT.len());
+}
+
+/// The frames of a public capture that Linux was sent, each to an address of the router: as many as
+/// the capture has destinations.
+fn readdressed(path: &Path) -> (Vec<Timed>, usize) {
+    let mut reader = CaptureReader::open(path).unwrap();
+    let (mut frames, mut destinations) = (Vec::new(), Vec::new());
+    while let Some(record) = reader.next_record().unwrap() {
+        let mut frame = record.data.to_vec();
+        if frame.len() > 1514 || frame.get(12..14) != Some(&[8, 0]) || frame.len() < 34 {
+            continue;
+        }
+        let to = frame[30..34].to_vec();
+        let known = destinations.iter().position(|other| *other == to);
+        let number = known.unwrap_or_else(|| {
+            destinations.push(to.clone());
+            destinations.len() - 1
+        });
+        frame[..6].copy_from_slice(&RA);
+        frame[30..34].copy_from_slice(&destination(number));
+        // By difference, so that a checksum that was wrong stays so: RFC 1624.
+        let words = |bytes: &[u8]| u32::from(bytes[0]) << 8 | u32::from(bytes[1]);
+        let mut sum = 0xffff - words(&frame[24..26]);
+        for at in [0, 2] {
+            sum += 0xffff - words(&to[at..at + 2]) + words(&frame[30 + at..32 + at]);
+        }
+        let folded = (sum & 0xffff) + (sum >> 16);
+        let folded = (folded & 0xffff) + (folded >> 16);
+        let check = 0xffff - u16::try_from(folded).unwrap();
+        frame[24..26].copy_from_slice(&check.to_be_bytes());
+        frames.push((frames.len() as u64 * 10_000, frame));
+    }
+    (frames, destinations.len())
+}
+
+/// The router's address that stands for the `number`-th destination of a capture.
+fn destination(number: usize) -> [u8; 4] {
+    [10, 1, 0, 100 + u8::try_from(number).unwrap()]
+}
+
+#[test]
+fn as_many_datagrams_of_public_captures_become_whole_as_in_linux() {
+    let Some(folder) = folder() else {
+        println!("skipped: there is no folder of captures (set LOCKSTEP_CAPTURES to one)");
+        return;
+    };
+    let mut wrong = String::new();
+    let rows = table(&folder.join("linux/05d-public-reassembly.tsv"));
+    for row in &rows {
+        let (frames, destinations) = readdressed(&folder.join("public").join(&row["capture"]));
+        let mut net = router();
+        for number in 0..destinations {
+            let address = std::net::Ipv4Addr::from(destination(number));
+            net.plan.config.ports[0].addresses.push(format!("{address}/32").parse().unwrap());
+        }
+        net.plan.config.policy.reassembly_timeout = secs(3);
+        // Somebody who made a capture's addresses anonymous made one of a group of a sender's.
+        net.plan.config.policy.drop_martians = false;
+        let sent = frames.len();
+        let (_, _, ours) = replay(&mut net, frames);
+        let counted = [
+            ("sent_packets", sent as u64),
+            ("ReasmReqds", ours.reasm_requests),
+            ("ReasmOKs", ours.reasm_ok),
+            ("ReasmFails", ours.reasm_fails),
+            ("ReasmTimeout", ours.reasm_timeouts),
+        ];
+        for (name, ours) in counted {
+            if row[name] != ours.to_string() {
+                wrong += &format!("{}: {name} {ours}, not {}\n", row["capture"], row[name]);
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+    println!("{} public captures", rows.len());
 }
