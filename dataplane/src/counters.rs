@@ -145,6 +145,20 @@ counters! {
     ip_forwarded,
     /// IPv4 packets handed to a neighbour, forwarded ones included.
     ip_out,
+    /// Fragments for us (Linux: ReasmReqds).
+    reasm_requests,
+    /// Datagrams that became whole (ReasmOKs).
+    reasm_ok,
+    /// Datagrams that did not, for whatever reason (ReasmFails).
+    reasm_fails,
+    /// Of these, those whose rest did not come in time (ReasmTimeout).
+    reasm_timeouts,
+    /// Packets cut into fragments (FragOKs).
+    frag_ok,
+    /// Packets that were too large and could or might not be cut (FragFails).
+    frag_fails,
+    /// The fragments of those that were (FragCreates).
+    frag_creates,
     /// ICMP messages received.
     icmp_in,
     /// ICMP messages sent, errors included.

@@ -113,8 +113,24 @@ reasons! {
     IpNoRoute = "ip_no_route",
 
     // Local delivery.
-    /// A fragment for us: reassembly is not there yet.
-    FragmentForUs = "fragment_for_us",
+    /// All of the fragment's bytes are held already.
+    ReassemblyDuplicate = "reasm_duplicate",
+    /// A fragment of this datagram overlaps others in part: nobody can tell which bytes are right.
+    ReassemblyOverlap = "reasm_overlap",
+    /// The fragments of this datagram contradict each other about where it ends.
+    ReassemblyEnd = "reasm_end",
+    /// A fragment of this datagram is empty, or not the last and shorter than 8 bytes.
+    ReassemblyEmpty = "reasm_empty",
+    /// The fragment, or the datagram with its header, ends beyond the 65,535 bytes that one may have.
+    ReassemblyOversize = "reasm_oversize",
+    /// Some fragments of this datagram are ECN-capable and others not (RFC 3168 §5.3).
+    ReassemblyEcn = "reasm_ecn",
+    /// The datagram has more fragments than the policy lets one have.
+    ReassemblyTooMany = "reasm_too_many",
+    /// The oldest datagram gave way: as many datagrams, fragments or bytes were held as may.
+    ReassemblyEvicted = "reasm_evicted",
+    /// The rest of the datagram did not come in time.
+    ReassemblyTimeout = "reasm_timeout",
     /// Nobody here handles this protocol, and the port has no KNI.
     ProtocolUnknown = "protocol_unknown",
     /// Nobody here listens to this UDP or TCP port, and the port has no KNI.
@@ -145,8 +161,10 @@ reasons! {
     TtlExceeded = "ttl_exceeded",
     /// Larger than the next hop's MTU, and it must not be fragmented.
     FragmentationNeeded = "fragmentation_needed",
-    /// Larger than the next hop's MTU: fragmentation is not there yet.
-    OverMtu = "over_mtu",
+    /// The pool had no buffer for a fragment of the packet.
+    FragmentNoBuffer = "frag_no_buffer",
+    /// The packet is a fragment, and a piece of it would begin where no datagram has any bytes.
+    FragmentBeyondEnd = "frag_beyond_end",
     /// No route for a packet of our own.
     OutputNoRoute = "output_no_route",
     /// No address to send a packet of our own from.

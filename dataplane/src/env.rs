@@ -14,6 +14,7 @@ use crate::timer::TimerWheel;
 use crate::types::{LcoreId, PortId};
 use crate::world::World;
 use std::net::Ipv4Addr;
+use std::ops::Range;
 
 /// What a timer of an lcore is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,8 +68,41 @@ impl<W: World> Env<'_, W> {
 
     /// A copy of a packet; nothing, counted and told, when the pool is empty.
     pub fn duplicate(&mut self, of: &W::Buf, what: Made) -> Option<W::Buf> {
-        let copy = self.world.duplicate(of);
+        let copy = self.world.duplicate(of, 0..of.len());
         self.made(copy, what, Some(of.meta().id))
+    }
+
+    /// A fragment of a packet: these of its bytes; nothing, counted and told, when the pool has not
+    /// enough buffers.
+    pub fn piece(&mut self, of: &W::Buf, bytes: Range<usize>) -> Option<W::Buf> {
+        let piece = self.world.duplicate(of, bytes);
+        self.made(piece, Made::Fragment, Some(of.meta().id))
+    }
+
+    /// Makes one packet of several: `head` goes on, with the bytes of all `tails` behind its own.
+    ///
+    /// # Panics
+    /// There are more segments than one packet may have.
+    pub fn join(&mut self, head: &mut W::Buf, tails: Vec<W::Buf>) {
+        let by = Consumer::Reassembly(head.meta().id);
+        self.counters.consumed += tails.len() as u64;
+        for tail in &tails {
+            self.world.observe(Event::Consumed { packet: tail.meta().id, by });
+        }
+        // From the back, so that no link walks through more than one packet's segments.
+        let rest = tails.into_iter().rev().reduce(|rest, mut front| {
+            self.chain(&mut front, rest);
+            front
+        });
+        if let Some(rest) = rest {
+            self.chain(head, rest);
+        }
+    }
+
+    fn chain(&mut self, head: &mut W::Buf, tail: W::Buf) {
+        if self.world.chain(head, tail).is_err() {
+            unreachable!("8,190 fragments of 65,515 bytes have far less than 65,535 segments");
+        }
     }
 
     fn made(&mut self, buf: Option<W::Buf>, what: Made, cause: Option<PacketId>) -> Option<W::Buf> {

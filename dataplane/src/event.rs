@@ -22,6 +22,8 @@ pub enum Made {
     KniCopy,
     /// An ICMP error: its type and code.
     IcmpError(u8, u8),
+    /// A fragment of a packet that is too large for its link.
+    Fragment,
 }
 
 /// Who consumed a packet that was neither sent nor dropped.
@@ -33,6 +35,47 @@ pub enum Consumer {
     Icmp,
     /// The kernel has had a copy of it.
     Kni,
+    /// It was a fragment, and is now a part of this packet, which is the whole datagram.
+    Reassembly(PacketId),
+    /// It was too large for its link: its fragments go on.
+    Fragmentation,
+}
+
+/// What became of a datagram of which we have fragments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reassembly {
+    /// One fragment more is held.
+    Held,
+    /// It is whole: it goes on as its first fragment.
+    Complete,
+    /// It is refused, with all that was held of it.
+    Refused,
+    /// It gave way to another.
+    Evicted,
+    /// Its time is up.
+    Expired,
+}
+
+/// A datagram of which we have fragments, and what became of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReassemblyNote {
+    /// What became of it.
+    pub what: Reassembly,
+    /// The fragment that is held or made it be refused; the packet that it is now; else the
+    /// fragment that began it.
+    pub packet: PacketId,
+    /// Who sent it.
+    pub src: Ipv4Addr,
+    /// To whom.
+    pub dst: Ipv4Addr,
+    /// Its identification.
+    pub id: u16,
+    /// Its protocol.
+    pub protocol: u8,
+    /// The fragments that are held, or were.
+    pub fragments: u32,
+    /// The bytes of payload in them.
+    pub bytes: u32,
 }
 
 /// What became of a neighbour entry, and why it changed.
@@ -86,6 +129,8 @@ pub enum Event {
     Msg(MsgNote),
     /// An ICMP error was not sent, and why.
     IcmpSuppressed { cause: PacketId, why: &'static str },
+    /// Something became of a datagram of which we have fragments.
+    Reassembly(ReassemblyNote),
     /// An ICMP redirect that a host would believe was received: a router does not follow it.
     RedirectIgnored { packet: PacketId, destination: Ipv4Addr, gateway: Ipv4Addr },
 }
@@ -115,6 +160,7 @@ impl Made {
             Made::ArpCopy => "arp_copy",
             Made::KniCopy => "kni_copy",
             Made::IcmpError(..) => "icmp_error",
+            Made::Fragment => "fragment",
         }
     }
 }
@@ -126,6 +172,21 @@ impl Consumer {
             Consumer::Arp => "arp",
             Consumer::Icmp => "icmp",
             Consumer::Kni => "kni",
+            Consumer::Reassembly(_) => "reassembly",
+            Consumer::Fragmentation => "fragmentation",
+        }
+    }
+}
+
+impl Reassembly {
+    /// The name in traces.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Reassembly::Held => "reasm_held",
+            Reassembly::Complete => "reasm_complete",
+            Reassembly::Refused => "reasm_refused",
+            Reassembly::Evicted => "reasm_evicted",
+            Reassembly::Expired => "reasm_expired",
         }
     }
 }
@@ -150,6 +211,7 @@ impl Event {
             Event::Msg(note) => note.name(),
             Event::IcmpSuppressed { .. } => "icmp_suppressed",
             Event::RedirectIgnored { .. } => "redirect_ignored",
+            Event::Reassembly(note) => note.what.name(),
         }
     }
 
@@ -168,6 +230,7 @@ impl Event {
             | Event::Tx { packet, .. } => Some(packet),
             Event::IcmpSuppressed { cause, .. } => Some(cause),
             Event::Msg(note) => note.packet,
+            Event::Reassembly(note) => Some(note.packet),
             Event::Neigh(_)
             | Event::NeighMac { .. }
             | Event::NeighSync { .. }
@@ -205,6 +268,9 @@ impl Event {
             Event::Consumed { packet, by } => {
                 field("pkt", Value::U64(packet.0));
                 field("by", Value::Text(by.name()));
+                if let Consumer::Reassembly(into) = by {
+                    field("into", Value::U64(into.0));
+                }
             }
             Event::Dropped { packet, reason } => {
                 field("pkt", Value::U64(packet.0));
@@ -216,6 +282,7 @@ impl Event {
                 field("waiting", Value::U64(waiting.into()));
             }
             Event::Msg(note) => note.fields(field),
+            Event::Reassembly(note) => reassembly_fields(&note, field),
             Event::IcmpSuppressed { cause, why } => {
                 field("pkt", Value::U64(cause.0));
                 field("why", Value::Text(why));
@@ -258,6 +325,16 @@ fn made_fields(what: Made, cause: Option<PacketId>, field: &mut dyn FnMut(&'stat
     if let Some(cause) = cause {
         field("cause", Value::U64(cause.0));
     }
+}
+
+fn reassembly_fields(note: &ReassemblyNote, field: &mut dyn FnMut(&'static str, Value)) {
+    field("pkt", Value::U64(note.packet.0));
+    field("src", Value::Ip(note.src));
+    field("dst", Value::Ip(note.dst));
+    field("id", Value::U64(note.id.into()));
+    field("protocol", Value::U64(note.protocol.into()));
+    field("fragments", Value::U64(note.fragments.into()));
+    field("bytes", Value::U64(note.bytes.into()));
 }
 
 fn neigh_fields(moved: &NeighMove, field: &mut dyn FnMut(&'static str, Value)) {

@@ -7,7 +7,8 @@ mod world;
 
 pub use world::{HeapWorld, Sent};
 
-use crate::packet::{Buf, HEADROOM, Meta, NoRoom, SEGMENT};
+use crate::packet::{self, Buf, HEADROOM, Meta, NoRoom, SEGMENT};
+use std::ops::Range;
 
 /// Bytes that a segment behind the first holds: there is no headroom in it.
 pub const NEXT_SEGMENT: usize = SEGMENT + HEADROOM;
@@ -80,6 +81,29 @@ impl HeapBuf {
         }
     }
 
+    /// A copy of `bytes` of this packet in as few segments as they take, with full headroom.
+    ///
+    /// # Panics
+    /// The packet ends before.
+    pub fn copy(&self, meta: Meta, bytes: Range<usize>) -> HeapBuf {
+        let mut copy = HeapBuf::new(meta);
+        packet::parts(self, bytes).for_each(|part| copy.extend(part));
+        copy
+    }
+
+    /// Appends the segments of another packet, whose [`Meta`] is lost. No byte is moved.
+    ///
+    /// # Errors
+    /// The chain would be longer than 65,535 segments: the other packet comes back.
+    pub fn chain(&mut self, tail: HeapBuf) -> Result<(), HeapBuf> {
+        if self.segments.len() + tail.segments.len() > packet::SEGMENTS_MAX {
+            return Err(tail);
+        }
+        self.segments.extend(tail.segments);
+        self.opened += tail.opened;
+        Ok(())
+    }
+
     fn last(&self) -> &Segment {
         &self.segments[self.segments.len() - 1]
     }
@@ -116,8 +140,8 @@ impl Buf for HeapBuf {
         self.segments.len()
     }
 
-    fn segment(&self, index: usize) -> &[u8] {
-        self.segments.get(index).map_or(&[], Segment::bytes)
+    fn slices(&self) -> impl Iterator<Item = &[u8]> {
+        self.segments.iter().map(Segment::bytes)
     }
 
     fn prepend(&mut self, n: usize) -> Result<&mut [u8], NoRoom> {
@@ -215,5 +239,21 @@ mod tests {
         buf.read(0, &mut out).unwrap();
         assert_eq!(out, whole[..2050]);
         assert_eq!(buf.len(), 2050);
+    }
+
+    #[test]
+    fn a_chain_has_the_segments_of_both() {
+        let mut buf = HeapBuf::from_frame(Meta::default(), &frame(100));
+        let mut tail = HeapBuf::from_frame(Meta::default(), &frame(3000));
+        tail.strip_front(34).unwrap();
+        assert!(buf.chain(tail).is_ok());
+        assert_eq!((buf.len(), buf.segments(), buf.opened), (3066, 3, 3));
+        let mut out = vec![0; 3066];
+        buf.read(0, &mut out).unwrap();
+        assert_eq!(out, [&frame(100)[..], &frame(3000)[34..]].concat());
+        let mut long = HeapBuf::new(Meta::default());
+        (1..65_535).for_each(|_| long.segments.push(Segment { room: [].into(), start: 0, end: 0 }));
+        assert!(long.chain(HeapBuf::new(Meta::default())).is_err());
+        assert_eq!(long.segments(), 65_535);
     }
 }

@@ -1,6 +1,6 @@
 //! ICMP: echo is answered, errors are told. RFC 792, 1122 §3.2.2, 1812 §4.3; spec 5.1.
 //!
-//! Called from ranks 1 to 3 of the path and by a timer of `neigh.rs`; pushes LocalOut.
+//! Called from ranks 1 to 4 of the path, by a timer of `neigh.rs` and by job ipv4_frag; pushes LocalOut.
 //!
 //! Invariant: an error never answers an error, a later fragment, a group, or somebody without an
 //! address of his own. Not here: the way back (`ipv4.rs`), when a redirect is due and which one is
@@ -52,6 +52,8 @@ pub enum ErrorKind {
     },
     /// 11/0: the time to live ran out.
     TtlExceeded,
+    /// 11/1: fragments stayed away for too long.
+    ReassemblyTimeExceeded,
     /// 12/0: an option is malformed.
     Parameter {
         /// The byte of the header that is wrong.
@@ -70,6 +72,7 @@ impl ErrorKind {
             ErrorKind::FragmentationNeeded { .. } => (3, 4),
             ErrorKind::Redirect { .. } => (5, 1),
             ErrorKind::TtlExceeded => (11, 0),
+            ErrorKind::ReassemblyTimeExceeded => (11, 1),
             ErrorKind::Parameter { .. } => (12, 0),
         }
     }
@@ -87,7 +90,8 @@ impl ErrorKind {
             | ErrorKind::HostUnreachable
             | ErrorKind::ProtocolUnreachable
             | ErrorKind::PortUnreachable
-            | ErrorKind::TtlExceeded => [0; 4],
+            | ErrorKind::TtlExceeded
+            | ErrorKind::ReassemblyTimeExceeded => [0; 4],
         }
     }
 }
@@ -184,8 +188,7 @@ pub fn input<W: World>(
 fn message_sum(buf: &impl Buf, from: usize) -> u16 {
     let mut sum = Sum::new();
     let mut skip = from;
-    for index in 0..buf.segments() {
-        let segment = buf.segment(index);
+    for segment in buf.slices() {
         let start = skip.min(segment.len());
         skip -= start;
         sum.add(&segment[start..]);
@@ -291,7 +294,7 @@ fn forbidden<W: World>(
     if ip.dst.is_multicast() || env.devices.is_broadcast(ip.dst) {
         return Some("destination_group");
     }
-    if !ip.first {
+    if !ip.is_first() {
         return Some("later_fragment");
     }
     if !is_one_host(ip.src) || env.devices.is_broadcast(ip.src) {

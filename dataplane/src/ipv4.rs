@@ -1,13 +1,18 @@
 //! IPv4: what comes in is checked and routed; what is for us is delivered; what is not goes on.
 //!
-//! Rank 1 (input), 2 (route), 3 (local in, forward), 4 (local out), 5 (output) of the path.
-//! RFC 791, 1122, 1812; spec 4.
+//! Rank 1 (input), 2 (route), 3 (reassemble), 4 (local in, forward), 5 (local out), 6 (output) of
+//! the path. RFC 791, 1122, 1812; spec 4.
 //!
 //! Invariant: behind `input` the header is whole, its checksum right, and the packet exactly as
 //! long as it says. Not here: the MAC of the next hop (`neigh.rs`), ICMP messages (`icmp.rs`).
 //!
 //! DPVS: ipv4.c. It strips and re-exposes headers on one buffer that several layers remember; we
 //! hand the next stage a value.
+
+pub mod fragment;
+pub mod reassembly;
+#[cfg(test)]
+mod tests;
 
 use crate::drop::DropReason;
 use crate::env::Env;
@@ -18,7 +23,7 @@ use crate::packet::Buf;
 use crate::path::{Next, Step};
 use crate::route::{Hop, Routed, Routes};
 use crate::types::PortId;
-use crate::wire::ipv4::{self, Protocol, View};
+use crate::wire::ipv4::{self, FragOffset, Protocol, View};
 use crate::wire::{Malformed, Problem};
 use crate::world::World;
 use std::net::Ipv4Addr;
@@ -42,10 +47,12 @@ pub struct Ip {
     pub total_len: u16,
     /// Whether it must not be fragmented.
     pub dont_fragment: bool,
-    /// Whether it is a fragment.
-    pub fragment: bool,
-    /// Whether it begins at offset 0 of its datagram.
-    pub first: bool,
+    /// Identification, the same in all fragments of a datagram.
+    pub id: u16,
+    /// Where in its datagram it begins.
+    pub offset: FragOffset,
+    /// Whether it is a fragment and not the last.
+    pub more_fragments: bool,
 }
 
 impl Ip {
@@ -59,9 +66,20 @@ impl Ip {
             header_len: u8::try_from(view.header_len()).unwrap_or(u8::MAX),
             total_len: view.total_len(),
             dont_fragment: view.dont_fragment(),
-            fragment: view.is_fragment(),
-            first: view.fragment_offset().bytes() == 0,
+            id: view.id(),
+            offset: view.fragment_offset(),
+            more_fragments: view.more_fragments(),
         }
+    }
+
+    /// Whether it is a part of a datagram.
+    pub fn is_fragment(&self) -> bool {
+        self.more_fragments || !self.is_first()
+    }
+
+    /// Whether it begins where its datagram does.
+    pub fn is_first(&self) -> bool {
+        self.offset == FragOffset::ZERO
     }
 }
 
@@ -200,7 +218,7 @@ fn refused(malformed: Malformed) -> DropReason {
 
 /// What is refused before routing, whatever the routes say.
 fn unwelcome<W: World>(ip: &Ip, env: &Env<'_, W>) -> Option<DropReason> {
-    if env.policy.drop_fragments && ip.fragment {
+    if env.policy.drop_fragments && ip.is_fragment() {
         return Some(DropReason::IpFragmentPolicy);
     }
     if !env.policy.drop_martians {
@@ -240,6 +258,7 @@ pub fn route<W: World>(
         return kni::packet(packet.buf, device, DropReason::IpBroadcast, env);
     }
     match routes.input(dst, packet.from.device, env.policy.weak_host) {
+        Some(Routed::Local) if packet.ip.is_fragment() => next.push(Step::Reassemble(packet)),
         Some(Routed::Local) => next.push(Step::LocalIn(packet)),
         // RFC 1812 §5.3.4: not what was sent to a group on the link.
         Some(Routed::Forward(_)) if packet.from.class != Class::Host => {
@@ -256,7 +275,7 @@ pub fn route<W: World>(
     }
 }
 
-/// Rank 3: delivers a packet for us to its protocol.
+/// Rank 4: delivers a packet for us to its protocol.
 pub fn local_in<W: World>(
     routes: &Routes,
     limit: &mut ErrorLimit,
@@ -264,9 +283,6 @@ pub fn local_in<W: World>(
     env: &mut Env<'_, W>,
     next: &mut Next<W::Buf>,
 ) {
-    if packet.ip.fragment {
-        return env.drop(packet.buf, DropReason::FragmentForUs);
-    }
     let (kind, reason) = match packet.ip.protocol {
         Protocol::Icmp => {
             env.counters.ip_delivered += 1;
@@ -282,7 +298,7 @@ pub fn local_in<W: World>(
     kni::packet(packet.buf, device, reason, env);
 }
 
-/// Rank 3: one hop less to live, and on. Its sender is told of a nearer gateway, if there is one.
+/// Rank 4: one hop less to live, and on. Its sender is told of a nearer gateway, if there is one.
 pub fn forward<W: World>(
     (limit, redirects): (&mut ErrorLimit, &mut ErrorLimit),
     ids: &mut IpIds,
@@ -302,6 +318,7 @@ pub fn forward<W: World>(
     }
     if packet.ip.total_len > hop.mtu && packet.ip.dont_fragment {
         icmp::error(limit, &packet, ErrorKind::FragmentationNeeded { mtu: hop.mtu }, env, next);
+        env.counters.frag_fails += 1;
         return env.drop(packet.buf, DropReason::FragmentationNeeded);
     }
     if off {
@@ -320,7 +337,7 @@ pub fn forward<W: World>(
     next.push(Step::Output(packet));
 }
 
-/// Rank 4: finds a way for a packet of our own and puts the header in front.
+/// Rank 5: finds a way for a packet of our own and puts the header in front.
 pub fn local_out<W: World>(
     routes: &Routes,
     ids: &mut IpIds,
@@ -351,17 +368,16 @@ fn headed<W: World>(
         return None;
     };
     let Ok(total_len) = u16::try_from(buf.len() + ipv4::HEADER_LEN_MIN) else {
-        env.drop(buf, DropReason::OverMtu);
-        return None;
+        unreachable!("an answer is no longer than what it answers, and its header is the shortest")
     };
-    let ttl = env.policy.default_ttl;
+    let (ttl, id) = (env.policy.default_ttl, ids.take());
     let header = ipv4::Header {
         tos,
         total_len,
-        id: ids.take(),
+        id,
         dont_fragment: false,
         more_fragments: false,
-        fragment_offset: ipv4::FragOffset::ZERO,
+        fragment_offset: FragOffset::ZERO,
         ttl,
         protocol,
         src,
@@ -383,16 +399,17 @@ fn headed<W: World>(
         header_len: 20,
         total_len,
         dont_fragment: false,
-        fragment: false,
-        first: true,
+        id,
+        offset: FragOffset::ZERO,
+        more_fragments: false,
     };
     Some(Outbound { buf, ip, hop, from: None })
 }
 
-/// Rank 5: the last look at the size.
+/// Rank 6: what is larger than its link takes is cut.
 pub fn output<W: World>(packet: Outbound<W::Buf>, env: &mut Env<'_, W>, next: &mut Next<W::Buf>) {
     if packet.ip.total_len > packet.hop.mtu {
-        return env.drop(packet.buf, DropReason::OverMtu);
+        return fragment::cut(packet, env, next);
     }
     env.counters.ip_out += 1;
     next.push(Step::Resolve(packet));

@@ -1,6 +1,6 @@
 //! The kernel side of a device: what we do not handle goes there, and what it sends leaves by us.
 //!
-//! Called from ranks 0 to 3 of the path, and by the jobs kni_loop and kni_master_proc. Spec 10.
+//! Called from ranks 0 to 4 of the path, and by the jobs kni_loop and kni_master_proc. Spec 10.
 //!
 //! Invariant: the kernel gets the frame as the device received it, from its Ethernet header on and
 //! without the tag of a VLAN device; it gets a frame once.

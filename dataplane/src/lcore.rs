@@ -22,6 +22,7 @@ use crate::device::Devices;
 use crate::env::{Env, TimerKey};
 use crate::icmp::ErrorLimit;
 use crate::ipv4::IpIds;
+use crate::ipv4::reassembly::Reassembler;
 use crate::job::{JobKind, Role, Schedule, Work};
 use crate::msg::Messages;
 use crate::neigh::Neighbours;
@@ -118,6 +119,7 @@ impl<B: Buf> Lcore<B> {
             kernels: kernels.collect(),
             tables: Tables {
                 routes: Routes::new(config, &devices),
+                reassembly: Reassembler::default(),
                 neigh,
                 tx: TxQueues::new(config, id),
                 msg: Messages::new(config, id),
@@ -170,9 +172,9 @@ impl<B: Buf> Lcore<B> {
         &self.tables.neigh
     }
 
-    /// Packets that wait in it: for a neighbour, or for job xmit.
+    /// Packets that wait in it: for other fragments, for a neighbour, or for job xmit.
     pub fn held(&self) -> u64 {
-        self.tables.neigh.held() + self.tables.tx.held()
+        self.tables.reassembly.held() + self.tables.neigh.held() + self.tables.tx.held()
     }
 
     /// Whether it waits for answers to messages of its own.
@@ -193,6 +195,11 @@ impl<B: Buf> Lcore<B> {
         }
         if !self.greetings.is_empty() {
             want(JobKind::Sockopt, Instant::EPOCH);
+        }
+        if self.policy.reassembly_sweep
+            && let Some(due) = self.tables.reassembly.next_due()
+        {
+            want(JobKind::Ipv4Frag, due);
         }
         if let Some(due) = self.next_timer() {
             want(JobKind::TimerManage, due);
@@ -249,6 +256,7 @@ impl<B: Buf> Lcore<B> {
 
     /// Gives every held packet back: the end of the run. These are not drops.
     pub fn release<W: World<Buf = B>>(&mut self, world: &mut W) {
+        self.tables.reassembly.release(world);
         self.tables.neigh.release(world);
         self.tables.tx.release(world);
     }

@@ -1,6 +1,6 @@
 //! Neighbours: who is on the links, how ARP finds out, and the packets that wait for it.
 //!
-//! Rank 1 (ARP input) and 6 (resolve) of the path, and the timer of each entry. RFC 826, spec 3.2.
+//! Rank 1 (ARP input) and 7 (resolve) of the path, and the timer of each entry. RFC 826, spec 3.2.
 //!
 //! Invariant: a dynamic entry has exactly one timer, a static one none; packets wait only in
 //! states none and send, at most `Limits::neigh_queue` for each neighbour.

@@ -1,6 +1,6 @@
 //! Frames in from a port, frames out to a port.
 //!
-//! Rank 0 (deliver), 7 (egress), 8 (transmit) of the path. Spec 2.3, 2.5, 3.1.
+//! Rank 0 (deliver), 8 (egress), 9 (transmit) of the path. Spec 2.3, 2.5, 3.1.
 //!
 //! Invariant: a transmit queue never holds more than `Limits::tx_burst` frames.
 //! Not here: receiving (job recv_fwd, `lcore.rs`), ARP and IPv4.
@@ -139,7 +139,7 @@ fn untag<W: World>(buf: &mut W::Buf, env: &Env<'_, W>) -> Result<EtherType, Drop
     Ok(tag.ether_type)
 }
 
-/// Rank 7: tags what leaves by a VLAN device, and finds the physical port.
+/// Rank 8: tags what leaves by a VLAN device, and finds the physical port.
 pub fn egress<W: World>(
     mut buf: W::Buf,
     device: PortId,
@@ -234,7 +234,7 @@ impl<B: Buf> TxQueues<B> {
     }
 }
 
-/// Rank 8: buffers the frame for job xmit; one more than a burst pushes the burst out first.
+/// Rank 9: buffers the frame for job xmit; one more than a burst pushes the burst out first.
 pub fn transmit<W: World>(
     tx: &mut TxQueues<W::Buf>,
     buf: W::Buf,

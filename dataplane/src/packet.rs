@@ -5,6 +5,7 @@
 //! Not here: where buffers come from and go to (`world.rs`), and what their bytes mean (`wire/`).
 
 use crate::types::PortId;
+use std::ops::Range;
 
 /// The identity of a packet within a run: 1, 2, 3 … in the order in which frames arrive from the
 /// wires and packets are made. Never an address, never reused.
@@ -64,8 +65,12 @@ pub trait Buf {
     fn head_mut(&mut self) -> &mut [u8];
     /// How many segments there are, at least one.
     fn segments(&self) -> usize;
-    /// The bytes of segment `index`, counted from 0; empty beyond the last.
-    fn segment(&self, index: usize) -> &[u8];
+    /// The bytes of each segment in turn. Some may be empty.
+    fn slices(&self) -> impl Iterator<Item = &[u8]>;
+    /// The bytes of segment `index`, counted from 0; empty beyond the last. It walks the chain.
+    fn segment(&self, index: usize) -> &[u8] {
+        self.slices().nth(index).unwrap_or_default()
+    }
 
     /// Opens `n` bytes in front and returns them, to be written in full.
     ///
@@ -102,8 +107,7 @@ pub trait Buf {
     fn read(&self, offset: usize, out: &mut [u8]) -> Result<(), NoRoom> {
         let mut skip = offset;
         let mut done = 0;
-        for index in 0..self.segments() {
-            let segment = self.segment(index);
+        for segment in self.slices() {
             let from = skip.min(segment.len());
             skip -= from;
             let n = (segment.len() - from).min(out.len() - done);
@@ -114,6 +118,24 @@ pub trait Buf {
     }
 }
 
+/// The slices that `bytes` of a packet lie in.
+///
+/// # Panics
+/// The packet ends before.
+pub fn parts<B: Buf>(of: &B, bytes: Range<usize>) -> impl Iterator<Item = &[u8]> {
+    assert!(bytes.end <= of.len(), "only what is there can be copied");
+    let (mut skip, mut left) = (bytes.start, bytes.len());
+    of.slices().map(move |slice| {
+        let from = skip.min(slice.len());
+        skip -= from;
+        let n = (slice.len() - from).min(left);
+        left -= n;
+        &slice[from..from + n]
+    })
+}
+
+/// Segments that one packet may have (`RTE_MBUF_MAX_NB_SEGS`).
+pub const SEGMENTS_MAX: usize = 65_535;
 /// Bytes in front of a fresh buffer (`RTE_PKTMBUF_HEADROOM`).
 pub const HEADROOM: usize = 128;
 /// Bytes that the first segment of a fresh buffer holds behind its headroom.

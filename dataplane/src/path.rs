@@ -6,15 +6,16 @@
 //!   0    Deliver    netif::deliver      ArpInput | Ipv4Input
 //!   1    ArpInput   neigh::arp_input    Egress (the reply; each packet that waited)
 //!   1    Ipv4Input  ipv4::input         Route | LocalOut (an ICMP error)
-//!   2    Route      ipv4::route         LocalIn | Forward | LocalOut (an ICMP error)
-//!   3    LocalIn    ipv4::local_in      LocalOut (an echo reply, an ICMP error)
-//!   3    Forward    ipv4::forward       Output (a redirect, the packet) | LocalOut (an ICMP error)
-//!   4    LocalOut   ipv4::local_out     Output
-//!   5    Output     ipv4::output        Resolve
-//!   6    Resolve    neigh::resolve      Egress (the packet; an ARP request), or it waits
-//!   7    Egress     netif::egress       Transmit
-//!   7    Egress     msg::master_xmit    nothing, on the master: a worker sends it
-//!   8    Transmit   netif::transmit     nothing: job xmit bursts the queue out
+//!   2    Route      ipv4::route         Reassemble | LocalIn | Forward | LocalOut (an ICMP error)
+//!   3    Reassemble ipv4::reassembly   LocalIn (the datagram), or it is held
+//!   4    LocalIn    ipv4::local_in      LocalOut (an echo reply, an ICMP error)
+//!   4    Forward    ipv4::forward       Output (a redirect, the packet) | LocalOut (an ICMP error)
+//!   5    LocalOut   ipv4::local_out     Output
+//!   6    Output     ipv4::output        Resolve (the packet; each of its fragments)
+//!   7    Resolve    neigh::resolve      Egress (the packet; an ARP request), or it waits
+//!   8    Egress     netif::egress       Transmit
+//!   8    Egress     msg::master_xmit    nothing, on the master: a worker sends it
+//!   9    Transmit   netif::transmit     nothing: job xmit bursts the queue out
 //! ```
 //!
 //! Each may drop its packet by name. A stage never calls another: it pushes what comes next, and
@@ -28,6 +29,7 @@
 
 use crate::env::Env;
 use crate::icmp::ErrorLimit;
+use crate::ipv4::reassembly::{self, Reassembler};
 use crate::ipv4::{self, Datagram, IpIds, Outbound, Outgoing};
 use crate::msg::{self, Messages};
 use crate::neigh::{self, Neighbours};
@@ -48,6 +50,8 @@ pub enum Step<B> {
     Ipv4Input(L3Frame<B>),
     /// A checked IPv4 packet.
     Route(Datagram<B>),
+    /// A fragment for us.
+    Reassemble(Datagram<B>),
     /// A packet for us.
     LocalIn(Datagram<B>),
     /// A packet through us.
@@ -71,12 +75,13 @@ impl<B> Step<B> {
             Step::Deliver(_) => 0,
             Step::ArpInput(_) | Step::Ipv4Input(_) => 1,
             Step::Route(_) => 2,
-            Step::LocalIn(_) | Step::Forward(..) => 3,
-            Step::LocalOut(_) => 4,
-            Step::Output(_) => 5,
-            Step::Resolve(_) => 6,
-            Step::Egress(..) => 7,
-            Step::Transmit(..) => 8,
+            Step::Reassemble(_) => 3,
+            Step::LocalIn(_) | Step::Forward(..) => 4,
+            Step::LocalOut(_) => 5,
+            Step::Output(_) => 6,
+            Step::Resolve(_) => 7,
+            Step::Egress(..) => 8,
+            Step::Transmit(..) => 9,
         }
     }
 }
@@ -97,6 +102,11 @@ impl<B> Next<B> {
         self.0.push_back(step);
     }
 
+    /// Takes the oldest step.
+    pub(crate) fn pop(&mut self) -> Option<Step<B>> {
+        self.0.pop_front()
+    }
+
     /// Appends a step, if there is one.
     pub fn extend(&mut self, step: Option<Step<B>>) {
         self.0.extend(step);
@@ -108,6 +118,8 @@ impl<B> Next<B> {
 pub struct Tables<B> {
     /// Where packets go.
     pub routes: Routes,
+    /// Datagrams for us that are not whole yet.
+    pub reassembly: Reassembler<B>,
     /// Who is on the links.
     pub neigh: Neighbours<B>,
     /// Frames that wait for job xmit.
@@ -124,7 +136,7 @@ pub struct Tables<B> {
 
 /// Takes every step that `next` holds, and those that they push, until none is left.
 pub fn run<W: World>(tables: &mut Tables<W::Buf>, env: &mut Env<'_, W>, next: &mut Next<W::Buf>) {
-    while let Some(step) = next.0.pop_front() {
+    while let Some(step) = next.pop() {
         let (rank, queued) = (step.rank(), next.0.len());
         let t = &mut *tables;
         match step {
@@ -132,6 +144,9 @@ pub fn run<W: World>(tables: &mut Tables<W::Buf>, env: &mut Env<'_, W>, next: &m
             Step::ArpInput(frame) => neigh::arp_input(&mut t.neigh, frame, env, next),
             Step::Ipv4Input(frame) => ipv4::input(&mut t.icmp_limit, frame, env, next),
             Step::Route(packet) => ipv4::route(&t.routes, &mut t.icmp_limit, packet, env, next),
+            Step::Reassemble(packet) => {
+                reassembly::reassemble(&mut t.reassembly, &mut t.icmp_limit, packet, env, next);
+            }
             Step::LocalIn(packet) => {
                 ipv4::local_in(&t.routes, &mut t.icmp_limit, packet, env, next);
             }

@@ -11,6 +11,7 @@ use crate::packet::Buf;
 use crate::time::Instant;
 use crate::types::{LcoreId, Mac, PortId, QueueId};
 use std::net::Ipv4Addr;
+use std::ops::Range;
 
 /// Packets that one burst may have (`NETIF_MAX_PKT_BURST`).
 pub const BURST: usize = 32;
@@ -135,9 +136,16 @@ pub trait World {
 
     /// An empty buffer with full headroom and a new identity; nothing when the pool is empty.
     fn alloc(&mut self) -> Option<Self::Buf>;
-    /// A copy of all of `of`'s bytes, with a new identity and `of`'s port; nothing when the pool
-    /// is empty.
-    fn duplicate(&mut self, of: &Self::Buf) -> Option<Self::Buf>;
+    /// A copy of these of `of`'s bytes, all of which there are, with full headroom, a new identity
+    /// and `of`'s port; nothing when the pool has not enough buffers.
+    fn duplicate(&mut self, of: &Self::Buf, bytes: Range<usize>) -> Option<Self::Buf>;
+    /// Appends the segments of `tail` to `head`, which is one packet from then on: `tail`'s
+    /// identity is gone, and what the pool was charged for it is `head`'s. No byte is moved.
+    ///
+    /// # Errors
+    /// The chain would be longer than [`SEGMENTS_MAX`](crate::packet::SEGMENTS_MAX): `tail` comes
+    /// back.
+    fn chain(&mut self, head: &mut Self::Buf, tail: Self::Buf) -> Result<(), Self::Buf>;
     /// Gives a buffer back to its pool.
     fn free(&mut self, buf: Self::Buf);
 

@@ -19,6 +19,7 @@ use crate::plan::Plan;
 use ::dpdk::{EalError, PoolError, PortError, RingError};
 use dataplane::world::Parcel;
 use dataplane::{Buf, PortId, QueueId};
+use std::ops::Range;
 use std::path::PathBuf;
 
 /// Frames of more bytes than this are received nowhere: an mbuf's lengths have 16 bits.
@@ -46,8 +47,13 @@ pub trait Fabric {
     fn alloc(&mut self) -> Option<Self::Buf>;
     /// A buffer that holds a frame; nothing when there is no more memory.
     fn make(&mut self, frame: &[u8]) -> Option<Self::Buf>;
-    /// A copy of all bytes; nothing when there is no more memory.
-    fn copy(&mut self, of: &Self::Buf) -> Option<Self::Buf>;
+    /// A copy of these bytes; nothing when there is no more memory.
+    fn copy(&mut self, of: &Self::Buf, bytes: Range<usize>) -> Option<Self::Buf>;
+    /// Appends the segments of one packet to another.
+    ///
+    /// # Errors
+    /// The chain would be too long: the packet comes back.
+    fn chain(&mut self, head: &mut Self::Buf, tail: Self::Buf) -> Result<(), Self::Buf>;
 
     /// Puts a frame into a receive queue of a ring port.
     ///

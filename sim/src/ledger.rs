@@ -23,7 +23,7 @@ pub struct Ledger {
     /// Frames that left.
     pub out: u64,
     /// Packets that reached their end, by whom.
-    pub consumed: [u64; 3],
+    pub consumed: Consumes,
     /// Packets refused, by reason: on lcores and outside.
     pub dropped: Drops,
     /// Of these, those that were refused before an lcore saw them.
@@ -55,6 +55,23 @@ pub struct Makes {
     pub kni_copies: u64,
     /// ICMP errors.
     pub icmp_errors: u64,
+    /// Fragments of packets that were too large for their link.
+    pub fragments: u64,
+}
+
+/// Packets that reached their end, by whom.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Consumes {
+    /// ARP.
+    pub arp: u64,
+    /// ICMP.
+    pub icmp: u64,
+    /// The kernel, which had a copy.
+    pub kni: u64,
+    /// Fragments that became part of another packet.
+    pub reassembly: u64,
+    /// Packets that were cut into fragments.
+    pub fragmentation: u64,
 }
 
 /// What came and went by a port.
@@ -90,7 +107,14 @@ pub struct RxTotals {
 impl Makes {
     /// All together.
     pub fn total(&self) -> u64 {
-        self.arp_requests + self.arp_copies + self.kni_copies + self.icmp_errors
+        self.arp_requests + self.arp_copies + self.kni_copies + self.icmp_errors + self.fragments
+    }
+}
+
+impl Consumes {
+    /// All together.
+    pub fn total(&self) -> u64 {
+        self.arp + self.icmp + self.kni + self.reassembly + self.fragmentation
     }
 }
 
@@ -106,7 +130,7 @@ impl Ledger {
             came: 0,
             made: Makes::default(),
             out: 0,
-            consumed: [0; 3],
+            consumed: Consumes::default(),
             dropped: Drops::default(),
             refused: Drops::default(),
             answered: 0,
@@ -126,9 +150,14 @@ impl Ledger {
             Event::Made { what: Made::ArpCopy, .. } => self.made.arp_copies += 1,
             Event::Made { what: Made::KniCopy, .. } => self.made.kni_copies += 1,
             Event::Made { what: Made::IcmpError(..), .. } => self.made.icmp_errors += 1,
-            Event::Consumed { by: Consumer::Arp, .. } => self.consumed[0] += 1,
-            Event::Consumed { by: Consumer::Icmp, .. } => self.consumed[1] += 1,
-            Event::Consumed { by: Consumer::Kni, .. } => self.consumed[2] += 1,
+            Event::Made { what: Made::Fragment, .. } => self.made.fragments += 1,
+            Event::Consumed { by: Consumer::Arp, .. } => self.consumed.arp += 1,
+            Event::Consumed { by: Consumer::Icmp, .. } => self.consumed.icmp += 1,
+            Event::Consumed { by: Consumer::Kni, .. } => self.consumed.kni += 1,
+            Event::Consumed { by: Consumer::Reassembly(_), .. } => self.consumed.reassembly += 1,
+            Event::Consumed { by: Consumer::Fragmentation, .. } => {
+                self.consumed.fragmentation += 1;
+            }
             Event::Dropped { reason, .. } => self.dropped[reason] += 1,
             Event::Rx { .. } => self.received += 1,
             Event::Tx { .. } => self.transmitted += 1,
@@ -142,6 +171,7 @@ impl Ledger {
             | Event::NoBuffer { .. }
             | Event::Msg(_)
             | Event::IcmpSuppressed { .. }
+            | Event::Reassembly(_)
             | Event::RedirectIgnored { .. } => {}
         }
     }
@@ -183,7 +213,7 @@ impl Ledger {
 
     /// Packets that reached their end.
     pub fn consumed(&self) -> u64 {
-        self.consumed.iter().sum()
+        self.consumed.total()
     }
 
     /// Whether the account is balanced.

@@ -101,7 +101,9 @@ fn fates(text: &mut String, ledger: &Ledger) {
     let made = parts(&[
         (ledger.made.arp_requests, "ARP requests"),
         (ledger.made.arp_copies, "copies of ARP packets"),
+        (ledger.made.kni_copies, "copies for the kernel"),
         (ledger.made.icmp_errors, "ICMP errors"),
+        (ledger.made.fragments, "fragments"),
     ]);
     let made = if made.is_empty() { made } else { format!(" ({made})") };
     let _ = writeln!(text, "\nwhat became of {} packets", ledger.came + ledger.made.total());
@@ -112,7 +114,14 @@ fn fates(text: &mut String, ledger: &Ledger) {
         }
     };
     fate("left", ledger.out, "");
-    let consumed = [(ledger.consumed[0], "by ARP"), (ledger.consumed[1], "by ICMP")];
+    let by = ledger.consumed;
+    let consumed = [
+        (by.arp, "by ARP"),
+        (by.icmp, "by ICMP"),
+        (by.kni, "copied to the kernel"),
+        (by.reassembly, "joined with other fragments"),
+        (by.fragmentation, "cut into fragments"),
+    ];
     fate("consumed", ledger.consumed(), &parts(&consumed));
     for (reason, n) in ledger.dropped.iter() {
         fate(reason.name(), n, reason.explain().trim());

@@ -9,6 +9,7 @@
 
 mod account;
 mod lines;
+mod mailbox;
 
 use crate::fabric::Fabric;
 use crate::fault::{FaultKind, Injector};
@@ -17,10 +18,12 @@ use crate::rss;
 use crate::trace::{Observer, Outside, Passing, Run, Trace, Way};
 use account::PoolAccount;
 use dataplane::heap::HeapBuf;
-use dataplane::job::{JobKind, Role};
+use dataplane::job::JobKind;
 use dataplane::world::{Parcel, Ring, RingPlan, World};
 use dataplane::{Buf, DropReason, Event, Instant, LcoreId, PacketId, PortId, QueueId};
 use lines::{Departing, Lines};
+use mailbox::{Mailbox, RingBox};
+use std::ops::Range;
 
 /// All that is outside the lcores.
 pub(crate) struct SimWorld<'f, F: Fabric, O> {
@@ -44,51 +47,6 @@ pub(crate) struct SimWorld<'f, F: Fabric, O> {
     burst: Vec<F::Buf>,
     /// When the next frame has left by a wire of a finite rate.
     departure: Instant,
-}
-
-/// What waits outside an lcore for it.
-#[derive(Debug)]
-struct Mailbox {
-    id: LcoreId,
-    role: Role,
-    /// Frames in its receive queues.
-    frames: u32,
-    /// Its rings. Few, so searched in a row.
-    rings: Vec<RingBox>,
-    /// Its receive queues that always have something: of pcap and null ports.
-    endless: u32,
-}
-
-/// What waits for an lcore in one of its rings.
-#[derive(Debug)]
-struct RingBox {
-    ring: Ring,
-    /// Its index in the fabric.
-    index: usize,
-    room: u32,
-    parcels: u32,
-    /// Of these, those with a frame in them.
-    frames: u32,
-}
-
-impl Mailbox {
-    /// The jobs for which something waits. One of several rings may come twice.
-    fn waiting_for(&self) -> impl Iterator<Item = JobKind> + '_ {
-        let frames = self.frames > 0 || self.endless > 0;
-        let rings = self.rings.iter().filter(|ring| ring.parcels > 0);
-        let rings = rings.map(|ring| ring.ring.drained_by(self.role));
-        self.role.receives().filter(|_| frames).into_iter().chain(rings)
-    }
-
-    fn ring(&mut self, ring: Ring) -> Option<&mut RingBox> {
-        self.rings.iter_mut().find(|other| other.ring == ring)
-    }
-
-    /// Frames in its receive queues and rings.
-    fn held(&self) -> u64 {
-        let in_rings = self.rings.iter().map(|ring| u64::from(ring.frames));
-        u64::from(self.frames) + in_rings.sum::<u64>()
-    }
 }
 
 impl<'f, F: Fabric, O: Observer> SimWorld<'f, F, O> {
@@ -342,15 +300,22 @@ impl<F: Fabric, O: Observer> World for SimWorld<'_, F, O> {
         Some(buf)
     }
 
-    fn duplicate(&mut self, of: &F::Buf) -> Option<F::Buf> {
+    fn duplicate(&mut self, of: &F::Buf, bytes: Range<usize>) -> Option<F::Buf> {
         let packet = PacketId(self.packets + 1);
-        if !self.take(self.now, packet, HeapBuf::segments_for(of.len())) {
+        if !self.take(self.now, packet, HeapBuf::segments_for(bytes.len())) {
             return None;
         }
-        let mut buf = enough(self.fabric.copy(of));
+        let mut buf = enough(self.fabric.copy(of, bytes));
         self.packets += 1;
         buf.meta_mut().id = packet;
         Some(buf)
+    }
+
+    fn chain(&mut self, head: &mut F::Buf, tail: F::Buf) -> Result<(), F::Buf> {
+        let (into, from) = (head.meta().id, tail.meta().id);
+        self.fabric.chain(head, tail)?;
+        self.pool.join(into, from);
+        Ok(())
     }
 
     fn free(&mut self, buf: F::Buf) {
@@ -491,8 +456,6 @@ pub(crate) fn in_a_row<'a>(frame: &'a impl Buf, scratch: &'a mut Vec<u8>) -> &'a
         return frame.head();
     }
     scratch.clear();
-    for index in 0..frame.segments() {
-        scratch.extend_from_slice(frame.segment(index));
-    }
+    frame.slices().for_each(|slice| scratch.extend_from_slice(slice));
     scratch
 }

@@ -50,25 +50,27 @@ fn shown(reason: DropReason) -> Option<Dut> {
         | R::IpFragmentPolicy
         | R::IpMulticast
         | R::IpBroadcast
-        | R::IpNoRoute
-        | R::FragmentForUs => ip(reason),
+        | R::IpNoRoute => ip(reason),
+        R::ReassemblyDuplicate
+        | R::ReassemblyOverlap
+        | R::ReassemblyEnd
+        | R::ReassemblyEmpty
+        | R::ReassemblyOversize
+        | R::ReassemblyEcn
+        | R::ReassemblyTooMany
+        | R::ReassemblyEvicted
+        | R::ReassemblyTimeout => reassembly(reason),
         R::ProtocolUnknown => one(&ipv4(ALICE, DUT_LAN, 253, &[0; 20])),
         R::PortUnreachable => one(&udp(ALICE, DUT_LAN)),
-        R::IcmpTruncated => one(&ipv4(ALICE, DUT_LAN, 1, &[8, 0, 0, 0])),
-        R::IcmpChecksum => one(&icmp_echo(ALICE, DUT_LAN).bad_checksum()),
+        R::IcmpTruncated | R::IcmpChecksum | R::IcmpType | R::IcmpEchoCode => message(reason),
         R::IcmpRedirectCode
         | R::IcmpRedirectQuote
         | R::IcmpRedirectGateway
         | R::IcmpRedirectSource => redirected(reason),
-        R::IcmpType => one(&icmp(ALICE, DUT_LAN, 200, 0, [0; 4], &[])),
-        R::IcmpEchoCode => {
-            one(&icmp(ALICE, DUT_LAN, 8, 7, [0; 4], &[])).with(|p| p.config.policy = Policy::dpvs())
-        }
         R::ForwardingOff => one(&udp(ALICE, BOB)).with(|p| p.config.policy.forwarding = false),
         R::ForwardGroupFrame => one(&udp(ALICE, BOB).dst_mac(BROADCAST)),
         R::TtlExceeded => one(&udp(ALICE, BOB).ttl(1)),
-        R::FragmentationNeeded => one(&udp(ALICE, BOB).len(1400).df()).with(narrow),
-        R::OverMtu => one(&udp(ALICE, BOB).len(1400)).with(narrow),
+        R::FragmentationNeeded | R::FragmentNoBuffer | R::FragmentBeyondEnd => too_large(reason),
         R::OutputNoRoute => one(&icmp_echo(CAROL, DUT_LAN).dst_mac(DUT_LAN.mac)),
         R::OutputNoSource => nameless(),
         // No frame from a port brings these about: `lcore/tests.rs` and `msg/tests.rs` show them.
@@ -77,11 +79,7 @@ fn shown(reason: DropReason) -> Option<Dut> {
             neighbours(reason)
         }
         R::TxRefused => on_the_way_out(),
-        R::ArpRingFull => {
-            let mut net = dut_with_workers(2).with(|p| p.config.limits.arp_ring = 1);
-            net.at(ms(0)).wan(&arp_reply(BOB, DUT_WAN)).wan(&arp_reply(GW, DUT_WAN));
-            net
-        }
+        R::ArpRingFull => between_workers(),
     })
 }
 
@@ -108,6 +106,12 @@ fn narrow(plan: &mut sim::plan::Plan) {
 
 fn slow_wire(queue: u32) -> PortPlan {
     PortPlan::Ring(WirePlan { rate: Some(1_000_000), queue, ..WirePlan::default() })
+}
+
+fn between_workers() -> Dut {
+    let mut net = dut_with_workers(2).with(|p| p.config.limits.arp_ring = 1);
+    net.at(ms(0)).wan(&arp_reply(BOB, DUT_WAN)).wan(&arp_reply(GW, DUT_WAN));
+    net
 }
 
 /// What happens on lcores that are no workers.
@@ -204,8 +208,65 @@ fn ip(reason: DropReason) -> Dut {
             one(&udp(ALICE, BOB).dst_ip([255, 255, 255, 255]).dst_mac(BROADCAST))
         }
         DropReason::IpNoRoute => one(&udp(ALICE, CAROL)),
-        _ => one(&icmp_echo(ALICE, DUT_LAN).mf()),
+        _ => one(&udp(ALICE, CAROL)),
     }
+}
+
+/// An ICMP message for us that nobody wants.
+fn message(reason: DropReason) -> Dut {
+    match reason {
+        DropReason::IcmpTruncated => one(&ipv4(ALICE, DUT_LAN, 1, &[8, 0, 0, 0])),
+        DropReason::IcmpChecksum => one(&icmp_echo(ALICE, DUT_LAN).bad_checksum()),
+        DropReason::IcmpType => one(&icmp(ALICE, DUT_LAN, 200, 0, [0; 4], &[])),
+        _ => {
+            one(&icmp(ALICE, DUT_LAN, 8, 7, [0; 4], &[])).with(|p| p.config.policy = Policy::dpvs())
+        }
+    }
+}
+
+/// More than the link to BOB takes, and it cannot or may not be cut.
+fn too_large(reason: DropReason) -> Dut {
+    match reason {
+        DropReason::FragmentationNeeded => one(&udp(ALICE, BOB).len(1400).df()).with(narrow),
+        DropReason::FragmentBeyondEnd => {
+            one(&udp(ALICE, BOB).len(1400).offset(65_528)).with(narrow)
+        }
+        _ => one(&udp(ALICE, BOB).len(4000)).with(|p| {
+            p.config.limits.pool = 64;
+            p.config.ports[1].mtu = 68;
+        }),
+    }
+}
+
+/// Fragments for us of which nothing comes.
+fn reassembly(reason: DropReason) -> Dut {
+    let whole = icmp_echo(ALICE, DUT_LAN).len(80);
+    let (first, last) = (whole.fragment(0, 40), whole.fragment(40, 48));
+    let (then, limit): (Frame, fn(&mut sim::plan::Plan)) = match reason {
+        DropReason::ReassemblyDuplicate => (first.clone(), |_| ()),
+        DropReason::ReassemblyOverlap => (whole.fragment(32, 40), |_| ()),
+        DropReason::ReassemblyEnd => (ended_early(), |_| ()),
+        DropReason::ReassemblyEmpty => (whole.fragment(40, 0), |_| ()),
+        DropReason::ReassemblyOversize => (last.offset(65_504), |_| ()),
+        DropReason::ReassemblyEcn => (last.tos(3), |_| ()),
+        DropReason::ReassemblyTooMany => {
+            (whole.fragment(40, 8), |p| p.config.policy.reassembly_fragments = 2)
+        }
+        DropReason::ReassemblyEvicted => (last.id(9), |p| p.config.limits.reasm_datagrams = 1),
+        _ => (last.id(9), |_| ()),
+    };
+    let mut net = dut().knows(LAN, ALICE).with(limit);
+    net.plan.config.policy.reassembly_timeout = ms(10);
+    net.at(ms(1)).lan(&first).lan(&then);
+    if reason == DropReason::ReassemblyTooMany {
+        net.lan(&whole.fragment(56, 8));
+    }
+    net
+}
+
+/// A last fragment that ends before the first one does.
+fn ended_early() -> Frame {
+    icmp_echo(ALICE, DUT_LAN).len(16).fragment(16, 8)
 }
 
 fn arp(reason: DropReason) -> Dut {

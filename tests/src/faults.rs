@@ -36,7 +36,7 @@ fn a_fault_is_told_where_it_strikes() {
         0.002     1           neigh wan 192.0.2.9 - -> none
         0.002     1           packet 1 waits for 192.0.2.9, 1 in all
         0.002                 fault alloc:2: the pool has no buffer
-        0.002     1           no buffer for an arp_request
+        0.002     1           no buffer for: arp_request
         0.002     1           neigh wan 192.0.2.9 none -> send
         3.000       wan  <  arp 192.0.2.9 is-at 02:00:00:00:00:0b
         3.001     1           neigh wan 192.0.2.9 is at 02:00:00:00:00:0b

@@ -71,7 +71,7 @@ fn the_time_to_live_runs_out_here() {
 
 #[test]
 fn too_large_with_df_earns_the_mtu_of_the_next_hop() {
-    // RFC 1191 §4. At the MTU it passes, one byte over it does not.
+    // RFC 1191 §4. At the MTU it passes, one byte over it does not; without DF it is cut.
     let mut net = dut().knows(WAN, BOB).knows(LAN, ALICE);
     net.plan.config.ports[1].mtu = 1400;
     net.at(ms(0)).lan(&udp(ALICE, BOB).len(1372).df());
@@ -85,8 +85,9 @@ fn too_large_with_df_earns_the_mtu_of_the_next_hop() {
         1.008     1           dropped fragmentation_needed (packet 2)
         1.011     1 lan  >  icmp 198.51.100.1 > 198.51.100.7 fragmentation needed (3/4) mtu 1400 for [udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 DF] ttl 64 tos 0xc0
         2.000       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 1373
-        2.000     1           dropped over_mtu (packet 4)
-    in 3 + made 1 = out 2 + consumed 0 + dropped 2 + held 0
+        2.003     1 wan  >  ip 198.51.100.7 > 192.0.2.9 udp frag id 1 off 0 len 1376 MF ttl 63
+        2.003     1 wan  >  ip 198.51.100.7 > 192.0.2.9 udp frag id 1 off 1376 len 5 ttl 63
+    in 3 + made 3 = out 4 + consumed 1 + dropped 1 + held 0
     ");
 }
 

@@ -5,6 +5,8 @@
 //! | `arp` | who-has and is-at, for us and not for us |
 //! | `neigh` | waiting, flushing, probing, giving up |
 //! | `forward` | TTL, MTU, routes, no route |
+//! | `fragments` | what is cut, and what is joined |
+//! | `fragments_linux` | the same, as a Linux router does it, if there are captures of one |
 //! | `icmp` | echo, errors, and when there is none |
 //! | `redirect` | ICMP Redirect: told to others, and told to us |
 //! | `vlan` | tags in and out |
@@ -40,6 +42,8 @@ mod determinism;
 mod drops;
 mod faults;
 mod forward;
+mod fragments;
+mod fragments_linux;
 mod icmp;
 mod limits;
 mod messages;

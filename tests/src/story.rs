@@ -2,7 +2,7 @@
 
 use dataplane::control::{Hello, Order, Target};
 use dataplane::device::Devices;
-use dataplane::event::{NeighMove, Value};
+use dataplane::event::{NeighMove, Reassembly, ReassemblyNote, Value};
 use dataplane::msg::MsgNote;
 use dataplane::{Event, Instant, PortId};
 use sim::engine::Outcome;
@@ -78,6 +78,20 @@ fn message(note: &MsgNote) -> String {
         }
     });
     text
+}
+
+/// `datagram 7 of 198.51.100.7 holds 2 fragments, 800 bytes`
+fn reassembly(note: &ReassemblyNote) -> String {
+    let ReassemblyNote { src, id, fragments, bytes, .. } = note;
+    let what = match note.what {
+        Reassembly::Held => "holds",
+        Reassembly::Complete => "is whole:",
+        Reassembly::Refused => "refused:",
+        Reassembly::Evicted => "gives way:",
+        Reassembly::Expired => "expired:",
+    };
+    let s = if *fragments == 1 { "" } else { "s" };
+    format!("     datagram {id} of {src} {what} {fragments} fragment{s}, {bytes} bytes")
 }
 
 /// Runs a plan once.
@@ -156,10 +170,11 @@ impl Teller {
                 format!("     {what} lcore {to} of {address}")
             }
             Event::Msg(note) => message(&note),
-            Event::NoBuffer { what, .. } => format!("     no buffer for an {}", what.name()),
+            Event::NoBuffer { what, .. } => format!("     no buffer for: {}", what.name()),
             Event::IcmpSuppressed { cause, why } => {
                 format!("     no icmp error about packet {}: {why}", cause.0)
             }
+            Event::Reassembly(note) => reassembly(&note),
             Event::RedirectIgnored { packet, destination, gateway } => {
                 let what = format!("{destination} by {gateway}");
                 format!("     redirect of {what} not followed (packet {})", packet.0)

@@ -8,10 +8,13 @@
 
 use crate::pool::{Pool, ROOM};
 use dataplane::heap::NEXT_SEGMENT;
+use dataplane::packet;
 use dataplane::{Buf, Meta, NoRoom, PacketId};
 use dpdk_sys::rte_mbuf;
 use std::fmt;
+use std::iter;
 use std::mem;
+use std::ops::Range;
 use std::ptr::{self, NonNull};
 use std::slice;
 
@@ -61,15 +64,36 @@ impl Mbuf {
         self.grow(len.saturating_sub(self.len()), pool, |room| room.fill(0))
     }
 
-    /// A copy of all bytes in as few segments as they take, with full headroom. Its [`Meta`] is the
-    /// same but for the identity, which is 0. Nothing when the pool has not enough buffers.
-    pub fn copy(&self, pool: &Pool) -> Option<Mbuf> {
+    /// A copy of `bytes` of this packet in as few segments as they take, with full headroom. Its
+    /// [`Meta`] is the same but for the identity, which is 0. Nothing when the pool has not enough
+    /// buffers.
+    ///
+    /// # Panics
+    /// The packet ends before.
+    pub fn copy(&self, bytes: Range<usize>, pool: &Pool) -> Option<Mbuf> {
         let mut copy = pool.alloc()?;
-        for index in 0..self.segments() {
-            copy.extend(self.segment(index), pool).ok()?;
+        for part in packet::parts(self, bytes) {
+            copy.extend(part, pool).ok()?;
         }
         *copy.meta_mut() = Meta { id: PacketId(0), ..*self.meta() };
         Some(copy)
+    }
+
+    /// Appends the segments of another packet, whose [`Meta`] is lost. No byte is moved. What
+    /// `rte_pktmbuf_chain` does, but that the other packet is given up for good.
+    ///
+    /// # Errors
+    /// The chain would be longer than 65,535 segments or 4 GiB: the other packet comes back.
+    pub fn chain(&mut self, tail: Mbuf) -> Result<(), Mbuf> {
+        let (head, other) = (self.head_segment(), tail.head_segment());
+        let segments = head.nb_segs.checked_add(other.nb_segs);
+        let len = head.pkt_len.checked_add(other.pkt_len);
+        let (Some(segments), Some(len)) = (segments, len) else { return Err(tail) };
+        self.last_mut().next = tail.into_raw().as_ptr();
+        let head = self.head_segment_mut();
+        head.nb_segs = segments;
+        head.pkt_len = len;
+        Ok(())
     }
 
     /// Sets the [`Meta`] to zeros: a buffer that C allocated holds its last owner's.
@@ -190,15 +214,8 @@ impl Buf for Mbuf {
         self.head_segment().nb_segs.into()
     }
 
-    fn segment(&self, index: usize) -> &[u8] {
-        let mut segment = self.head_segment();
-        for _ in 0..index {
-            match next(segment) {
-                Some(after) => segment = after,
-                None => return &[],
-            }
-        }
-        bytes(segment)
+    fn slices(&self) -> impl Iterator<Item = &[u8]> {
+        iter::successors(Some(self.head_segment()), |segment| next(segment)).map(bytes)
     }
 
     fn prepend(&mut self, n: usize) -> Result<&mut [u8], NoRoom> {

@@ -70,7 +70,7 @@ fn a_copy_is_laid_out_as_a_fresh_frame() {
             buf.prepend(HEADROOM).unwrap().fill(0xee);
             buf.strip_front(HEADROOM).unwrap();
 
-            let mut copy = buf.copy(&pool).unwrap();
+            let mut copy = buf.copy(0..buf.len(), &pool).unwrap();
             assert_eq!(bytes(&copy), whole);
             assert_eq!(copy.segments(), HeapBuf::segments_for(len), "{len}");
             assert_eq!(*copy.meta(), Meta { id: PacketId(0), ..*buf.meta() });
@@ -92,9 +92,72 @@ fn a_copy_of_uneven_segments_takes_as_few_as_it_can() {
         let mut buf = mbuf(&pool, &frame(2100));
         buf.strip_front(2000).unwrap();
         assert_eq!((buf.len(), buf.segments()), (100, 2));
-        let copy = buf.copy(&pool).unwrap();
+        let copy = buf.copy(0..buf.len(), &pool).unwrap();
         assert_eq!((copy.len(), copy.segments()), (100, 1));
         assert_eq!(bytes(&copy), bytes(&buf));
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_copy_of_a_part_has_that_part_and_no_more() {
+    on_eal_thread(|eal| {
+        let pool = Pool::new(eal, 64).unwrap();
+        let whole = frame(9000);
+        let buf = mbuf(&pool, &whole);
+        for part in [0..0, 0..1, 2047..2049, 2048..4224, 100..8999, 8999..9000, 9000..9000] {
+            let copy = buf.copy(part.clone(), &pool).unwrap();
+            assert_eq!(bytes(&copy), whole[part.clone()], "{part:?}");
+            assert_eq!(copy.segments(), HeapBuf::segments_for(part.len()), "{part:?}");
+        }
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_chain_has_the_segments_of_both_and_no_byte_is_moved() {
+    on_eal_thread(|eal| {
+        let pool = Pool::new(eal, 16).unwrap();
+        let (front, back) = (frame(100), frame(3000));
+        let mut buf = mbuf(&pool, &front);
+        let mut tail = mbuf(&pool, &back);
+        tail.strip_front(34).unwrap();
+        let before = [buf.segment(0), tail.segment(0), tail.segment(1)].map(<[u8]>::as_ptr);
+        assert!(buf.chain(tail).is_ok());
+        assert_eq!([0, 1, 2].map(|index| buf.segment(index).as_ptr()), before);
+        assert_eq!((buf.len(), buf.segments(), pool.in_use()), (3066, 3, 3));
+        assert_eq!(bytes(&buf), [&front[..], &back[34..]].concat());
+        // What was a head of its own is a segment like any other.
+        buf.truncate(100).unwrap();
+        assert_eq!((buf.segments(), pool.in_use()), (1, 1));
+        assert_eq!(bytes(&buf), front);
+        drop(buf);
+        assert!(pool.is_full());
+        // And nothing sticks to a buffer that comes out of the pool again.
+        for _ in 0..16 {
+            assert_eq!(pool.alloc().unwrap().segments(), 1);
+        }
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_chain_ends_where_the_count_of_its_segments_does() {
+    on_eal_thread(|eal| {
+        let pool = Pool::new(eal, 65_536).unwrap();
+        let mut chain = pool.alloc().unwrap();
+        // From the back, or each link would walk through all those before it.
+        for n in 1..65_535 {
+            let mut head = mbuf(&pool, &[0xaa]);
+            assert!(head.chain(chain).is_ok(), "{n}");
+            chain = head;
+        }
+        assert_eq!((chain.segments(), chain.len()), (65_535, 65_534));
+        let one_more = chain.chain(mbuf(&pool, &[0xbb])).unwrap_err();
+        assert_eq!(one_more.head(), [0xbb], "it comes back");
+        assert_eq!((chain.segments(), chain.len()), (65_535, 65_534));
+        drop((chain, one_more));
+        assert!(pool.is_full());
     })
     .unwrap();
 }
@@ -113,7 +176,7 @@ fn what_does_not_fit_in_the_pool_changes_nothing() {
         assert_eq!((bytes(&buf), buf.segments()), (whole, 2));
         // The copy needs 2 of its own, its second one is not there.
         let _one = pool.alloc().unwrap();
-        assert!(buf.copy(&pool).is_none());
+        assert!(buf.copy(0..buf.len(), &pool).is_none());
         assert_eq!(pool.available(), 1);
     })
     .unwrap();
@@ -181,7 +244,7 @@ fn apply(rng: &mut Lcg, pool: &Pool, buf: &mut Mbuf, heap: &mut HeapBuf) {
     let n = [4, 14, 20, 200, 2500][rng.below(5)];
     let n = rng.below(n + 1);
     let fill = u8::try_from(rng.below(256)).unwrap();
-    match rng.below(7) {
+    match rng.below(8) {
         0 | 1 => {
             let (a, b) = (buf.prepend(n), heap.prepend(n));
             both(a, b, |room| room.fill(fill));
@@ -195,6 +258,11 @@ fn apply(rng: &mut Lcg, pool: &Pool, buf: &mut Mbuf, heap: &mut HeapBuf) {
             both(a, b, |room| room.fill(fill));
         }
         5 => {
+            let more = vec![fill; n];
+            assert!(buf.chain(mbuf(pool, &more)).is_ok());
+            assert!(heap.chain(HeapBuf::from_frame(Meta::default(), &more)).is_ok());
+        }
+        6 => {
             let more = vec![fill; n];
             buf.extend(&more, pool).unwrap();
             heap.extend(&more);

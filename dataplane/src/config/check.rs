@@ -1,6 +1,6 @@
 //! Whether a dataplane can be built from a configuration: every rule, and who breaks it.
 
-use super::{Config, ConfigError, Limits, RateLimit, RouteConfig};
+use super::{Config, ConfigError, Limits, Policy, RateLimit, RouteConfig};
 use crate::device::Devices;
 use crate::job::{JobTable, RegisterError, Role, Rows};
 use crate::types::{LcoreId, Mac, PortId};
@@ -56,6 +56,9 @@ impl Config {
         let ranges = [
             ("limits.neigh_queue", l.neigh_queue, Limits::NEIGH_QUEUE),
             ("limits.neigh_entries", l.neigh_entries, Limits::NEIGH_ENTRIES),
+            ("limits.reasm_datagrams", l.reasm_datagrams, Limits::REASM_DATAGRAMS),
+            ("limits.reasm_fragments", l.reasm_fragments, Limits::REASM_FRAGMENTS),
+            ("limits.reasm_bytes", l.reasm_bytes, Limits::REASM_BYTES),
             ("limits.arp_ring", l.arp_ring, Limits::RING),
             ("limits.neigh_ring", l.neigh_ring, Limits::RING),
             ("limits.msg_ring", l.msg_ring, Limits::MSG_RING),
@@ -77,6 +80,12 @@ impl Config {
         in_range("policy.default_ttl", u64::from(p.default_ttl), 1, 255)?;
         in_range("policy.neigh_sync_skip", u64::from(p.neigh_sync_skip), 1, u64::from(u32::MAX))?;
         in_range("policy.ipv4_frag_skip", u64::from(p.ipv4_frag_skip), 1, u64::from(u32::MAX))?;
+        let (min, max) = Policy::REASSEMBLY_TIMEOUT;
+        let ns = p.reassembly_timeout.get();
+        in_range("policy.reassembly_timeout in ns", ns, min.get(), max.get())?;
+        let (min, max) = Policy::REASSEMBLY_FRAGMENTS;
+        let n = u64::from(p.reassembly_fragments);
+        in_range("policy.reassembly_fragments", n, u64::from(min), u64::from(max))?;
         let ns = p.timer_interval.get();
         in_range("policy.timer_interval in ns", ns, 1_000, 10_000_000_000)?;
         let ns = p.msg_timeout.get();

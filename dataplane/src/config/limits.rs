@@ -7,6 +7,12 @@ pub struct Limits {
     pub neigh_queue: u32,
     /// Neighbours that an lcore may know, 1..=1,048,576.
     pub neigh_entries: u32,
+    /// Datagrams of which an lcore may hold fragments, 1..=65,536 (DPVS: `max_entries` 4096).
+    pub reasm_datagrams: u32,
+    /// Fragments that an lcore may hold, 1..=1,048,576.
+    pub reasm_fragments: u32,
+    /// Bytes of payload in them, 65,535..=1 GiB. Linux's limit is 4 MiB too.
+    pub reasm_bytes: u32,
     /// Frames that an arp_ring holds, 1..=65,535 (DPVS: size 2048, of which one stays free).
     pub arp_ring: u32,
     /// Changes that a neigh_ring holds, 1..=65,535.
@@ -35,6 +41,12 @@ impl Limits {
     pub const NEIGH_QUEUE: (u32, u32) = (1, 8192);
     /// The range of `neigh_entries`.
     pub const NEIGH_ENTRIES: (u32, u32) = (1, 1_048_576);
+    /// The range of `reasm_datagrams`.
+    pub const REASM_DATAGRAMS: (u32, u32) = (1, 65_536);
+    /// The range of `reasm_fragments`.
+    pub const REASM_FRAGMENTS: (u32, u32) = (1, 1_048_576);
+    /// The range of `reasm_bytes`: the longest fragment has room.
+    pub const REASM_BYTES: (u32, u32) = (65_535, 1 << 30);
     /// The range of `arp_ring`, `neigh_ring` and `kni_ring`.
     pub const RING: (u32, u32) = (1, 65_535);
     /// The range of `msg_ring`.
@@ -62,6 +74,9 @@ impl Default for Limits {
         Limits {
             neigh_queue: 128,
             neigh_entries: 65_536,
+            reasm_datagrams: 4096,
+            reasm_fragments: 8192,
+            reasm_bytes: 4 << 20,
             arp_ring: 2047,
             neigh_ring: 2047,
             msg_ring: 4095,

@@ -14,6 +14,16 @@ pub struct Policy {
     pub default_ttl: u8,
     /// Drop every IPv4 fragment before routing.
     pub drop_fragments: bool,
+    /// How long we wait for the other fragments of a datagram for us, 1 ms..=255 s. The timer runs
+    /// from the first of them that came.
+    pub reassembly_timeout: Nanos,
+    /// The most fragments that a datagram for us may have, 2..=8190; 8190 is as many as there can be.
+    pub reassembly_fragments: u32,
+    /// Tell the sender of a datagram whose rest did not come: ICMP 11/1.
+    pub reassembly_icmp: bool,
+    /// Have job ipv4_frag give up datagrams whose rest did not come; else only the next fragment
+    /// that comes for us does, whatever datagram it is of (defect B47).
+    pub reassembly_sweep: bool,
     /// Send ICMP errors for packets to be forwarded although forwarding is off.
     pub icmp_errors_when_not_forwarding: bool,
     /// Limit of the ICMP errors that one lcore sends.
@@ -81,6 +91,10 @@ impl Default for Policy {
             forwarding: true,
             default_ttl: 64,
             drop_fragments: false,
+            reassembly_timeout: Nanos::from_secs(30),
+            reassembly_fragments: Policy::REASSEMBLY_FRAGMENTS.1,
+            reassembly_icmp: true,
+            reassembly_sweep: true,
             icmp_errors_when_not_forwarding: false,
             icmp_rate_limit: None,
             icmp_redirects: true,
@@ -113,11 +127,20 @@ impl Default for Policy {
 }
 
 impl Policy {
+    /// The range of `reassembly_fragments`: 65,515 bytes, 8 in each fragment.
+    pub const REASSEMBLY_FRAGMENTS: (u32, u32) = (2, 8190);
+    /// The range of `reassembly_timeout`. DPVS's largest is 255 s.
+    pub const REASSEMBLY_TIMEOUT: (Nanos, Nanos) = (Nanos::from_millis(1), Nanos::from_secs(255));
+
     /// What DPVS does. Forwarding is on here as in the default profile, since a run without it
     /// shows little; DPVS's own default is off.
     pub fn dpvs() -> Policy {
         Policy {
             drop_fragments: true,
+            reassembly_timeout: Nanos::from_secs(1),
+            reassembly_fragments: 8,
+            reassembly_icmp: false,
+            reassembly_sweep: false,
             icmp_errors_when_not_forwarding: true,
             icmp_redirects: false,
             icmp_check_redirects: false,

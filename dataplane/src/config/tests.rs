@@ -273,6 +273,9 @@ fn ranges() -> Vec<(&'static str, Set, u64, u64)> {
     vec![
         row("neigh_queue", |c, n| c.limits.neigh_queue = n, Limits::NEIGH_QUEUE),
         row("neigh_entries", |c, n| c.limits.neigh_entries = n, Limits::NEIGH_ENTRIES),
+        row("reasm_datagrams", |c, n| c.limits.reasm_datagrams = n, Limits::REASM_DATAGRAMS),
+        row("reasm_fragments", |c, n| c.limits.reasm_fragments = n, Limits::REASM_FRAGMENTS),
+        row("reasm_bytes", |c, n| c.limits.reasm_bytes = n, Limits::REASM_BYTES),
         row("arp_ring", |c, n| c.limits.arp_ring = n, Limits::RING),
         row("neigh_ring", |c, n| c.limits.neigh_ring = n, Limits::RING),
         row("msg_ring", |c, n| c.limits.msg_ring = n, Limits::MSG_RING),
@@ -303,8 +306,20 @@ fn each_limit_takes_its_ends_and_nothing_beyond() {
 #[test]
 fn each_policy_number_takes_its_ends_and_nothing_beyond() {
     type SetNs = fn(&mut Policy, u64);
-    let rows: [(&str, SetNs, u64, u64); 4] = [
+    let rows: [(&str, SetNs, u64, u64); 6] = [
         ("msg_timeout", |p, n| p.msg_timeout = Nanos::new(n), 1_000, 60_000_000_000),
+        (
+            "reassembly_timeout",
+            |p, n| p.reassembly_timeout = Nanos::new(n),
+            1_000_000,
+            255_000_000_000,
+        ),
+        (
+            "reassembly_fragments",
+            |p, n| p.reassembly_fragments = u32::try_from(n).unwrap(),
+            2,
+            8190,
+        ),
         ("timer_interval", |p, n| p.timer_interval = Nanos::new(n), 1_000, 10_000_000_000),
         (
             "neigh_reachable",

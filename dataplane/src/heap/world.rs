@@ -11,6 +11,7 @@ use crate::time::Instant;
 use crate::types::{LcoreId, PortId, QueueId};
 use crate::world::{BURST, Parcel, Ring, World};
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::Range;
 
 /// A frame that left by a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -127,11 +128,13 @@ impl World for HeapWorld {
         Some(HeapBuf::new(self.new_meta(PortId::default())))
     }
 
-    fn duplicate(&mut self, of: &HeapBuf) -> Option<HeapBuf> {
-        self.take_segments(HeapBuf::segments_for(of.len()))?;
-        let mut copy = HeapBuf::new(self.new_meta(of.meta().port));
-        (0..of.segments()).for_each(|index| copy.extend(of.segment(index)));
-        Some(copy)
+    fn duplicate(&mut self, of: &HeapBuf, bytes: Range<usize>) -> Option<HeapBuf> {
+        self.take_segments(HeapBuf::segments_for(bytes.len()))?;
+        Some(of.copy(self.new_meta(of.meta().port), bytes))
+    }
+
+    fn chain(&mut self, head: &mut HeapBuf, tail: HeapBuf) -> Result<(), HeapBuf> {
+        head.chain(tail)
     }
 
     fn free(&mut self, buf: HeapBuf) {
@@ -152,7 +155,7 @@ impl World for HeapWorld {
             *room -= n;
         }
         for buf in from.drain(..n) {
-            let frame = (0..buf.segments()).flat_map(|i| buf.segment(i)).copied().collect();
+            let frame = buf.slices().flatten().copied().collect();
             self.pool += buf.opened;
             self.sent.push(Sent { at: self.now, port, queue, frame });
         }

@@ -5,6 +5,7 @@ use crate::config::RxQueue;
 use crate::drop::DropReason;
 use crate::env::TimerKey;
 use crate::event::Event;
+use crate::ipv4::reassembly;
 use crate::job::{JobKind, Role};
 use crate::neigh;
 use crate::netif::{self, Frame};
@@ -27,6 +28,7 @@ impl<B: Buf> Lcore<B> {
             JobKind::Xmit => self.with_env(world, |tables, env, _| tables.tx.flush(env)),
             JobKind::TimerManage => self.timer_manage(world),
             JobKind::NeighSync => self.neigh_sync(world),
+            JobKind::Ipv4Frag => self.ipv4_frag(world),
             JobKind::IsolPktRcv => self.isol_pkt_rcv(world),
             JobKind::KniLoop => self.kni_loop(world),
             JobKind::KniMaster => self.serve_kernel(world),
@@ -35,7 +37,6 @@ impl<B: Buf> Lcore<B> {
             JobKind::CfgfileReload
             | JobKind::QschSched
             | JobKind::IcmpRedirect
-            | JobKind::Ipv4Frag
             | JobKind::IftrafRing => 0,
         }
     }
@@ -278,6 +279,30 @@ impl<B: Buf> Lcore<B> {
                 }
                 path::run(tables, env, next);
             });
+        }
+        items
+    }
+
+    /// Job ipv4_frag: gives up to a burst of datagrams up whose fragments stayed away.
+    ///
+    /// DPVS: frees what librte_ip_frag put on its death row, of which nobody checks the length, and
+    /// never looks for what is stale (defect B47).
+    fn ipv4_frag<W: World<Buf = B>>(&mut self, world: &mut W) -> u32 {
+        let mut items = 0;
+        if !self.policy.reassembly_sweep {
+            return items;
+        }
+        for _ in 0..BURST {
+            let expired = self.with_env(world, |tables, env, next| {
+                let (table, limit) = (&mut tables.reassembly, &mut tables.icmp_limit);
+                let expired = reassembly::expire(table, limit, env, next);
+                path::run(tables, env, next);
+                expired
+            });
+            if !expired {
+                break;
+            }
+            items += 1;
         }
         items
     }

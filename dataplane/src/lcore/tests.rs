@@ -322,6 +322,25 @@ fn an_empty_pool_is_counted_and_nothing_is_lost_silently() {
     assert_eq!(dut.held(), 32);
 }
 
+#[test]
+fn a_run_of_ipv4_frag_gives_up_a_burst_of_datagrams_and_no_more() {
+    let mut config = router(1);
+    config.policy.ipv4_frag_skip = 1;
+    let mut dut = Box::new(&config);
+    for id in 0..33 {
+        dut.receive(LAN, &icmp_echo(ALICE, DUT_LAN).len(100).id(id).fragment(8, 8));
+    }
+    // Received in two bursts, both at once.
+    (0..2).for_each(|_| dut.tick(0));
+    assert!(!dut.wants(1, JobKind::Ipv4Frag), "not yet");
+    for (ms, held) in [(29_999, 33), (30_000, 1), (30_000, 0)] {
+        dut.tick(ms);
+        assert_eq!(dut.held(), held, "at {ms} ms");
+    }
+    assert_eq!(dut.drops(1), [(DropReason::ReassemblyTimeout, 33)]);
+    assert_eq!(dut.world.in_use(), 0);
+}
+
 proptest! {
     // B97
     /// Whatever arrives: every packet has exactly one end, and no buffer is lost.
@@ -335,6 +354,8 @@ proptest! {
         if dpvs {
             config.policy = crate::config::Policy::dpvs();
         }
+        config.policy.reassembly_timeout = Nanos::from_secs(5);
+        config.policy.ipv4_frag_skip = 1;
         let mut dut = Box::new(&config);
         let mut ms = 0;
         for (port, frame, gap) in &frames {

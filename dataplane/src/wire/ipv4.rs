@@ -335,6 +335,20 @@ pub fn set_checksum(header: &mut [u8]) {
     header[10..12].copy_from_slice(&check.to_be_bytes());
 }
 
+/// Makes the header of a first fragment, options and all, into that of its whole datagram. Of the
+/// flags, DF stays.
+///
+/// # Panics
+/// `header` has less than 20 bytes.
+pub fn reassembled(header: &mut [u8], total_len: u16, tos: u8) {
+    assert!(header.len() >= HEADER_LEN_MIN, "a header has 20 bytes at least");
+    header[1] = tos;
+    header[2..4].copy_from_slice(&total_len.to_be_bytes());
+    header[6] &= 0x40;
+    header[7] = 0;
+    set_checksum(header);
+}
+
 mod kind {
     pub(super) const END: u8 = 0;
     pub(super) const NO_OPERATION: u8 = 1;

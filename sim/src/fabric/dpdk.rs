@@ -11,6 +11,7 @@ use ::dpdk::{Eal, Mbuf, Pool, Port, PortError, Ring as DpdkRing};
 use dataplane::heap::HeapBuf;
 use dataplane::world::{BURST, Parcel, RingPlan};
 use dataplane::{Buf, PortId, QueueId};
+use std::ops::Range;
 use std::path::PathBuf;
 
 /// Buffers that the longest frame takes.
@@ -224,8 +225,12 @@ impl Fabric for DpdkFabric {
         Some(buf)
     }
 
-    fn copy(&mut self, of: &Mbuf) -> Option<Mbuf> {
-        of.copy(self.pool())
+    fn copy(&mut self, of: &Mbuf, bytes: Range<usize>) -> Option<Mbuf> {
+        of.copy(bytes, self.pool())
+    }
+
+    fn chain(&mut self, head: &mut Mbuf, tail: Mbuf) -> Result<(), Mbuf> {
+        head.chain(tail)
     }
 
     fn inject(&mut self, port: PortId, queue: QueueId, frame: Mbuf) -> Result<(), Mbuf> {

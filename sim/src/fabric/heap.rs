@@ -8,6 +8,7 @@ use dataplane::packet::SEGMENT;
 use dataplane::world::{BURST, Parcel};
 use dataplane::{Buf, Meta, PortId, QueueId};
 use std::collections::VecDeque;
+use std::ops::Range;
 
 /// Packets on the heap, in queues that end where DPDK's would.
 #[derive(Default)]
@@ -119,12 +120,12 @@ impl Fabric for HeapFabric {
         Some(HeapBuf::from_frame(Meta::default(), frame))
     }
 
-    fn copy(&mut self, of: &HeapBuf) -> Option<HeapBuf> {
-        let mut copy = HeapBuf::new(*of.meta());
-        for index in 0..of.segments() {
-            copy.extend(of.segment(index));
-        }
-        Some(copy)
+    fn copy(&mut self, of: &HeapBuf, bytes: Range<usize>) -> Option<HeapBuf> {
+        Some(of.copy(*of.meta(), bytes))
+    }
+
+    fn chain(&mut self, head: &mut HeapBuf, tail: HeapBuf) -> Result<(), HeapBuf> {
+        head.chain(tail)
     }
 
     fn inject(&mut self, port: PortId, queue: QueueId, frame: HeapBuf) -> Result<(), HeapBuf> {

@@ -8,6 +8,7 @@
 use crate::capture::{Direction, Frame, PcapngWriter};
 use crate::plan::Plan;
 use crate::trace::{Passing, Record, Run, Way, What};
+use dataplane::event::{Reassembly, ReassemblyNote};
 use dataplane::{DropReason, Event, Instant, PacketId, PortId};
 use std::collections::VecDeque;
 use std::fmt::Write as _;
@@ -99,7 +100,10 @@ impl CaptureFile {
             }
             Event::Answered { packet, what } => self.decide(packet, Fate::Answered(what)),
             Event::Consumed { packet, by } => self.decide(packet, Fate::Consumed(by.name())),
-            Event::Waits { packet, .. } => self.decide(packet, Fate::Waits),
+            Event::Waits { packet, .. }
+            | Event::Reassembly(ReassemblyNote { what: Reassembly::Held, packet, .. }) => {
+                self.decide(packet, Fate::Waits);
+            }
             Event::Dropped { packet, reason } => self.decide(packet, Fate::Dropped(reason)),
             Event::RingRx { .. }
             | Event::RingTx { .. }
@@ -111,6 +115,7 @@ impl CaptureFile {
             | Event::NoBuffer { .. }
             | Event::Msg(_)
             | Event::IcmpSuppressed { .. }
+            | Event::Reassembly(_)
             | Event::RedirectIgnored { .. } => {}
         }
     }

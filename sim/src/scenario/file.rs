@@ -301,6 +301,14 @@ pub struct PolicyTable {
     pub default_ttl: Option<At<u64>>,
     /// Drop every IPv4 fragment before routing.
     pub drop_fragments: Option<bool>,
+    /// How long we wait for the other fragments of a datagram for us, 1ms to 255s.
+    pub reassembly_timeout: Option<At<Text<Nanos>>>,
+    /// The most fragments that a datagram for us may have.
+    pub reassembly_fragments: Option<At<u64>>,
+    /// Tell the sender of a datagram whose rest did not come: ICMP 11/1.
+    pub reassembly_icmp: Option<bool>,
+    /// Give up datagrams whose rest did not come by a job; else only when a fragment comes.
+    pub reassembly_sweep: Option<bool>,
     /// Send ICMP errors for packets to be forwarded although forwarding is off.
     pub icmp_errors_when_not_forwarding: Option<bool>,
     /// Limit of the ICMP errors that one lcore sends. Default: none.
@@ -377,6 +385,12 @@ pub struct LimitsTable {
     pub neigh_queue: Option<At<u64>>,
     /// Neighbours that an lcore may know. Default: 65536.
     pub neigh_entries: Option<At<u64>>,
+    /// Datagrams of which an lcore may hold fragments. Default: 4096.
+    pub reasm_datagrams: Option<At<u64>>,
+    /// Fragments that an lcore may hold. Default: 8192.
+    pub reasm_fragments: Option<At<u64>>,
+    /// Bytes of payload in them. Default: 4194304.
+    pub reasm_bytes: Option<At<u64>>,
     /// Frames that an arp_ring holds. Default: 2047.
     pub arp_ring: Option<At<u64>>,
     /// Changes that a neigh_ring holds. Default: 2047.

@@ -5,7 +5,7 @@
 use super::error::Fault;
 use super::value::At;
 use dataplane::LcoreId;
-use dataplane::config::Limits;
+use dataplane::config::{Limits, Policy};
 
 /// The numbers that a key may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +62,8 @@ ranges! {
     ROUTE_MTU = "route"."mtu" in wide16(Limits::MTU);
     /// A packet with TTL 0 may not be sent.
     DEFAULT_TTL = "policy"."default_ttl" in (1, 255);
+    /// Fragments of one datagram.
+    REASSEMBLY_FRAGMENTS = "policy"."reassembly_fragments" in wide(Policy::REASSEMBLY_FRAGMENTS);
     /// Ticks; `tick % 0` has no meaning.
     NEIGH_SYNC_SKIP = "policy"."neigh_sync_skip" in wide((1, u32::MAX));
     IPV4_FRAG_SKIP = "policy"."ipv4_frag_skip" in wide((1, u32::MAX));
@@ -73,6 +75,12 @@ ranges! {
     NEIGH_QUEUE = "limits"."neigh_queue" in wide(Limits::NEIGH_QUEUE);
     /// Entries.
     NEIGH_ENTRIES = "limits"."neigh_entries" in wide(Limits::NEIGH_ENTRIES);
+    /// Datagrams.
+    REASM_DATAGRAMS = "limits"."reasm_datagrams" in wide(Limits::REASM_DATAGRAMS);
+    /// Fragments.
+    REASM_FRAGMENTS = "limits"."reasm_fragments" in wide(Limits::REASM_FRAGMENTS);
+    /// Bytes of payload.
+    REASM_BYTES = "limits"."reasm_bytes" in wide(Limits::REASM_BYTES);
     /// Frames.
     ARP_RING = "limits"."arp_ring" in wide(Limits::RING);
     /// Changes.

@@ -42,6 +42,12 @@ impl PoolAccount {
         self.used -= segments;
     }
 
+    /// What `tail` was charged is charged to `head` from now on.
+    pub fn join(&mut self, head: PacketId, tail: PacketId) {
+        let tail = self.longer.remove(&tail).unwrap_or(1);
+        *self.longer.entry(head).or_insert(1) += tail;
+    }
+
     /// Buffers in use.
     pub fn used(&self) -> u64 {
         self.used
@@ -62,6 +68,18 @@ mod tests {
         pool.give(PacketId(1));
         assert_eq!(pool.used(), 1);
         pool.give(PacketId(2));
+        assert_eq!(pool.used(), 0);
+    }
+
+    #[test]
+    fn a_packet_that_became_part_of_another_is_given_back_with_it() {
+        let mut pool = PoolAccount::new(8);
+        assert!(pool.take(PacketId(1), 1) && pool.take(PacketId(2), 3));
+        assert!(pool.take(PacketId(3), 1));
+        pool.join(PacketId(2), PacketId(3));
+        pool.join(PacketId(1), PacketId(2));
+        assert_eq!(pool.used(), 5);
+        pool.give(PacketId(1));
         assert_eq!(pool.used(), 0);
     }
 }

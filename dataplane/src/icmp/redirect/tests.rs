@@ -59,8 +59,9 @@ fn told(src: &str, dst: &str, options: &[u8]) -> Option<(Ipv4Addr, Ipv4Addr)> {
         header_len: u8::try_from(header_len).unwrap(),
         total_len: 48,
         dont_fragment: false,
-        fragment: false,
-        first: true,
+        id: 1,
+        offset: crate::wire::ipv4::FragOffset::ZERO,
+        more_fragments: false,
     };
     let packet = [&[0; HEADER_LEN_MIN], options, &[0; 8]].concat();
     let from = Origin { device: LAN, class: Class::Host };

@@ -102,10 +102,15 @@ pub fn random(seed: u64) -> Plan {
     limits.arp_ring = pick(rng, &[1, 2047]);
     limits.neigh_ring = pick(rng, &[1, 2047]);
     limits.neigh_queue = pick(rng, &[1, 128]);
+    limits.reasm_datagrams = pick(rng, &[1, 3, 4096]);
+    limits.reasm_fragments = pick(rng, &[1, 4, 8192]);
     limits.msg_ring = pick(rng, &[1, 2, 4095]);
     limits.msg_open = pick(rng, &[1, 1024]);
     let policy = &mut plan.config.policy;
     policy.timer_interval = Nanos::from_micros(pick(rng, &[10, 333, 5_000]));
+    policy.reassembly_timeout = Nanos::from_millis(pick(rng, &[1, 50, 700]));
+    policy.reassembly_sweep = rng.below(3) > 0;
+    policy.ipv4_frag_skip = pick(rng, &[1, 7, 100]);
     policy.neigh_sync_skip = pick(rng, &[1, 3, 100]);
     policy.timer_catch_up = rng.below(2) == 0;
     policy.neigh_retransmit = rng.below(3) > 0;
@@ -162,7 +167,7 @@ fn burst(rng: &mut Rng) -> Vec<(Instant, Frame)> {
 fn frame(rng: &mut Rng) -> Frame {
     let port = u16::try_from(1_000 + rng.below(8)).unwrap();
     let len = usize::try_from(pick(rng, &[0, 18, 600, 1_400, 4_000])).unwrap();
-    match rng.below(12) {
+    match rng.below(14) {
         0 => arp_reply(BOB, DUT_WAN),
         1 => arp_reply(GW, DUT_WAN),
         2 => arp_request(ALICE, DUT_LAN),
@@ -172,6 +177,10 @@ fn frame(rng: &mut Rng) -> Frame {
         6 => udp(ALICE, BOB).ttl(1),
         7 => raw(ALICE, DUT_LAN, 0x88b5, &[0; 50]),
         8 => tcp(ALICE, BOB).ports(port, 53),
+        12 | 13 => {
+            let whole = icmp_echo(ALICE, DUT_LAN).len(2_000).id(port);
+            whole.fragment(pick(rng, &[0, 0, 800, 1_600, 792]), 800)
+        }
         9 => udp(ALICE, CAROL).ports(port, 53).len(len),
         _ => udp(ALICE, BOB).ports(port, 53).len(len),
     }

@@ -35,6 +35,9 @@ impl Builder<'_> {
         limits! {
             neigh_queue: NEIGH_QUEUE,
             neigh_entries: NEIGH_ENTRIES,
+            reasm_datagrams: REASM_DATAGRAMS,
+            reasm_fragments: REASM_FRAGMENTS,
+            reasm_bytes: REASM_BYTES,
             arp_ring: ARP_RING,
             neigh_ring: NEIGH_RING,
             msg_ring: MSG_RING,
@@ -64,7 +67,7 @@ impl Builder<'_> {
             arp_other_host, arp_learn_requests, arp_check_sender, weak_host, vid0_untagged,
             icmp_unreachable, icmp_redirects, icmp_check_redirects, neigh_retransmit, check_options,
             echo_any_code, drop_martians, forward2kni_ring_copies, timer_catch_up,
-            msg_late_execution, msg_partial_multicast,
+            msg_late_execution, msg_partial_multicast, reassembly_icmp, reassembly_sweep,
         }
         let ttl = table.default_ttl.as_ref();
         policy.default_ttl = self.ranged(ranges::DEFAULT_TTL, ttl, policy.default_ttl);
@@ -78,6 +81,7 @@ impl Builder<'_> {
         if let Some(limit) = &table.icmp_redirect_rate_limit {
             policy.icmp_redirect_rate_limit = self.bucket(limit);
         }
+        self.reassembly(&mut policy);
         let interval = table.timer_interval.as_ref();
         policy.timer_interval =
             self.span_of("timer_interval", interval, TIMER_INTERVAL, policy.timer_interval);
@@ -93,6 +97,16 @@ impl Builder<'_> {
         policy.neigh_jitter =
             self.span_of("neigh_jitter", jitter, NEIGH_JITTER, policy.neigh_jitter);
         policy
+    }
+
+    fn reassembly(&mut self, policy: &mut Policy) {
+        let table = &self.file.policy;
+        let most = table.reassembly_fragments.as_ref();
+        policy.reassembly_fragments =
+            self.ranged(ranges::REASSEMBLY_FRAGMENTS, most, policy.reassembly_fragments);
+        let (given, bounds) = (table.reassembly_timeout.as_ref(), Policy::REASSEMBLY_TIMEOUT);
+        policy.reassembly_timeout =
+            self.span_of("reassembly_timeout", given, bounds, policy.reassembly_timeout);
     }
 
     fn bucket(&mut self, limit: &RateLimitTable) -> RateLimit {
