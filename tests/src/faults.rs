@@ -65,6 +65,7 @@ fn a_burst_that_the_port_does_not_take_is_dropped_whole() {
     ");
 }
 
+// B80, 65f8d7ec
 #[test]
 fn a_multicast_of_which_one_ring_is_full_all_of_a_sudden_ends_all_the_same() {
     // Rings are asked for room before the first message is sent, and here one lies.
@@ -83,6 +84,7 @@ fn a_multicast_of_which_one_ring_is_full_all_of_a_sudden_ends_all_the_same() {
     ");
 }
 
+// B97
 #[test]
 fn nothing_but_packets_is_lost_whichever_call_fails() {
     let scenarios = std::fs::read_dir(repository().join("fixtures/scenarios")).unwrap();
