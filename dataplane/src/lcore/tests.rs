@@ -377,8 +377,9 @@ proptest! {
     /// Skipping idle ticks changes what stepping them changes.
     #[test]
     fn idle_ticks_in_closed_form_are_idle_ticks(
+        // At five jobs a tick, these steps end in tick 3, before any target.
         from in 0usize..12,
-        ticks in 2u64..400,
+        ticks in 3u64..400,
         slots in 0usize..8,
     ) {
         let mut stepped = Box::new(&router(1));
