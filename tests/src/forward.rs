@@ -69,6 +69,7 @@ fn the_time_to_live_runs_out_here() {
     ");
 }
 
+// B51
 #[test]
 fn too_large_with_df_earns_the_mtu_of_the_next_hop() {
     // RFC 1191 §4. At the MTU it passes, one byte over it does not; without DF it is cut.

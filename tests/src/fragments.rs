@@ -35,6 +35,7 @@ fn assert_answers(reply: &[u8], request: &Frame) {
     assert!(reply[4..] == request[4..], "the data comes back");
 }
 
+// B48, 3fd183ba
 #[test]
 fn a_ping_in_fragments_is_answered_in_fragments() {
     let mut net = dut().knows(LAN, ALICE);
@@ -56,6 +57,7 @@ fn a_ping_in_fragments_is_answered_in_fragments() {
     ");
 }
 
+// B45
 #[test]
 fn every_order_of_up_to_four_fragments_is_answered_alike() {
     for n in 2..=4_u16 {
@@ -103,6 +105,7 @@ fn the_largest_ping_comes_back_byte_for_byte() {
     assert_snapshot!(told.outcome.ledger, @"in 45 + made 45 = out 45 + consumed 45 + dropped 0 + held 0");
 }
 
+// B44
 #[test]
 fn on_a_link_of_9000_bytes_fragments_have_several_buffers() {
     let request = icmp_echo(ALICE, DUT_LAN).len(20_001);
@@ -208,6 +211,7 @@ fn whoever_sent_a_first_fragment_is_told_when_its_time_is_up() {
     ");
 }
 
+// B47
 #[test]
 fn a_datagram_is_given_up_by_the_first_run_of_its_job_at_or_after_its_time() {
     // The job runs in every tick that 100 divides, and a tick of nothing takes 10 µs here. The
@@ -338,6 +342,7 @@ fn a_fragment_is_cut_again_and_stays_what_it_was() {
     ");
 }
 
+// B44, B51
 #[test]
 fn a_fragment_that_may_not_be_cut_earns_an_error_only_if_it_is_the_first() {
     // As Linux (05b d12, d13).

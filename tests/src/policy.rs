@@ -175,6 +175,7 @@ fn a_neighbour_that_does_not_answer() {
     ");
 }
 
+// B48
 #[test]
 fn fragments_in_transit() {
     let mut net = dut().knows(WAN, BOB);

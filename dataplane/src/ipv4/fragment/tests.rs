@@ -29,6 +29,7 @@ fn cut(frame: &Frame, mtu: u16) -> Vec<Vec<u8>> {
     pieces
 }
 
+// e6e7472b
 #[test]
 fn pieces_are_laid_out_as_linux_lays_them_out() {
     // Linux 6.18, captures 05b-frag-transit-table.
@@ -53,6 +54,7 @@ fn pieces_are_laid_out_as_linux_lays_them_out() {
     }
 }
 
+// B44
 #[test]
 fn options_without_the_copied_flag_are_in_the_first_piece_only() {
     // Linux 6.18, case d25: no-operations, security (copied), record route (not), no-operations.
@@ -117,6 +119,7 @@ fn any_packet() -> impl Strategy<Value = Frame> {
 }
 
 proptest! {
+    // e6e7472b
     #[test]
     fn pieces_fit_and_are_the_packet(frame in any_packet(), mtu in 68_u16..=9000) {
         let whole = frame.build();

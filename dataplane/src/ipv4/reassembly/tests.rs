@@ -362,6 +362,7 @@ fn cuts(len: usize) -> impl Strategy<Value = Vec<usize>> {
 }
 
 proptest! {
+    // B45
     #[test]
     fn any_cuts_in_any_order_with_duplicates_give_the_same_datagram(
         (len, cuts) in (9_usize..9000).prop_flat_map(|len| (Just(len), cuts(len))),
