@@ -184,7 +184,7 @@ impl Teller {
                 format!("     {what} {} {handle} refused: {why}", self.port(dev))
             }
             Event::QschShown { dev, handle, stats } => {
-                let mut text = format!("     Qsch {} {handle}:", self.port(dev));
+                let mut text = format!("     Qsch {} {handle} has", self.port(dev));
                 stats.fields(&mut |name, value| {
                     if let Value::U64(n) = value {
                         let _ = write!(text, " {name} {n}");
@@ -193,7 +193,7 @@ impl Teller {
                 text
             }
             Event::ClsShown { dev, qsch, handle, hits } => {
-                format!("     cls {} {qsch} {handle}: {hits} hits", self.port(dev))
+                format!("     cls {} {qsch} {handle} has {hits} hits", self.port(dev))
             }
             Event::TcNotShown { what } => format!("     {what}: not all workers told"),
             Event::Msg(note) => message(&note),

@@ -549,14 +549,15 @@ fn the_master_adds_up_what_all_workers_counted() {
     net.at(ms(2)).order(Order::ShowTc);
     net.at(ms(50)).order(Order::ShowTc);
     let told = tell(&net.plan);
-    let shown = told.story.lines().filter(|line| line.contains(": qlen") || line.contains("hits"));
+    let shown =
+        told.story.lines().filter(|line| line.contains(" has qlen") || line.contains("hits"));
     assert_snapshot!(shown.collect::<Vec<_>>().join("\n"), @"
-     2.041     0           Qsch wan 1:: qlen 6 backlog 444 drops 1 overlimits 206 packets 3 bytes 222
-     2.041     0           Qsch wan root: qlen 0 backlog 0 drops 0 overlimits 0 packets 2 bytes 148
-     2.041     0           cls wan root 8001:: 10 hits
-    50.022     0           Qsch wan 1:: qlen 0 backlog 0 drops 1 overlimits 1100 packets 9 bytes 666
-    50.022     0           Qsch wan root: qlen 0 backlog 0 drops 0 overlimits 0 packets 2 bytes 148
-    50.022     0           cls wan root 8001:: 10 hits
+     2.041     0           Qsch wan 1: has qlen 6 backlog 444 drops 1 overlimits 206 packets 3 bytes 222
+     2.041     0           Qsch wan root has qlen 0 backlog 0 drops 0 overlimits 0 packets 2 bytes 148
+     2.041     0           cls wan root 8001: has 10 hits
+    50.022     0           Qsch wan 1: has qlen 0 backlog 0 drops 1 overlimits 1100 packets 9 bytes 666
+    50.022     0           Qsch wan root has qlen 0 backlog 0 drops 0 overlimits 0 packets 2 bytes 148
+    50.022     0           cls wan root 8001: has 10 hits
     ");
     let used = told.outcome.lcores.iter().filter(|lcore| lcore.counters.qsch_in > 0).count();
     assert_eq!(used, 3, "frames came to every worker");
@@ -614,7 +615,7 @@ fn workers_share_the_tokens_of_a_tbf_and_nothing_else() {
 }
 
 #[test]
-fn a_tbf_that_waits_for_an_hour_counts_each_time_that_it_tried() {
+fn a_tbf_that_waits_counts_each_time_that_it_tries() {
     let mut net = burst(dut().knows(WAN, BOB), ms(1), 2).qsch(WAN, "root", "", tbf(8, 74, 1000));
     net.plan.until = Some(ms(50));
     let told = tell(&net.plan);
