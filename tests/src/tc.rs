@@ -1,5 +1,7 @@
 //! Traffic control: shaping, classes, limits, and changes while packets wait.
 
+mod conformance;
+
 use dataplane::config::Policy;
 use dataplane::control::Order;
 use dataplane::msg::Priority;

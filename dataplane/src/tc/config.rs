@@ -8,7 +8,7 @@ use std::net::Ipv4Addr;
 
 /// Packets that a pfifo or pfifo_fast holds, unless it is told otherwise.
 pub const DEFAULT_PACKETS: u32 = 1024;
-/// How long a frame waits at most in a tbf, unless it is told otherwise.
+/// The latency of a tbf, unless it or a limit is told: see [`Tbf::limit_of`].
 pub const DEFAULT_LATENCY: Nanos = Nanos::from_millis(50);
 
 /// Where a tree of Qschs takes packets from.
@@ -113,7 +113,8 @@ impl Kind {
 }
 
 impl Tbf {
-    /// Bytes that come together in `latency`: the limit of a tbf in which none waits longer.
+    /// Bytes that come together in `latency`, and a burst: the limit of a tbf in which none waits
+    /// longer than both take.
     ///
     /// As Linux: `rate × latency + burst`, and the same of the peak rate if that is less.
     // DPVS: `rate × latency` alone, which drops what the bucket would let pass at once.

@@ -30,7 +30,8 @@ pub struct QschTable {
     pub rate: Option<At<Text<Rate>>>,
     /// Of a tbf: bytes that may pass at once.
     pub burst: Option<At<u64>>,
-    /// Of a tbf, instead of `limit`: how long a frame waits at most. Default: 50ms.
+    /// Of a tbf, instead of `limit`, which is then rate × latency + burst: how long a frame waits at
+    /// most beside the time that the burst takes. Default: 50ms.
     pub latency: Option<At<Text<Nanos>>>,
     /// Of a tbf: bits a second at which the burst passes. Default: at once.
     pub peakrate: Option<At<Text<Rate>>>,
