@@ -16,6 +16,7 @@ pub use policy::Policy;
 pub use rings::RxQueue;
 
 use crate::job::Role;
+use crate::tc::{ClsConfig, QschConfig};
 use crate::types::{LcoreId, Mac, PortId, QueueId, VlanId};
 use ipnet::Ipv4Net;
 use std::net::Ipv4Addr;
@@ -33,6 +34,10 @@ pub struct Config {
     pub routes: Vec<RouteConfig>,
     /// Static neighbours that are there before the first tick.
     pub neighbours: Vec<NeighConfig>,
+    /// The Qschs that are there before the first tick, parents before their children.
+    pub qschs: Vec<QschConfig>,
+    /// The classifiers that are there before the first tick.
+    pub classes: Vec<ClsConfig>,
     /// The limits.
     pub limits: Limits,
     /// The switches where DPVS and Lockstep differ.

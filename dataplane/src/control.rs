@@ -9,6 +9,7 @@
 use crate::event::Value;
 use crate::job::JobKind;
 use crate::msg::Call;
+use crate::tc::TcChange;
 use crate::time::Nanos;
 use crate::types::LcoreId;
 use crate::world::NeighChange;
@@ -20,6 +21,10 @@ pub enum Order {
     Neigh(NeighChange),
     /// Greet other lcores by messages: job sockopt_job.
     Hello(Hello),
+    /// Change traffic control on every worker: job sockopt_job.
+    Tc(TcChange),
+    /// Tell what traffic control counted on all workers: job sockopt_job.
+    ShowTc,
 }
 
 /// To whom the master sends a request.
@@ -51,6 +56,8 @@ impl Order {
         match self {
             Order::Neigh(_) => "neighbour",
             Order::Hello(_) => "hello",
+            Order::Tc(_) => "tc",
+            Order::ShowTc => "show_tc",
         }
     }
 
@@ -58,7 +65,7 @@ impl Order {
     pub const fn taken_by(&self) -> JobKind {
         match self {
             Order::Neigh(_) => JobKind::NeighSync,
-            Order::Hello(_) => JobKind::Sockopt,
+            Order::Hello(_) | Order::Tc(_) | Order::ShowTc => JobKind::Sockopt,
         }
     }
 
@@ -81,6 +88,8 @@ impl Order {
                 }
                 field("count", Value::U64(count.into()));
             }
+            Order::Tc(change) => change.fields(field),
+            Order::ShowTc => {}
         }
     }
 }

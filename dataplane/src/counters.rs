@@ -121,6 +121,16 @@ counters! {
     kni_out,
     /// Frames that came from the kernel.
     kni_in,
+    /// Packets that Qschs took.
+    qsch_in,
+    /// Packets that Qschs let go.
+    qsch_out,
+    /// Times that a packet was to leave its Qsch and had to wait.
+    overlimits,
+    /// Changes of traffic control made, on the master and on each worker.
+    tc_changes,
+    /// Changes of traffic control refused.
+    tc_refused,
     /// Frames accepted by transmit queues.
     opackets,
     /// Bytes of these frames.

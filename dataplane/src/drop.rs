@@ -48,6 +48,18 @@ reasons! {
     /// The frame is longer than any that may be received.
     RxOversize = "rx_oversize",
 
+    // Traffic control.
+    /// A classifier says that it is to be dropped.
+    TcDropped = "tc_dropped",
+    /// Classifiers sent it down more often than they may.
+    TcTooDeep = "tc_too_deep",
+    /// As much waits in the Qsch as may.
+    QschFull = "qsch_full",
+    /// The frame is longer than the bucket of the tbf holds: it could never pass.
+    QschTooLong = "qsch_too_long",
+    /// The Qsch was deleted while the packet waited in it.
+    QschDeleted = "qsch_deleted",
+
     // Ethernet and VLAN.
     /// The frame is shorter than an Ethernet header.
     EthTruncated = "eth_truncated",

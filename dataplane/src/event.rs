@@ -7,6 +7,7 @@
 use crate::drop::DropReason;
 use crate::msg::MsgNote;
 use crate::packet::PacketId;
+use crate::tc::{Handle, QschStats, TcError};
 use crate::types::{LcoreId, Mac, PortId, QueueId};
 use crate::world::Ring;
 use std::net::Ipv4Addr;
@@ -115,6 +116,20 @@ pub enum Event {
     Dropped { packet: PacketId, reason: DropReason },
     /// A packet waits for its neighbour's MAC.
     Waits { packet: PacketId, address: Ipv4Addr, waiting: u32 },
+    /// A Qsch took a packet; `qlen` wait in it now.
+    QschQueued { packet: PacketId, dev: PortId, handle: Handle, qlen: u32 },
+    /// A Qsch let a packet go.
+    QschSent { packet: PacketId, dev: PortId, handle: Handle, len: u32 },
+    /// Traffic control was changed on this lcore.
+    TcChanged { what: &'static str, dev: PortId, handle: Handle },
+    /// A change of traffic control was refused.
+    TcRefused { what: &'static str, dev: PortId, handle: Handle, why: TcError },
+    /// What a Qsch counted, on all workers together.
+    QschShown { dev: PortId, handle: Handle, stats: QschStats },
+    /// How often a classifier matched, on all workers together.
+    ClsShown { dev: PortId, qsch: Handle, handle: Handle, hits: u64 },
+    /// Not all workers told what they counted.
+    TcNotShown { what: &'static str },
     /// A frame was accepted by a transmit queue of the port.
     Tx { packet: PacketId, port: PortId, queue: QueueId, len: u32 },
     /// A neighbour entry changed.
@@ -150,6 +165,8 @@ pub enum Value {
     Port(PortId),
     /// Yes or no.
     Bool(bool),
+    /// A Qsch or a classifier: written as tc does.
+    Handle(Handle),
 }
 
 impl Made {
@@ -203,6 +220,13 @@ impl Event {
             Event::Consumed { .. } => "consumed",
             Event::Dropped { .. } => "dropped",
             Event::Waits { .. } => "waits",
+            Event::QschQueued { .. } => "qsch_queued",
+            Event::QschSent { .. } => "qsch_sent",
+            Event::TcChanged { .. } => "tc_changed",
+            Event::TcRefused { .. } => "tc_refused",
+            Event::QschShown { .. } => "qsch_shown",
+            Event::ClsShown { .. } => "cls_shown",
+            Event::TcNotShown { .. } => "tc_not_shown",
             Event::Tx { .. } => "tx",
             Event::Neigh(_) => "neigh",
             Event::NeighMac { .. } => "neigh_mac",
@@ -227,6 +251,8 @@ impl Event {
             | Event::Dropped { packet, .. }
             | Event::Waits { packet, .. }
             | Event::RedirectIgnored { packet, .. }
+            | Event::QschQueued { packet, .. }
+            | Event::QschSent { packet, .. }
             | Event::Tx { packet, .. } => Some(packet),
             Event::IcmpSuppressed { cause, .. } => Some(cause),
             Event::Msg(note) => note.packet,
@@ -234,6 +260,11 @@ impl Event {
             Event::Neigh(_)
             | Event::NeighMac { .. }
             | Event::NeighSync { .. }
+            | Event::TcChanged { .. }
+            | Event::TcRefused { .. }
+            | Event::QschShown { .. }
+            | Event::ClsShown { .. }
+            | Event::TcNotShown { .. }
             | Event::NoBuffer { .. } => None,
         }
     }
@@ -281,6 +312,13 @@ impl Event {
                 field("for", Value::Ip(address));
                 field("waiting", Value::U64(waiting.into()));
             }
+            Event::QschQueued { .. }
+            | Event::QschSent { .. }
+            | Event::TcChanged { .. }
+            | Event::TcRefused { .. }
+            | Event::QschShown { .. }
+            | Event::ClsShown { .. }
+            | Event::TcNotShown { .. } => self.tc_fields(field),
             Event::Msg(note) => note.fields(field),
             Event::Reassembly(note) => reassembly_fields(&note, field),
             Event::IcmpSuppressed { cause, why } => {
@@ -295,6 +333,42 @@ impl Event {
             Event::Neigh(_) | Event::NeighMac { .. } | Event::NeighSync { .. } => {
                 self.neigh_fields(field);
             }
+        }
+    }
+
+    fn tc_fields(&self, field: &mut dyn FnMut(&'static str, Value)) {
+        let mut about = |packet: Option<PacketId>, dev, qsch| {
+            if let Some(packet) = packet {
+                field("pkt", Value::U64(packet.0));
+            }
+            field("dev", Value::Port(dev));
+            field("qsch", Value::Handle(qsch));
+        };
+        match *self {
+            Event::QschQueued { packet, dev, handle, qlen } => {
+                about(Some(packet), dev, handle);
+                field("qlen", Value::U64(qlen.into()));
+            }
+            Event::QschSent { packet, dev, handle, len } => {
+                about(Some(packet), dev, handle);
+                field("len", Value::U64(len.into()));
+            }
+            Event::TcChanged { what, dev, handle } => change_fields(what, dev, handle, field),
+            Event::TcRefused { what, dev, handle, why } => {
+                change_fields(what, dev, handle, field);
+                field("why", Value::Text(why.name()));
+            }
+            Event::QschShown { dev, handle, stats } => {
+                about(None, dev, handle);
+                stats.fields(field);
+            }
+            Event::ClsShown { dev, qsch, handle, hits } => {
+                about(None, dev, qsch);
+                field("cls", Value::Handle(handle));
+                field("hits", Value::U64(hits));
+            }
+            Event::TcNotShown { what } => field("what", Value::Text(what)),
+            _ => {}
         }
     }
 
@@ -335,6 +409,17 @@ fn reassembly_fields(note: &ReassemblyNote, field: &mut dyn FnMut(&'static str, 
     field("protocol", Value::U64(note.protocol.into()));
     field("fragments", Value::U64(note.fragments.into()));
     field("bytes", Value::U64(note.bytes.into()));
+}
+
+fn change_fields(
+    what: &'static str,
+    dev: PortId,
+    handle: Handle,
+    field: &mut dyn FnMut(&'static str, Value),
+) {
+    field("what", Value::Text(what));
+    field("dev", Value::Port(dev));
+    field("handle", Value::Handle(handle));
 }
 
 fn neigh_fields(moved: &NeighMove, field: &mut dyn FnMut(&'static str, Value)) {

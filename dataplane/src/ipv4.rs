@@ -1,6 +1,6 @@
 //! IPv4: what comes in is checked and routed; what is for us is delivered; what is not goes on.
 //!
-//! Rank 1 (input), 2 (route), 3 (reassemble), 4 (local in, forward), 5 (local out), 6 (output) of
+//! Rank 4 (input), 5 (route), 6 (reassemble), 7 (local in, forward), 8 (local out), 9 (output) of
 //! the path. RFC 791, 1122, 1812; spec 4.
 //!
 //! Invariant: behind `input` the header is whole, its checksum right, and the packet exactly as
@@ -154,7 +154,7 @@ impl IpIds {
     }
 }
 
-/// Rank 1: checks the header, trims what is behind the packet, and refuses what may not be.
+/// Rank 4: checks the header, trims what is behind the packet, and refuses what may not be.
 pub fn input<W: World>(
     limit: &mut ErrorLimit,
     frame: L3Frame<W::Buf>,
@@ -241,7 +241,7 @@ fn unwelcome<W: World>(ip: &Ip, env: &Env<'_, W>) -> Option<DropReason> {
     None
 }
 
-/// Rank 2: for us, through us, or nowhere.
+/// Rank 5: for us, through us, or nowhere.
 pub fn route<W: World>(
     routes: &Routes,
     limit: &mut ErrorLimit,
@@ -275,7 +275,7 @@ pub fn route<W: World>(
     }
 }
 
-/// Rank 4: delivers a packet for us to its protocol.
+/// Rank 7: delivers a packet for us to its protocol.
 pub fn local_in<W: World>(
     routes: &Routes,
     limit: &mut ErrorLimit,
@@ -298,7 +298,7 @@ pub fn local_in<W: World>(
     kni::packet(packet.buf, device, reason, env);
 }
 
-/// Rank 4: one hop less to live, and on. Its sender is told of a nearer gateway, if there is one.
+/// Rank 7: one hop less to live, and on. Its sender is told of a nearer gateway, if there is one.
 pub fn forward<W: World>(
     (limit, redirects): (&mut ErrorLimit, &mut ErrorLimit),
     ids: &mut IpIds,
@@ -337,7 +337,7 @@ pub fn forward<W: World>(
     next.push(Step::Output(packet));
 }
 
-/// Rank 5: finds a way for a packet of our own and puts the header in front.
+/// Rank 8: finds a way for a packet of our own and puts the header in front.
 pub fn local_out<W: World>(
     routes: &Routes,
     ids: &mut IpIds,
@@ -406,7 +406,7 @@ fn headed<W: World>(
     Some(Outbound { buf, ip, hop, from: None })
 }
 
-/// Rank 6: what is larger than its link takes is cut.
+/// Rank 9: what is larger than its link takes is cut.
 pub fn output<W: World>(packet: Outbound<W::Buf>, env: &mut Env<'_, W>, next: &mut Next<W::Buf>) {
     if packet.ip.total_len > packet.hop.mtu {
         return fragment::cut(packet, env, next);

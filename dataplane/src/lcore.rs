@@ -12,11 +12,12 @@
 
 mod jobs;
 mod messages;
+mod tc;
 #[cfg(test)]
 mod tests;
 
 use crate::config::{Config, ConfigError, Limits, Policy, RxQueue};
-use crate::control::{Hello, Order};
+use crate::control::Order;
 use crate::counters::Counters;
 use crate::device::Devices;
 use crate::env::{Env, TimerKey};
@@ -31,6 +32,7 @@ use crate::packet::Buf;
 use crate::path::{Next, Tables};
 use crate::rng::Rng;
 use crate::route::Routes;
+use crate::tc::{Qsch, Tc, TcPlan};
 use crate::time::Instant;
 use crate::timer::TimerWheel;
 use crate::types::{LcoreId, PortId};
@@ -78,8 +80,10 @@ pub struct Lcore<B> {
     last_gate: Option<Instant>,
     /// Changes of static neighbours that job neigh_sync has not spread yet.
     neigh_changes: Vec<NeighChange>,
-    /// Greetings that job sockopt_job has not begun yet.
-    greetings: Vec<Hello>,
+    /// What job sockopt_job is to do and has not begun yet.
+    requests: Vec<Order>,
+    /// On the master: the trees of traffic control, as they are to be on every worker.
+    tc_plan: TcPlan,
     counters: Counters,
     next: Next<B>,
     burst: Vec<B>,
@@ -109,6 +113,9 @@ impl<B: Buf> Lcore<B> {
         }
         let serves = config.kni_lcore() == Some(id);
         let kernels = config.kni.iter().filter(|_| serves).map(|kni| (kni.device, kni.port));
+        let plan = config.tc_plan()?;
+        // The master shapes nothing, and the KNI lcore sends past traffic control.
+        let trees = if mine.role == Role::Worker { plan.clone() } else { TcPlan::default() };
         let tick = if schedule.init().is_empty() { 1 } else { 0 };
         Ok(Lcore {
             id,
@@ -121,6 +128,7 @@ impl<B: Buf> Lcore<B> {
                 routes: Routes::new(config, &devices),
                 reassembly: Reassembler::default(),
                 neigh,
+                tc: Tc::new(&trees, &devices),
                 tx: TxQueues::new(config, id),
                 msg: Messages::new(config, id),
                 ids: IpIds::new(small(index), small(workers.len().max(1))),
@@ -135,7 +143,8 @@ impl<B: Buf> Lcore<B> {
             rng: Rng::new(config.seed).fork(&format!("lcore.{id}.neigh")),
             last_gate: None,
             neigh_changes: Vec::new(),
-            greetings: Vec::new(),
+            requests: Vec::new(),
+            tc_plan: if mine.role == Role::Master { plan } else { TcPlan::default() },
             counters: Counters::default(),
             next: Next::default(),
             burst: Vec::with_capacity(BURST),
@@ -172,9 +181,15 @@ impl<B: Buf> Lcore<B> {
         &self.tables.neigh
     }
 
-    /// Packets that wait in it: for other fragments, for a neighbour, or for job xmit.
+    /// Its Qschs, in the order of their creation.
+    pub fn qschs(&self) -> &[Qsch<B>] {
+        self.tables.tc.qschs()
+    }
+
+    /// Packets that wait in it: for other fragments, for a neighbour, in a Qsch, or for job xmit.
     pub fn held(&self) -> u64 {
-        self.tables.reassembly.held() + self.tables.neigh.held() + self.tables.tx.held()
+        let Tables { reassembly, neigh, tc, tx, .. } = &self.tables;
+        reassembly.held() + neigh.held() + tc.held() + tx.held()
     }
 
     /// Whether it waits for answers to messages of its own.
@@ -190,10 +205,13 @@ impl<B: Buf> Lcore<B> {
             let sends = if self.role == Role::Kni { JobKind::KniLoop } else { JobKind::Xmit };
             want(sends, Instant::EPOCH);
         }
+        if let Some(ready) = self.tables.tc.next_ready() {
+            want(JobKind::QschSched, ready);
+        }
         if !self.neigh_changes.is_empty() {
             want(JobKind::NeighSync, Instant::EPOCH);
         }
-        if !self.greetings.is_empty() {
+        if !self.requests.is_empty() {
             want(JobKind::Sockopt, Instant::EPOCH);
         }
         if self.policy.reassembly_sweep
@@ -214,7 +232,7 @@ impl<B: Buf> Lcore<B> {
     pub fn order(&mut self, order: Order) {
         match order {
             Order::Neigh(change) => self.neigh_changes.push(change),
-            Order::Hello(hello) => self.greetings.push(hello),
+            Order::Hello(_) | Order::Tc(_) | Order::ShowTc => self.requests.push(order),
         }
     }
 
@@ -258,6 +276,7 @@ impl<B: Buf> Lcore<B> {
     pub fn release<W: World<Buf = B>>(&mut self, world: &mut W) {
         self.tables.reassembly.release(world);
         self.tables.neigh.release(world);
+        self.tables.tc.release_all(world);
         self.tables.tx.release(world);
     }
 

@@ -21,6 +21,7 @@
 //! | *message*, *request*, *reply* | what lcores tell each other: see [`msg`] |
 //! | *neighbour* | a host on the link, and what ARP knows of it |
 //! | *input*, *output*, *forward* | towards us; from us; through us |
+//! | *Qsch*, *classifier*, *tree* | a queueing scheduler; who sends packets to which; those of a device: see [`tc`] |
 //! | *drop* | to refuse a packet, by name: see [`DropReason`] |
 
 #![forbid(unsafe_code)]
@@ -45,6 +46,7 @@ pub mod packet;
 pub mod path;
 pub mod rng;
 pub mod route;
+pub mod tc;
 pub mod time;
 pub mod timer;
 pub mod types;

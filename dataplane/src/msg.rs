@@ -29,6 +29,7 @@ pub use xmit::master_xmit;
 
 use crate::control::Hello;
 use crate::packet::PacketId;
+use crate::tc::{self, ClsEdit, QschEdit, QschStats};
 use crate::time::Instant;
 use crate::types::{LcoreId, PortId};
 use std::fmt;
@@ -83,6 +84,14 @@ pub enum Payload<B> {
         /// The device.
         device: PortId,
     },
+    /// To make this change of Qschs.
+    QschSet(QschEdit),
+    /// To make this change of classifiers.
+    ClsSet(ClsEdit),
+    /// To tell what the Qschs counted.
+    QschGet,
+    /// To tell how often the classifiers matched.
+    ClsGet,
 }
 
 impl<B> Payload<B> {
@@ -91,6 +100,10 @@ impl<B> Payload<B> {
         match self {
             Payload::Hello => MsgType::Hello,
             Payload::MasterXmit { .. } => MsgType::MasterXmit,
+            Payload::QschSet(_) => MsgType::QschSet,
+            Payload::ClsSet(_) => MsgType::ClsSet,
+            Payload::QschGet => MsgType::QschGet,
+            Payload::ClsGet => MsgType::ClsGet,
         }
     }
 
@@ -99,13 +112,21 @@ impl<B> Payload<B> {
         match self {
             Payload::Hello => Some(Payload::Hello),
             Payload::MasterXmit { .. } => None,
+            Payload::QschSet(edit) => Some(Payload::QschSet(*edit)),
+            Payload::ClsSet(edit) => Some(Payload::ClsSet(*edit)),
+            Payload::QschGet => Some(Payload::QschGet),
+            Payload::ClsGet => Some(Payload::ClsGet),
         }
     }
 
     /// The frame that it holds, if it holds one.
     pub const fn frame(&self) -> Option<&B> {
         match self {
-            Payload::Hello => None,
+            Payload::Hello
+            | Payload::QschSet(_)
+            | Payload::ClsSet(_)
+            | Payload::QschGet
+            | Payload::ClsGet => None,
             Payload::MasterXmit { frame, .. } => Some(frame),
         }
     }
@@ -113,7 +134,11 @@ impl<B> Payload<B> {
     /// Takes out the frame that it holds, if it holds one.
     pub fn into_frame(self) -> Option<B> {
         match self {
-            Payload::Hello => None,
+            Payload::Hello
+            | Payload::QschSet(_)
+            | Payload::ClsSet(_)
+            | Payload::QschGet
+            | Payload::ClsGet => None,
             Payload::MasterXmit { frame, .. } => Some(frame),
         }
     }
@@ -129,6 +154,10 @@ pub enum Reply {
         /// The tick, from 1.
         tick: u64,
     },
+    /// What the Qschs of the lcore counted.
+    Qschs(Vec<(tc::About, QschStats)>),
+    /// How often the classifiers of the lcore matched.
+    Classes(Vec<(tc::ClsName, u64)>),
 }
 
 /// Why an lcore did not do what it was asked for.
@@ -168,6 +197,8 @@ pub enum Then {
     Nothing,
     /// With the rest of these greetings, one after the other.
     Greet(Hello),
+    /// With what traffic control counted on all workers.
+    ShowTc,
 }
 
 /// How a call ended.

@@ -1,6 +1,6 @@
 //! Neighbours: who is on the links, how ARP finds out, and the packets that wait for it.
 //!
-//! Rank 1 (ARP input) and 7 (resolve) of the path, and the timer of each entry. RFC 826, spec 3.2.
+//! Rank 4 (ARP input) and 10 (resolve) of the path, and the timer of each entry. RFC 826, spec 3.2.
 //!
 //! Invariant: a dynamic entry has exactly one timer, a static one none; packets wait only in
 //! states none and send, at most `Limits::neigh_queue` for each neighbour.
@@ -199,7 +199,7 @@ fn frame<W: World>(
     next.push(Step::Egress(buf, device));
 }
 
-/// Rank 6: on its way with the neighbour's MAC, or it waits for it.
+/// Rank 10: on its way with the neighbour's MAC, or it waits for it.
 pub fn resolve<W: World>(
     table: &mut Neighbours<W::Buf>,
     packet: Outbound<W::Buf>,

@@ -1,6 +1,6 @@
 //! Frames in from a port, frames out to a port.
 //!
-//! Rank 0 (deliver), 8 (egress), 9 (transmit) of the path. Spec 2.3, 2.5, 3.1.
+//! Rank 1 (untag), 3 (deliver), 12 (tag), 14 (transmit) of the path. Spec 2.3, 2.5, 3.1.
 //!
 //! Invariant: a transmit queue never holds more than `Limits::tx_burst` frames.
 //! Not here: receiving (job recv_fwd, `lcore.rs`), ARP and IPv4.
@@ -71,18 +71,28 @@ pub struct L3Frame<B> {
     pub from_ring: bool,
 }
 
-/// Rank 0: untags the frame and gives it to ARP or IPv4.
-pub fn deliver<W: World>(frame: Frame<W::Buf>, env: &mut Env<'_, W>, next: &mut Next<W::Buf>) {
+/// Rank 1: takes the tag out, if there is one, and finds the VLAN device.
+pub fn untag<W: World>(frame: Frame<W::Buf>, env: &mut Env<'_, W>, next: &mut Next<W::Buf>) {
     let Frame { mut buf, from_ring } = frame;
-    let Ok(mut header) = ethernet::Header::parse(buf.head()) else {
+    let Ok(header) = ethernet::Header::parse(buf.head()) else {
         return env.drop(buf, DropReason::EthTruncated);
     };
-    if header.ether_type == EtherType::Vlan && !from_ring {
-        match untag(&mut buf, env) {
-            Ok(inner) => header.ether_type = inner,
-            Err(reason) => return env.drop(buf, reason),
-        }
+    if header.ether_type == EtherType::Vlan
+        && let Err(reason) = take_tag(&mut buf, env)
+    {
+        return env.drop(buf, reason);
     }
+    let is_vlan = env.devices.get(buf.meta().port).vlan.is_some();
+    let frame = Frame { buf, from_ring };
+    next.push(if is_vlan { Step::VlanIngress(frame) } else { Step::Deliver(frame) });
+}
+
+/// Rank 3: gives the frame to ARP or IPv4.
+pub fn deliver<W: World>(frame: Frame<W::Buf>, env: &mut Env<'_, W>, next: &mut Next<W::Buf>) {
+    let Frame { mut buf, from_ring } = frame;
+    let Ok(header) = ethernet::Header::parse(buf.head()) else {
+        return env.drop(buf, DropReason::EthTruncated);
+    };
     let device = buf.meta().port;
     if !from_ring || env.policy.forward2kni_ring_copies {
         kni::copy(&mut buf, device, env);
@@ -113,7 +123,7 @@ pub fn kernel_only<W: World>(mut buf: W::Buf, env: &mut Env<'_, W>) {
         return env.drop(buf, DropReason::EthTruncated);
     };
     if header.ether_type == EtherType::Vlan
-        && let Err(reason) = untag(&mut buf, env)
+        && let Err(reason) = take_tag(&mut buf, env)
     {
         return env.drop(buf, reason);
     }
@@ -121,8 +131,8 @@ pub fn kernel_only<W: World>(mut buf: W::Buf, env: &mut Env<'_, W>) {
     kni::frame(buf, device, DropReason::KniAbsent, env);
 }
 
-/// Takes the tag out of a frame and moves the frame to its VLAN device; returns what follows.
-fn untag<W: World>(buf: &mut W::Buf, env: &Env<'_, W>) -> Result<EtherType, DropReason> {
+/// Takes the tag out of a frame and moves the frame to its VLAN device.
+fn take_tag<W: World>(buf: &mut W::Buf, env: &Env<'_, W>) -> Result<(), DropReason> {
     let tag = vlan::Tag::parse(buf.head()).map_err(|_| DropReason::VlanTruncated)?;
     let port = buf.meta().port;
     let device = match VlanId::try_new(tag.vid) {
@@ -136,11 +146,11 @@ fn untag<W: World>(buf: &mut W::Buf, env: &Env<'_, W>) -> Result<EtherType, Drop
     vlan::untag(buf.head_mut());
     buf.strip_front(vlan::TAG_LEN).map_err(|_| DropReason::VlanTruncated)?;
     buf.meta_mut().port = device;
-    Ok(tag.ether_type)
+    Ok(())
 }
 
-/// Rank 8: tags what leaves by a VLAN device, and finds the physical port.
-pub fn egress<W: World>(
+/// Rank 12: tags what leaves by a VLAN device, and finds the physical port.
+pub fn tag<W: World>(
     mut buf: W::Buf,
     device: PortId,
     env: &mut Env<'_, W>,
@@ -157,8 +167,7 @@ pub fn egress<W: World>(
             port
         }
     };
-    buf.meta_mut().port = port;
-    next.push(Step::Transmit(buf, port));
+    next.push(Step::PortEgress(buf, port));
 }
 
 /// The transmit queues of one lcore.
@@ -234,13 +243,14 @@ impl<B: Buf> TxQueues<B> {
     }
 }
 
-/// Rank 9: buffers the frame for job xmit; one more than a burst pushes the burst out first.
+/// Rank 14: buffers the frame for job xmit; one more than a burst pushes the burst out first.
 pub fn transmit<W: World>(
     tx: &mut TxQueues<W::Buf>,
-    buf: W::Buf,
+    mut buf: W::Buf,
     port: PortId,
     env: &mut Env<'_, W>,
 ) {
+    buf.meta_mut().port = port;
     let TxQueues { ports, held, sent } = tx;
     let queues = &mut ports[port.index()];
     let index = match queues.len() {

@@ -1,22 +1,30 @@
 //! The path of a packet: the one `match` over all steps.
 //!
 //! ```text
-//!  rank  step       function            pushes next
-//!  ────  ─────────  ──────────────────  ──────────────────────────────────────────────
-//!   0    Deliver    netif::deliver      ArpInput | Ipv4Input
-//!   1    ArpInput   neigh::arp_input    Egress (the reply; each packet that waited)
-//!   1    Ipv4Input  ipv4::input         Route | LocalOut (an ICMP error)
-//!   2    Route      ipv4::route         Reassemble | LocalIn | Forward | LocalOut (an ICMP error)
-//!   3    Reassemble ipv4::reassembly   LocalIn (the datagram), or it is held
-//!   4    LocalIn    ipv4::local_in      LocalOut (an echo reply, an ICMP error)
-//!   4    Forward    ipv4::forward       Output (a redirect, the packet) | LocalOut (an ICMP error)
-//!   5    LocalOut   ipv4::local_out     Output
-//!   6    Output     ipv4::output        Resolve (the packet; each of its fragments)
-//!   7    Resolve    neigh::resolve      Egress (the packet; an ARP request), or it waits
-//!   8    Egress     netif::egress       Transmit
-//!   8    Egress     msg::master_xmit    nothing, on the master: a worker sends it
-//!   9    Transmit   netif::transmit     nothing: job xmit bursts the queue out
+//!  rank  step         function          pushes next
+//!  ────  ───────────  ────────────────  ──────────────────────────────────────────────
+//!   0    Ingress      tc::hook          Untag, or it waits (traffic control of the port)
+//!   1    Untag        netif::untag      VlanIngress | Deliver
+//!   2    VlanIngress  tc::hook          Deliver, or it waits (that of the VLAN device)
+//!   3    Deliver      netif::deliver    ArpInput | Ipv4Input
+//!   4    ArpInput     neigh::arp_input  Egress (the reply; each packet that waited)
+//!   4    Ipv4Input    ipv4::input       Route | LocalOut (an ICMP error)
+//!   5    Route        ipv4::route       Reassemble | LocalIn | Forward | LocalOut (an ICMP error)
+//!   6    Reassemble   ipv4::reassembly  LocalIn (the datagram), or it is held
+//!   7    LocalIn      ipv4::local_in    LocalOut (an echo reply, an ICMP error)
+//!   7    Forward      ipv4::forward     Output (a redirect, the packet) | LocalOut (an ICMP error)
+//!   8    LocalOut     ipv4::local_out   Output
+//!   9    Output       ipv4::output      Resolve (the packet; each of its fragments)
+//!  10    Resolve      neigh::resolve    Egress (the packet; an ARP request), or it waits
+//!  11    Egress       tc::hook          Tag | Transmit, or it waits (that of the device)
+//!  11    Egress       msg::master_xmit  nothing, on the master: a worker sends it
+//!  12    Tag          netif::tag        PortEgress
+//!  13    PortEgress   tc::hook          Transmit, or it waits (that of the VLAN device's port)
+//!  14    Transmit     netif::transmit   nothing: job xmit bursts the queue out
 //! ```
+//!
+//! A device without a tree of Qschs has no hook: its packets are at the next step at once. What
+//! another lcore received and handed over by a ring starts at `Deliver`.
 //!
 //! Each may drop its packet by name. A stage never calls another: it pushes what comes next, and
 //! ranks only grow, so that there is no loop and the work for each packet is bounded.
@@ -34,7 +42,9 @@ use crate::ipv4::{self, Datagram, IpIds, Outbound, Outgoing};
 use crate::msg::{self, Messages};
 use crate::neigh::{self, Neighbours};
 use crate::netif::{self, Frame, L3Frame, TxQueues};
+use crate::packet::Buf;
 use crate::route::{Hop, Routes};
+use crate::tc::{self, Hook, Tc};
 use crate::types::PortId;
 use crate::world::World;
 use std::collections::VecDeque;
@@ -43,6 +53,12 @@ use std::collections::VecDeque;
 #[derive(Debug)]
 pub enum Step<B> {
     /// A frame as it was received.
+    Ingress(Frame<B>),
+    /// A frame that its port lets in.
+    Untag(Frame<B>),
+    /// A frame of a VLAN device, without its tag.
+    VlanIngress(Frame<B>),
+    /// A frame that its device lets in, without a tag.
     Deliver(Frame<B>),
     /// An ARP packet.
     ArpInput(L3Frame<B>),
@@ -64,6 +80,10 @@ pub enum Step<B> {
     Resolve(Outbound<B>),
     /// A frame for a device.
     Egress(B, PortId),
+    /// A frame that a VLAN device lets out.
+    Tag(B, PortId),
+    /// A tagged frame for a physical port.
+    PortEgress(B, PortId),
     /// A frame for a physical port.
     Transmit(B, PortId),
 }
@@ -72,16 +92,21 @@ impl<B> Step<B> {
     /// How far along the path this step is.
     pub const fn rank(&self) -> u8 {
         match self {
-            Step::Deliver(_) => 0,
-            Step::ArpInput(_) | Step::Ipv4Input(_) => 1,
-            Step::Route(_) => 2,
-            Step::Reassemble(_) => 3,
-            Step::LocalIn(_) | Step::Forward(..) => 4,
-            Step::LocalOut(_) => 5,
-            Step::Output(_) => 6,
-            Step::Resolve(_) => 7,
-            Step::Egress(..) => 8,
-            Step::Transmit(..) => 9,
+            Step::Ingress(_) => 0,
+            Step::Untag(_) => 1,
+            Step::VlanIngress(_) => 2,
+            Step::Deliver(_) => 3,
+            Step::ArpInput(_) | Step::Ipv4Input(_) => 4,
+            Step::Route(_) => 5,
+            Step::Reassemble(_) => 6,
+            Step::LocalIn(_) | Step::Forward(..) => 7,
+            Step::LocalOut(_) => 8,
+            Step::Output(_) => 9,
+            Step::Resolve(_) => 10,
+            Step::Egress(..) => 11,
+            Step::Tag(..) => 12,
+            Step::PortEgress(..) => 13,
+            Step::Transmit(..) => 14,
         }
     }
 }
@@ -122,6 +147,8 @@ pub struct Tables<B> {
     pub reassembly: Reassembler<B>,
     /// Who is on the links.
     pub neigh: Neighbours<B>,
+    /// Packets that traffic control holds back.
+    pub tc: Tc<B>,
     /// Frames that wait for job xmit.
     pub tx: TxQueues<B>,
     /// What this lcore tells others and is told by them.
@@ -134,12 +161,32 @@ pub struct Tables<B> {
     pub redirect_limit: ErrorLimit,
 }
 
+impl<B: Buf> Tables<B> {
+    /// Where the path of a received frame begins.
+    pub fn entry(&self, frame: Frame<B>) -> Step<B> {
+        match frame.from_ring {
+            true => Step::Deliver(frame),
+            false if self.tc.shapes(frame.buf.meta().port, Hook::Ingress) => Step::Ingress(frame),
+            false => Step::Untag(frame),
+        }
+    }
+}
+
 /// Takes every step that `next` holds, and those that they push, until none is left.
 pub fn run<W: World>(tables: &mut Tables<W::Buf>, env: &mut Env<'_, W>, next: &mut Next<W::Buf>) {
     while let Some(step) = next.pop() {
         let (rank, queued) = (step.rank(), next.0.len());
         let t = &mut *tables;
         match step {
+            Step::Ingress(Frame { buf, .. }) => {
+                let port = buf.meta().port;
+                tc::hook(&mut t.tc, (Hook::Ingress, port), buf, env, next);
+            }
+            Step::Untag(frame) => netif::untag(frame, env, next),
+            Step::VlanIngress(Frame { buf, .. }) => {
+                let device = buf.meta().port;
+                tc::hook(&mut t.tc, (Hook::Ingress, device), buf, env, next);
+            }
             Step::Deliver(frame) => netif::deliver(frame, env, next),
             Step::ArpInput(frame) => neigh::arp_input(&mut t.neigh, frame, env, next),
             Step::Ipv4Input(frame) => ipv4::input(&mut t.icmp_limit, frame, env, next),
@@ -160,7 +207,10 @@ pub fn run<W: World>(tables: &mut Tables<W::Buf>, env: &mut Env<'_, W>, next: &m
             Step::Egress(buf, device) if t.msg.is_master() => {
                 msg::master_xmit(&mut t.msg, buf, device, env);
             }
-            Step::Egress(buf, device) => netif::egress(buf, device, env, next),
+            Step::Egress(buf, device) | Step::PortEgress(buf, device) => {
+                tc::hook(&mut t.tc, (Hook::Egress, device), buf, env, next);
+            }
+            Step::Tag(buf, device) => netif::tag(buf, device, env, next),
             Step::Transmit(buf, port) => netif::transmit(&mut t.tx, buf, port, env),
         }
         let pushed = next.0.iter().skip(queued);

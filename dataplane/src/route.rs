@@ -1,6 +1,6 @@
 //! Where a packet goes: local addresses, connected subnets, routes by gateway; longest prefix first.
 //!
-//! Rank 3 and 6 of the path. Spec 3.3.
+//! Rank 5 and 8 of the path. Spec 3.3.
 //!
 //! Invariant: two routes differ in prefix or in device.
 //! Not here: what happens to the packet then (`ipv4.rs`), the MAC of the next hop (`neigh.rs`).

@@ -8,6 +8,7 @@ use crate::event::Event;
 use crate::job::{JobKind, Role};
 use crate::msg::Message;
 use crate::packet::Buf;
+use crate::tc::{BucketId, Tbf};
 use crate::time::Instant;
 use crate::types::{LcoreId, Mac, PortId, QueueId};
 use std::net::Ipv4Addr;
@@ -169,6 +170,19 @@ pub trait World {
     fn has_room(&self, to: LcoreId, ring: Ring) -> bool;
     /// Takes the oldest parcel from one of this lcore's own rings.
     fn recv(&mut self, ring: Ring) -> Option<Parcel<Self::Buf>>;
+
+    /// Takes tokens for a frame of `len` bytes from the bucket of a tbf, which all lcores share, if
+    /// they are there at `now`. Between threads, this is where the lock is.
+    ///
+    /// # Errors
+    /// They are not: when they will be, if nobody else takes any.
+    fn draw(
+        &mut self,
+        bucket: BucketId,
+        tbf: &Tbf,
+        len: usize,
+        now: Instant,
+    ) -> Result<(), Instant>;
 
     /// Tells whoever watches what happened.
     fn observe(&mut self, event: Event);

@@ -12,7 +12,7 @@ mod core;
 mod lcores;
 mod outcome;
 
-pub use outcome::{Ended, LcoreOutcome, Outcome};
+pub use outcome::{Ended, LcoreOutcome, Outcome, QschOutcome};
 
 use crate::capture::CaptureInfo;
 use crate::fabric::{Fabric, FabricError};
@@ -229,6 +229,9 @@ impl<'a, F: Fabric, O: Observer> Engine<'a, F, O> {
 
     fn finish(mut self, ended: Ended) -> (Outcome, O) {
         let held = self.lcores.cores().iter().map(Lcore::held).sum::<u64>() + self.world.held();
+        let lcores = self.lcores.cores().iter().enumerate();
+        let lcores = lcores.map(|(index, core)| LcoreOutcome::of(core, self.lcores.busy(index)));
+        let lcores = lcores.collect();
         for core in self.lcores.cores_mut() {
             core.release(&mut self.world);
         }
@@ -248,8 +251,6 @@ impl<'a, F: Fabric, O: Observer> Engine<'a, F, O> {
         broken.extend(missing);
         let counted = self.lcores.cores().iter().map(|core| (core.id(), core.counters()));
         let digests = streams.finish(counted, self.end);
-        let lcores = self.lcores.cores().iter().enumerate();
-        let lcores = lcores.map(|(index, core)| LcoreOutcome::of(core, self.lcores.busy(index)));
         let outcome = Outcome {
             backend,
             end: self.end,
@@ -257,7 +258,7 @@ impl<'a, F: Fabric, O: Observer> Engine<'a, F, O> {
             ledger,
             messages,
             digests,
-            lcores: lcores.collect(),
+            lcores,
             inputs,
             polled: Vec::new(),
             broken,

@@ -172,7 +172,14 @@ impl Ledger {
             | Event::Msg(_)
             | Event::IcmpSuppressed { .. }
             | Event::Reassembly(_)
-            | Event::RedirectIgnored { .. } => {}
+            | Event::TcChanged { .. }
+            | Event::TcRefused { .. }
+            | Event::QschShown { .. }
+            | Event::ClsShown { .. }
+            | Event::TcNotShown { .. }
+            | Event::RedirectIgnored { .. }
+            | Event::QschQueued { .. }
+            | Event::QschSent { .. } => {}
         }
     }
 

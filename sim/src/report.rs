@@ -3,6 +3,8 @@
 //! Invariant: it depends on the run alone, not on the machine, the pace or the fabric. Its last line
 //! is the law of conservation.
 
+mod tc;
+
 use crate::chart;
 use crate::engine::{Ended, Outcome};
 use crate::ledger::Ledger;
@@ -31,6 +33,7 @@ pub fn text(name: &str, plan: &Plan, outcome: &Outcome) -> String {
     ports(&mut text, plan, outcome);
     fates(&mut text, &outcome.ledger);
     lcores(&mut text, outcome);
+    tc::section(&mut text, plan, outcome);
     messages(&mut text, outcome);
     neighbours(&mut text, plan, outcome);
     let _ = writeln!(text, "\ntrace {}", outcome.digests.trace);

@@ -19,6 +19,7 @@ use crate::trace::{Observer, Outside, Passing, Run, Trace, Way};
 use account::PoolAccount;
 use dataplane::heap::HeapBuf;
 use dataplane::job::JobKind;
+use dataplane::tc::{BucketId, Buckets, Tbf};
 use dataplane::world::{Parcel, Ring, RingPlan, World};
 use dataplane::{Buf, DropReason, Event, Instant, LcoreId, PacketId, PortId, QueueId};
 use lines::{Departing, Lines};
@@ -42,6 +43,8 @@ pub(crate) struct SimWorld<'f, F: Fabric, O> {
     injector: Injector,
     ports: Vec<Lines<F::Buf>>,
     lcores: Vec<Mailbox>,
+    /// The tokens of all tbfs, which the lcores share.
+    buckets: Buckets,
     packets: u64,
     scratch: Vec<u8>,
     burst: Vec<F::Buf>,
@@ -89,6 +92,7 @@ impl<'f, F: Fabric, O: Observer> SimWorld<'f, F, O> {
             injector: Injector::new(&plan.strikes),
             ports,
             lcores: boxes,
+            buckets: Buckets::default(),
             packets: 0,
             scratch: Vec::new(),
             burst: Vec::new(),
@@ -407,6 +411,16 @@ impl<F: Fabric, O: Observer> World for SimWorld<'_, F, O> {
         let parcel = self.fabric.recv(ring.index)?;
         ring.frames -= u32::from(parcel.has_frame());
         Some(parcel)
+    }
+
+    fn draw(
+        &mut self,
+        bucket: BucketId,
+        tbf: &Tbf,
+        len: usize,
+        now: Instant,
+    ) -> Result<(), Instant> {
+        self.buckets.draw(bucket, tbf, len, now)
     }
 
     fn observe(&mut self, event: Event) {

@@ -3,13 +3,15 @@
 
 use dataplane::DropReason;
 use dataplane::config::Policy;
+use dataplane::control::Order;
 use dataplane::msg::Priority;
+use dataplane::tc::{Handle, Kind, Match, TcChange};
 use fixtures::{
     ALICE, BOB, BROADCAST, CAROL, DUT_LAN, DUT_WAN, Frame, GW, arp_reply, arp_request, icmp,
     icmp_echo, icmp_error, ipv4, raw, udp,
 };
 use sim::plan::{PortPlan, Snapped, WirePlan};
-use tests::{Dut, LAN, WAN, dut, dut_with_workers, ms, tell};
+use tests::{Dut, LAN, WAN, dut, dut_with_workers, ms, tbf, tell};
 
 /// A run in which a packet is dropped for `reason`. Nothing: no port can bring it about.
 fn shown(reason: DropReason) -> Option<Dut> {
@@ -21,6 +23,9 @@ fn shown(reason: DropReason) -> Option<Dut> {
         R::MsgRingFull | R::MsgRefused => for_the_master(reason),
         R::IsolRingFull | R::KniRingFull | R::KniRefused | R::KniAbsent => {
             beside_the_workers(reason)
+        }
+        R::TcDropped | R::TcTooDeep | R::QschFull | R::QschTooLong | R::QschDeleted => {
+            shaped(reason)
         }
         R::EthTruncated
         | R::VlanTruncated
@@ -151,6 +156,33 @@ fn for_the_master(reason: DropReason) -> Dut {
         net.at(ms(1)).bytes(dataplane::PortId(2), udp(DUT_LAN, ALICE).build());
     }
     net
+}
+
+/// What traffic control refuses on the way out.
+fn shaped(reason: DropReason) -> Dut {
+    let net = burst(4);
+    let any = Match::default();
+    match reason {
+        DropReason::TcDropped => {
+            net.qsch(WAN, "root", "", Kind::Pfifo { limit: 9 }).cls(WAN, "root", any, "")
+        }
+        DropReason::TcTooDeep => {
+            (1..=9).fold(net.qsch(WAN, "root", "", Kind::Pfifo { limit: 9 }), |net, depth| {
+                let parent = if depth == 1 { "root".to_owned() } else { format!("{}:", depth - 1) };
+                let child = format!("{depth}:");
+                let net = net.qsch(WAN, &child, &parent, Kind::Pfifo { limit: 9 });
+                net.cls(WAN, &parent, any, &child)
+            })
+        }
+        DropReason::QschFull => net.qsch(WAN, "root", "", tbf(8000, 100, 100)),
+        DropReason::QschTooLong => net.qsch(WAN, "root", "", tbf(8000, 73, 1000)),
+        _ => {
+            let mut net = net.qsch(WAN, "root", "", tbf(8000, 100, 1000));
+            let gone = TcChange::DeleteQsch { dev: WAN, handle: Handle::ROOT };
+            net.at(ms(2)).order(Order::Tc(gone));
+            net
+        }
+    }
 }
 
 fn on_the_way_out() -> Dut {

@@ -25,6 +25,7 @@ use dataplane::config::{
 };
 use dataplane::control::{Hello, Order};
 use dataplane::job::Role;
+use dataplane::tc::{ClsConfig, Handle, Kind, Match, QschConfig, Tbf, TokenRate, Verdict};
 use dataplane::world::NeighChange;
 use dataplane::{Config, Instant, LcoreId, Mac, Nanos, PortId, QueueId, VlanId};
 use fixtures::{DUT_LAN, DUT_WAN, Frame, Host};
@@ -106,6 +107,22 @@ fn net(host: Host) -> ipnet::Ipv4Net {
         Ok(net) => net,
         Err(_) => unreachable!("24 bits are a prefix"),
     }
+}
+
+/// The handle with this name.
+///
+/// # Panics
+/// There is no such handle.
+pub fn named(text: &str) -> Handle {
+    match text.parse() {
+        Ok(handle) => handle,
+        Err(why) => unreachable!("{text}: {why}"),
+    }
+}
+
+/// A tbf of so many bits a second and bytes of burst and limit.
+pub const fn tbf(bits: u64, burst: u64, limit: u64) -> Kind {
+    Kind::Tbf(Tbf { rate: TokenRate { bits, burst }, peak: None, limit })
 }
 
 impl Dut {
@@ -229,6 +246,25 @@ impl Dut {
     pub fn isolated(mut self, id: u8, port: PortId) -> Dut {
         let queues = vec![PortQueues { port, rx: vec![QueueId(0)], tx: vec![] }];
         self.plan.config.lcores.push(LcoreConfig { id: LcoreId(id), role: Role::IsolRx, queues });
+        self
+    }
+
+    /// A Qsch that is there from the start: `root`, `ingress`, or a child of one that is.
+    #[must_use]
+    pub fn qsch(mut self, dev: PortId, handle: &str, parent: &str, kind: Kind) -> Dut {
+        let named = |text: &str| if text.is_empty() { Handle::NONE } else { named(text) };
+        let (handle, parent) = (named(handle), named(parent));
+        self.plan.config.qschs.push(QschConfig { dev, handle, parent, kind });
+        self
+    }
+
+    /// A classifier that is there from the start; an empty target is to drop.
+    #[must_use]
+    pub fn cls(mut self, dev: PortId, qsch: &str, pattern: Match, target: &str) -> Dut {
+        let verdict = if target.is_empty() { Verdict::Drop } else { Verdict::To(named(target)) };
+        let (qsch, handle) = (named(qsch), Handle::NONE);
+        let cls = ClsConfig { dev, qsch, handle, prio: 0, pattern, verdict };
+        self.plan.config.classes.push(cls);
         self
     }
 

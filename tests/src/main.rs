@@ -16,6 +16,7 @@
 //! | `counts` | what lcores count, exactly |
 //! | `wire` | rates, queues, and an lcore that falls behind |
 //! | `ports` | ports that the dataplane polls itself |
+//! | `tc` | traffic control: shaping, classes, limits, changes |
 //! | `drops` | every reason for which a packet is dropped |
 //! | `limits` | each limit outside the lcores, at it and one over |
 //! | `faults` | what goes wrong on purpose, call by call |
@@ -53,6 +54,7 @@ mod policy;
 mod ports;
 mod redirect;
 mod roles;
+mod tc;
 mod ticks;
 mod tidy;
 mod vlan;

@@ -169,6 +169,33 @@ impl Teller {
                 let what = if sent { "told" } else { "could not tell" };
                 format!("     {what} lcore {to} of {address}")
             }
+            Event::QschQueued { packet, dev, handle, qlen } => {
+                let dev = self.port(dev);
+                format!("     packet {} in Qsch {dev} {handle}, {qlen} in all", packet.0)
+            }
+            Event::QschSent { packet, dev, handle, .. } => {
+                format!("     packet {} passes Qsch {} {handle}", packet.0, self.port(dev))
+            }
+            Event::TcChanged { what, dev, handle } => {
+                format!("     {} {} {handle}", what.replace('_', " "), self.port(dev))
+            }
+            Event::TcRefused { what, dev, handle, why } => {
+                let what = what.replace('_', " ");
+                format!("     {what} {} {handle} refused: {why}", self.port(dev))
+            }
+            Event::QschShown { dev, handle, stats } => {
+                let mut text = format!("     Qsch {} {handle} has", self.port(dev));
+                stats.fields(&mut |name, value| {
+                    if let Value::U64(n) = value {
+                        let _ = write!(text, " {name} {n}");
+                    }
+                });
+                text
+            }
+            Event::ClsShown { dev, qsch, handle, hits } => {
+                format!("     cls {} {qsch} {handle} has {hits} hits", self.port(dev))
+            }
+            Event::TcNotShown { what } => format!("     {what}: not all workers told"),
             Event::Msg(note) => message(&note),
             Event::NoBuffer { what, .. } => format!("     no buffer for: {}", what.name()),
             Event::IcmpSuppressed { cause, why } => {
@@ -211,6 +238,12 @@ impl Observer for Teller {
             What::Outside(Outside::Fault(strike)) => {
                 Some(format!("     fault {strike}: {}", strike.kind.explain()))
             }
+            What::Outside(Outside::Command(Order::Tc(change))) => {
+                let (dev, handle) = change.about();
+                let what = change.name().replace('_', " ");
+                Some(format!("     command: {what} {} {handle}", self.port(dev)))
+            }
+            What::Outside(Outside::Command(Order::ShowTc)) => Some("     command: show tc".into()),
             What::Outside(Outside::Arrive { .. } | Outside::Depart { .. }) => None,
         };
         if let Some(text) = text {

@@ -3,6 +3,7 @@
 use super::{Config, ConfigError, Limits, Policy, RateLimit, RouteConfig};
 use crate::device::Devices;
 use crate::job::{JobTable, RegisterError, Role, Rows};
+use crate::tc::{TcChange, TcPlan, Verb};
 use crate::types::{LcoreId, Mac, PortId};
 use ipnet::Ipv4Net;
 use std::net::Ipv4Addr;
@@ -44,7 +45,27 @@ impl Config {
             self.not_kernel(&format!("neighbour {}", n.address), n.dev)?;
             host_mac(&format!("neighbour {}", n.address), n.mac)?;
         }
-        Ok(())
+        self.tc_plan().map(|_| ())
+    }
+
+    /// The trees of traffic control that there are before the first tick.
+    ///
+    /// # Errors
+    /// One of the Qschs or classifiers cannot be there.
+    pub fn tc_plan(&self) -> Result<TcPlan, ConfigError> {
+        let devices = Devices::new(self);
+        let mut plan = TcPlan::default();
+        for qsch in &self.qschs {
+            let what = || format!("Qsch {}", qsch.handle);
+            let added = plan.apply(TcChange::Qsch(Verb::Add, *qsch), &devices);
+            added.map_err(|why| ConfigError::Tc { what: what(), dev: qsch.dev.0, why })?;
+        }
+        for cls in &self.classes {
+            let what = || format!("a classifier of Qsch {}", cls.qsch);
+            let added = plan.apply(TcChange::Cls(Verb::Add, *cls), &devices);
+            added.map_err(|why| ConfigError::Tc { what: what(), dev: cls.dev.0, why })?;
+        }
+        Ok(plan)
     }
 
     pub(super) fn device_count(&self) -> usize {
@@ -93,6 +114,7 @@ impl Config {
         let ns = p.neigh_reachable.get();
         in_range("policy.neigh_reachable in ns", ns, 1_000_000_000, 3_600_000_000_000)?;
         in_range("policy.neigh_jitter in ns", p.neigh_jitter.get(), 0, 10_000_000_000)?;
+        in_range("policy.tbf_quantum in ns", p.tbf_quantum.get(), 0, 1_000_000_000)?;
         if let Some(rate) = p.icmp_rate_limit {
             bucket("policy.icmp_rate_limit", rate)?;
         }

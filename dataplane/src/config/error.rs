@@ -1,5 +1,6 @@
 //! What can be wrong with a configuration.
 
+use crate::tc::TcError;
 use crate::types::{LcoreId, Mac, QueueId, VlanId};
 use ipnet::Ipv4Net;
 use std::net::Ipv4Addr;
@@ -149,6 +150,16 @@ pub enum ConfigError {
         to: Ipv4Net,
         /// The device.
         dev: String,
+    },
+    /// Traffic control that cannot be.
+    #[error("{what} of device {dev}: {why}")]
+    Tc {
+        /// What.
+        what: String,
+        /// The number of its device.
+        dev: u16,
+        /// Why not.
+        why: TcError,
     },
     /// A job cannot be registered.
     #[error(transparent)]

@@ -63,6 +63,14 @@ impl Limits {
     pub const DESCRIPTORS: (u32, u32) = (1, 32_768);
     /// The range of an MTU, in bytes: RFC 791's smallest, DPVS's largest.
     pub const MTU: (u16, u16) = (68, 9000);
+    /// Qschs that a device may have, in both trees.
+    pub const QSCHS: usize = 64;
+    /// Classifiers that a Qsch may have.
+    pub const CLASSES: usize = 64;
+    /// The range of the limit of a Qsch in packets or bytes, and of the burst of a tbf in bytes.
+    pub const QSCH_LIMIT: (u64, u64) = (1, u32::MAX as u64);
+    /// The range of the rate of a tbf, in bits a second: from a byte.
+    pub const TBF_RATE: (u64, u64) = (8, 10_000_000_000_000);
     /// Ports that a process may have (`RTE_MAX_ETHPORTS`).
     pub const PORTS: u64 = 32;
     /// Queues that a port may have in each direction (`NETIF_MAX_QUEUES`).

@@ -77,6 +77,9 @@ pub struct Policy {
     pub msg_late_execution: bool,
     /// Send a multicast up to the first worker whose ring is full (defect B80); else to all or none.
     pub msg_partial_multicast: bool,
+    /// The clock of a tbf, floored to multiples of this, 0 (exact)..=1 s
+    /// (`CLOCK_MONOTONIC_COARSE`).
+    pub tbf_quantum: Nanos,
     /// How long a neighbour that answered is trusted, 1..=3600 s.
     pub neigh_reachable: Nanos,
     /// `skip_loops` of the workers' `neigh_sync`.
@@ -119,6 +122,7 @@ impl Default for Policy {
             msg_priority_level: Priority::Low,
             msg_late_execution: false,
             msg_partial_multicast: false,
+            tbf_quantum: Nanos::ZERO,
             neigh_reachable: Nanos::from_secs(60),
             neigh_sync_skip: 100,
             ipv4_frag_skip: 100,
@@ -160,6 +164,7 @@ impl Policy {
             timer_catch_up: false,
             msg_late_execution: true,
             msg_partial_multicast: true,
+            tbf_quantum: Nanos::from_millis(4),
             ..Policy::default()
         }
     }

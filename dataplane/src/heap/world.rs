@@ -7,6 +7,7 @@ use crate::config::Config;
 use crate::event::Event;
 use crate::heap::HeapBuf;
 use crate::packet::{Buf, HEADROOM, Meta, PacketId};
+use crate::tc::{BucketId, Buckets, Tbf};
 use crate::time::Instant;
 use crate::types::{LcoreId, PortId, QueueId};
 use crate::world::{BURST, Parcel, Ring, World};
@@ -37,6 +38,7 @@ pub struct HeapWorld {
     pool_size: usize,
     rx: BTreeMap<(PortId, QueueId), VecDeque<HeapBuf>>,
     rings: BTreeMap<(LcoreId, Ring), RingQueue>,
+    buckets: Buckets,
     /// Frames that the ports still take; nothing: as many as come.
     pub tx_room: Option<usize>,
     /// What left, in order.
@@ -68,6 +70,7 @@ impl HeapWorld {
             pool_size: limits.pool as usize,
             rx: BTreeMap::new(),
             rings: rings.collect(),
+            buckets: Buckets::default(),
             tx_room: None,
             sent: Vec::new(),
             events: Vec::new(),
@@ -182,6 +185,16 @@ impl World for HeapWorld {
 
     fn recv(&mut self, ring: Ring) -> Option<Parcel<HeapBuf>> {
         self.rings.get_mut(&(self.lcore, ring))?.parcels.pop_front()
+    }
+
+    fn draw(
+        &mut self,
+        bucket: BucketId,
+        tbf: &Tbf,
+        len: usize,
+        now: Instant,
+    ) -> Result<(), Instant> {
+        self.buckets.draw(bucket, tbf, len, now)
     }
 
     fn observe(&mut self, event: Event) {

@@ -1,7 +1,7 @@
 //! ICMP Redirect: when a host is told of a nearer gateway, and what becomes of one that we are told
 //! of. RFC 792, RFC 1122 §3.2.2.2, RFC 1812 §5.2.7.2.
 //!
-//! Called from rank 3 of the path; what is told is made and limited by `icmp.rs`.
+//! Called from rank 7 of the path; what is told is made and limited by `icmp.rs`.
 //!
 //! Invariant: nobody is told of himself or of us, nor of a gateway that he cannot reach without us;
 //! no redirect ever changes a route. Not here: the redirect ring between lcores, which has nothing

@@ -1,6 +1,6 @@
 //! Datagrams out that are larger than their link takes: cut into fragments.
 //!
-//! Part of rank 6 of the path: our own packets, packets in transit, and fragments in transit, which
+//! Part of rank 9 of the path: our own packets, packets in transit, and fragments in transit, which
 //! are cut again and never joined. RFC 791 §3.2, RFC 1812 §4.2.2.7; spec 4.5.
 //!
 //! Invariant: all pieces leave, or none; each fits the MTU; all but the last have a multiple of 8

@@ -1,6 +1,6 @@
 //! Fragments in, whole datagrams out.
 //!
-//! Rank 3 of the path, for what is for us, and job ipv4_frag. RFC 791 §3.2, RFC 815, RFC 1122
+//! Rank 6 of the path, for what is for us, and job ipv4_frag. RFC 791 §3.2, RFC 815, RFC 1122
 //! §3.3.2; spec 4.6.
 //!
 //! What lies wholly within what is held is a duplicate: it is dropped, whatever its bytes. Whatever
@@ -249,7 +249,7 @@ impl<B: Buf> Reassembler<B> {
     }
 }
 
-/// Rank 3: holds a fragment for us until its datagram is whole.
+/// Rank 6: holds a fragment for us until its datagram is whole.
 pub fn reassemble<W: World>(
     table: &mut Reassembler<W::Buf>,
     limit: &mut ErrorLimit,

@@ -11,6 +11,7 @@ use crate::neigh;
 use crate::netif::{self, Frame};
 use crate::packet::Buf;
 use crate::path::{self, Step};
+use crate::tc;
 use crate::time::Instant;
 use crate::types::{PortId, QueueId};
 use crate::wire::ethernet;
@@ -34,10 +35,8 @@ impl<B: Buf> Lcore<B> {
             JobKind::KniMaster => self.serve_kernel(world),
             JobKind::MsgMaster | JobKind::MsgSlave => self.messages(world),
             JobKind::Sockopt => self.sockopt(world),
-            JobKind::CfgfileReload
-            | JobKind::QschSched
-            | JobKind::IcmpRedirect
-            | JobKind::IftrafRing => 0,
+            JobKind::QschSched => self.qsch_sched(world),
+            JobKind::CfgfileReload | JobKind::IcmpRedirect | JobKind::IftrafRing => 0,
         }
     }
 
@@ -47,6 +46,9 @@ impl<B: Buf> Lcore<B> {
             return;
         }
         self.counters.job_runs[kind.index()] += n;
+        if kind == JobKind::QschSched {
+            self.counters.overlimits += self.tables.tc.idle_runs(n);
+        }
         if matches!(kind, JobKind::RecvFwd | JobKind::IsolPktRcv | JobKind::KniLoop) {
             self.counters.bursts.idle_polls(n * self.rx.len() as u64);
         }
@@ -61,6 +63,27 @@ impl<B: Buf> Lcore<B> {
             Some(gate) => due.max(gate + interval),
             None => due,
         })
+    }
+
+    /// Job qsch_sched: each Qsch lets go what it may, one packet after the other. Spec 6.2.
+    fn qsch_sched<W: World<Buf = B>>(&mut self, world: &mut W) -> u32 {
+        if self.tables.tc.held() == 0 {
+            return 0;
+        }
+        let mut items = 0;
+        for at in 0..self.tables.tc.qschs().len() {
+            items += self.with_env(world, |tables, env, next| {
+                let mut sent = 0;
+                for _ in 0..tc::QUOTA {
+                    let Some(step) = tables.tc.let_go(at, env) else { break };
+                    sent += 1;
+                    next.push(step);
+                    path::run(tables, env, next);
+                }
+                sent
+            });
+        }
+        items
     }
 
     /// Job recv_fwd: the arp ring, then a burst, for each receive queue. Spec 2.3.
@@ -247,7 +270,7 @@ impl<B: Buf> Lcore<B> {
     /// Takes one frame along its whole path.
     fn take<W: World<Buf = B>>(&mut self, frame: Frame<B>, world: &mut W) {
         self.with_env(world, |tables, env, next| {
-            next.push(Step::Deliver(frame));
+            next.push(tables.entry(frame));
             path::run(tables, env, next);
         });
     }

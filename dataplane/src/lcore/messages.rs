@@ -4,10 +4,11 @@
 //! callers go on with.
 
 use super::Lcore;
-use crate::control::{Hello, Target};
+use crate::control::{Hello, Order, Target};
 use crate::msg::{Answer, Call, Done, Message, Payload, Reply, Request, Taken, Then};
 use crate::packet::Buf;
 use crate::path::{self, Step};
+use crate::tc::Edit;
 use crate::world::{Parcel, Ring, World};
 
 impl<B: Buf> Lcore<B> {
@@ -53,6 +54,10 @@ impl<B: Buf> Lcore<B> {
                 });
                 Ok(Reply::Done)
             }
+            Payload::QschSet(edit) => self.edit_tc(Edit::Qsch(edit), world),
+            Payload::ClsSet(edit) => self.edit_tc(Edit::Cls(edit), world),
+            Payload::QschGet => Ok(Reply::Qschs(self.tables.tc.stats())),
+            Payload::ClsGet => Ok(Reply::Classes(self.tables.tc.hits())),
         }
     }
 
@@ -61,16 +66,23 @@ impl<B: Buf> Lcore<B> {
         match done.then {
             Then::Nothing => {}
             Then::Greet(hello) => self.greet(hello, world),
+            Then::ShowTc => self.tc_shown(&done, world),
         }
     }
 
-    /// Job sockopt_job: begins what the control plane was told to say to others.
+    /// Job sockopt_job: begins what the control plane was told to do, in that order.
     pub(super) fn sockopt<W: World<Buf = B>>(&mut self, world: &mut W) -> u32 {
-        let greetings = std::mem::take(&mut self.greetings);
-        for hello in &greetings {
-            self.greet(*hello, world);
+        let requests = std::mem::take(&mut self.requests);
+        for request in &requests {
+            match *request {
+                Order::Hello(hello) => self.greet(hello, world),
+                // Whether it was made is in the trace.
+                Order::Tc(change) => drop(self.change_tc(change, world)),
+                Order::ShowTc => self.show_tc(world),
+                Order::Neigh(_) => unreachable!("job neigh_sync takes it"),
+            }
         }
-        u32::try_from(greetings.len()).unwrap_or(u32::MAX)
+        u32::try_from(requests.len()).unwrap_or(u32::MAX)
     }
 
     /// Sends HELLOs, as a loop over DPVS's `msg_send` would: a synchronous one that is under way

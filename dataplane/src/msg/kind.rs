@@ -84,6 +84,14 @@ types! {
     Hello = 3 "HELLO" Low &[Role::Master, Role::Worker];
     /// A frame of the master's that a worker is to send.
     MasterXmit = 5 "MASTER_XMIT" High &[Role::Worker];
+    /// Asks for what the Qschs counted.
+    QschGet = 27 "TC_QSCH_GET" Low &[Role::Worker];
+    /// A change of Qschs.
+    QschSet = 28 "TC_QSCH_SET" Norm &[Role::Worker];
+    /// Asks how often the classifiers matched.
+    ClsGet = 29 "TC_CLS_GET" Low &[Role::Worker];
+    /// A change of classifiers.
+    ClsSet = 30 "TC_CLS_SET" Low &[Role::Worker];
 }
 
 impl MsgType {

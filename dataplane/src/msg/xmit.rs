@@ -5,9 +5,9 @@ use crate::env::Env;
 use crate::types::PortId;
 use crate::world::World;
 
-/// Rank 7 on the master: gives a frame to the worker whose turn it is, in the order of their ids.
+/// Rank 11 on the master: gives a frame to the worker whose turn it is, in the order of their ids.
 ///
-/// The worker takes it through its own rank 7: traffic control and tag are there, once. DPVS: the
+/// The worker takes it through its own rank 11: traffic control and tag are there, once. DPVS: the
 /// frame goes through the master's traffic control too, where a tbf keeps it until the next one
 /// comes (defect B60); and the turn starts over at each lcore that is no worker (B12).
 pub fn master_xmit<W: World>(

@@ -16,7 +16,7 @@ use crate::wire::arp::{self, Operation};
 use crate::wire::ethernet::{self, EtherType};
 use crate::world::{Parcel, Ring, World};
 
-/// Rank 1: answers requests for our addresses and learns from who says where he is.
+/// Rank 4: answers requests for our addresses and learns from who says where he is.
 pub fn arp_input<W: World>(
     table: &mut Neighbours<W::Buf>,
     mut frame: L3Frame<W::Buf>,

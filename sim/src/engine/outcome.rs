@@ -8,6 +8,7 @@ use crate::source::InputTotals;
 use crate::trace::Digests;
 use dataplane::job::{Role, Schedule};
 use dataplane::lcore::Position;
+use dataplane::tc::{Hook, QschConfig, QschStats};
 use dataplane::{Buf, Counters, Instant, Lcore, LcoreId, Mac, PortId};
 use std::net::Ipv4Addr;
 
@@ -74,6 +75,19 @@ pub struct LcoreOutcome {
     pub counters: Counters,
     /// Whom it knows on the links.
     pub neighbours: Vec<Neighbour>,
+    /// Its Qschs, in the order of their creation.
+    pub qschs: Vec<QschOutcome>,
+}
+
+/// What a Qsch of one lcore came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QschOutcome {
+    /// What the control plane told of it.
+    pub config: QschConfig,
+    /// The tree that it belongs to.
+    pub hook: Hook,
+    /// What it counted.
+    pub stats: QschStats,
 }
 
 /// A neighbour that an lcore knows.
@@ -107,6 +121,11 @@ impl LcoreOutcome {
             let state = if fixed { "static" } else { state.name() };
             Neighbour { port, address, mac, state }
         });
+        let qschs = core.qschs().iter().map(|qsch| QschOutcome {
+            config: qsch.planned().config,
+            hook: qsch.planned().hook,
+            stats: qsch.stats(),
+        });
         LcoreOutcome {
             id: core.id(),
             role: core.role(),
@@ -115,6 +134,7 @@ impl LcoreOutcome {
             busy,
             counters: core.counters().clone(),
             neighbours: neighbours.collect(),
+            qschs: qschs.collect(),
         }
     }
 }

@@ -102,10 +102,17 @@ fn random_plans_show_most_of_what_can_happen() {
         DropReason::ArpRingFull,
         DropReason::NeighUnreachable,
         DropReason::TtlExceeded,
+        DropReason::QschFull,
+        DropReason::QschTooLong,
+        DropReason::QschDeleted,
+        DropReason::TcDropped,
     ] {
         assert!(drops[reason] > 0, "{reason}");
     }
-    for name in ["arrive", "depart", "command", "ring_rx", "neigh", "neigh_sync", "no_buffer"] {
+    for name in ["arrive", "depart", "command", "ring_rx", "neigh", "neigh_sync", "no_buffer"]
+        .into_iter()
+        .chain(["qsch_queued", "qsch_sent", "tc_changed", "tc_refused", "qsch_shown"])
+    {
         assert!(names.contains(name), "{name}");
     }
 }

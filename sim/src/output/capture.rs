@@ -42,9 +42,11 @@ struct Entry {
 }
 
 /// What a job run did with a frame that it took.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
     Forwarded,
+    /// It would be forwarded, and waits in a Qsch.
+    Queued,
     Answered(&'static str),
     Consumed(&'static str),
     Waits,
@@ -105,6 +107,10 @@ impl CaptureFile {
                 self.decide(packet, Fate::Waits);
             }
             Event::Dropped { packet, reason } => self.decide(packet, Fate::Dropped(reason)),
+            Event::QschQueued { packet, .. } => {
+                self.turn(packet, Fate::Forwarded, Fate::Queued);
+            }
+            Event::QschSent { packet, .. } => self.turn(packet, Fate::Queued, Fate::Forwarded),
             Event::RingRx { .. }
             | Event::RingTx { .. }
             | Event::Made { .. }
@@ -116,6 +122,11 @@ impl CaptureFile {
             | Event::Msg(_)
             | Event::IcmpSuppressed { .. }
             | Event::Reassembly(_)
+            | Event::TcChanged { .. }
+            | Event::TcRefused { .. }
+            | Event::QschShown { .. }
+            | Event::ClsShown { .. }
+            | Event::TcNotShown { .. }
             | Event::RedirectIgnored { .. } => {}
         }
     }
@@ -147,6 +158,14 @@ impl CaptureFile {
     fn decide(&mut self, packet: PacketId, fate: Fate) {
         if let Some(taken) = self.taken.iter_mut().rev().find(|taken| taken.0 == packet) {
             taken.2 = fate;
+        }
+    }
+
+    /// Decides, if it was so far as it is told.
+    fn turn(&mut self, packet: PacketId, from: Fate, to: Fate) {
+        let taken = self.taken.iter_mut().rev().find(|taken| taken.0 == packet);
+        if let Some(taken) = taken.filter(|taken| taken.2 == from) {
+            taken.2 = to;
         }
     }
 
@@ -182,6 +201,7 @@ fn say(comment: &mut String, packet: PacketId, run: Option<Run>, fate: Option<Fa
     let _ = match fate {
         None => Ok(()),
         Some(Fate::Forwarded) => write!(comment, " fate=forwarded"),
+        Some(Fate::Queued) => write!(comment, " fate=queued"),
         Some(Fate::Answered(what)) => write!(comment, " fate=answered:{what}"),
         Some(Fate::Consumed(by)) => write!(comment, " fate=consumed:{by}"),
         Some(Fate::Waits) => write!(comment, " fate=waits"),

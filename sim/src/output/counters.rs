@@ -1,18 +1,29 @@
 //! counters.txt: what lcores, ports and queues counted. Zeros are left out, names never change.
 
-use crate::engine::Outcome;
+use super::device_names;
+use crate::engine::{Outcome, QschOutcome};
 use crate::ledger::PortTotals;
 use crate::plan::Plan;
 use dataplane::counters::Counters;
+use dataplane::event::Value;
 use dataplane::job::JobKind;
 use std::fmt::Write as _;
 
 /// The text of the file.
 pub(super) fn text(plan: &Plan, outcome: &Outcome) -> String {
     let mut text = String::new();
+    let names = device_names(plan);
     for lcore in &outcome.lcores {
         let _ = writeln!(text, "lcore {} {}", lcore.id, lcore.role);
         lcore_counters(&mut text, &lcore.counters);
+        for QschOutcome { config, stats, .. } in &lcore.qschs {
+            let dev = names.get(config.dev.index()).map_or("?", String::as_str);
+            stats.fields(&mut |name, value| {
+                if let Value::U64(n) = value {
+                    line(&mut text, &format!("qsch.{dev}.{}.{name}", config.handle), n);
+                }
+            });
+        }
     }
     for (config, port) in plan.config.ports.iter().zip(&outcome.ledger.ports) {
         let _ = writeln!(text, "port {}", config.name);

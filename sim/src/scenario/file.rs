@@ -4,8 +4,10 @@
 //! ranges are in `ranges.rs`, and what the values mean to each other is checked in `build.rs`.
 
 mod orders;
+mod tc;
 
 pub use orders::{HelloTable, PriorityKind};
+pub use tc::{ClsTable, QschKind, QschTable};
 
 use super::value::{At, Destination, Frame, Queues, Rate, Seed, Text};
 use crate::plan::{Ours, Timing};
@@ -48,6 +50,15 @@ pub struct ScenarioFile {
     /// Messages from the master to other lcores.
     #[serde(default)]
     pub hello: Vec<At<HelloTable>>,
+    /// Traffic control: what holds packets back, parents before their children.
+    #[serde(default)]
+    pub qsch: Vec<At<QschTable>>,
+    /// Traffic control: which packets go where.
+    #[serde(default)]
+    pub cls: Vec<At<ClsTable>>,
+    /// When the master asks all workers what traffic control counted: the sums are in the trace.
+    #[serde(default)]
+    pub show_tc: Vec<At<Text<Nanos>>>,
     /// What arrives from outside, at ring ports.
     #[serde(default)]
     pub input: Vec<At<InputTable>>,
@@ -355,6 +366,8 @@ pub struct PolicyTable {
     pub msg_late_execution: Option<bool>,
     /// Send a multicast up to the first worker whose ring is full; else to all workers or to none.
     pub msg_partial_multicast: Option<bool>,
+    /// The clock of a tbf moves in steps of this, 0s (exact) to 1s.
+    pub tbf_quantum: Option<At<Text<Nanos>>>,
     /// How long a neighbour that answered is trusted, 1s to 3600s.
     pub neigh_reachable: Option<At<Text<Nanos>>>,
     /// What is drawn at random, below this, and added to each neighbour timer, 0s to 10s.

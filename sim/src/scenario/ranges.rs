@@ -58,6 +58,13 @@ ranges! {
     LCORE_ID = "lcore"."id" in (0, LcoreId::MAX as u64);
     /// Messages, one after the other.
     HELLO_COUNT = "hello"."count" in (1, 65_535);
+    /// Packets or bytes.
+    QSCH_LIMIT = "qsch"."limit" in Limits::QSCH_LIMIT;
+    /// Bytes.
+    QSCH_BURST = "qsch"."burst" in Limits::QSCH_LIMIT;
+    QSCH_MINBURST = "qsch"."minburst" in Limits::QSCH_LIMIT;
+    /// The higher, the earlier.
+    CLS_PRIO = "cls"."prio" in (0, 65_535);
     /// Bytes of an IPv4 packet.
     ROUTE_MTU = "route"."mtu" in wide16(Limits::MTU);
     /// A packet with TTL 0 may not be sent.

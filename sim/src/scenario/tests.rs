@@ -9,6 +9,7 @@ use dataplane::msg::{Call, Priority};
 use dataplane::{Config, LcoreId, PortId, QueueId};
 
 mod mistakes;
+mod tc;
 
 /// Two ports, and nothing else that must be said.
 const PORTS: &str = r#"

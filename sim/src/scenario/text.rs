@@ -6,6 +6,8 @@
 //! Invariant: no float is made on the way. An error is a sentence of the form `what is wrong,
 //! expected what`, which the caller may cut at the comma.
 
+pub mod tc;
+
 use crate::plan::{Ours, Snapped, Timing};
 use dataplane::control::Target;
 use dataplane::{LcoreId, Mac, Nanos};

@@ -6,6 +6,8 @@
 use super::text;
 use crate::plan::{Ours, Timing};
 use dataplane::control::Target;
+use dataplane::tc::{Handle, Range};
+use dataplane::wire::ethernet::EtherType;
 use dataplane::{Mac, Nanos};
 use ipnet::Ipv4Net;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -15,11 +17,10 @@ use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 use std::net::Ipv4Addr;
-use std::ops::Range;
 use toml::Spanned;
 
 /// Bytes of the scenario file, from..to.
-pub type Span = Range<usize>;
+pub type Span = std::ops::Range<usize>;
 
 /// A value and where it stands.
 #[derive(Clone, Debug)]
@@ -140,6 +141,18 @@ pub struct Destination(pub Ipv4Net);
 /// The bytes of a frame.
 #[derive(Clone, Debug)]
 pub struct Frame(pub Vec<u8>);
+/// Addresses of IPv4.
+#[derive(Clone, Copy, Debug)]
+pub struct AddressRange(pub Range<Ipv4Addr>);
+/// Ports of TCP, UDP or SCTP.
+#[derive(Clone, Copy, Debug)]
+pub struct PortRange(pub Range<u16>);
+/// A protocol of IPv4.
+#[derive(Clone, Copy, Debug)]
+pub struct ProtocolName(pub u8);
+/// The type of a frame.
+#[derive(Clone, Copy, Debug)]
+pub struct FrameType(pub EtherType);
 
 macro_rules! from_text {
     ($type:ty, $name:literal, $expected:expr, $number:literal, $pattern:literal, $read:expr) => {
@@ -219,6 +232,47 @@ from_text!(Seed, "seed", text::SEED, true, r"^([0-9]+|[0-9a-fA-F]{7,40})$", |tex
 from_text!(Target, "target", text::TARGET, true, r"^([0-9]+|workers)$", text::target);
 from_text!(Frame, "frame", text::HEX, false, r"^[0-9a-fA-F:\s]+$", |text| text::hex(text)
     .map(Frame));
+
+from_text!(
+    Handle,
+    "handle",
+    text::tc::HANDLE,
+    false,
+    r"^(root|ingress|[0-9a-fA-F]{1,4}:[0-9a-fA-F]{0,4})$",
+    text::tc::handle
+);
+from_text!(
+    AddressRange,
+    "addresses",
+    text::tc::ADDRESSES,
+    false,
+    r"^([0-9]{1,3}\.){3}[0-9]{1,3}(/[0-9]{1,2}|\s*-\s*([0-9]{1,3}\.){3}[0-9]{1,3})?$",
+    |text| text::tc::addresses(text).map(AddressRange)
+);
+from_text!(
+    PortRange,
+    "ports",
+    text::tc::PORTS,
+    true,
+    r"^[0-9]{1,5}(\s*-\s*[0-9]{1,5})?$",
+    |text| text::tc::ports(text).map(PortRange)
+);
+from_text!(
+    ProtocolName,
+    "protocol",
+    text::tc::PROTOCOL,
+    true,
+    r"^(icmp|tcp|udp|sctp|[0-9]{1,3})$",
+    |text| text::tc::protocol(text).map(ProtocolName)
+);
+from_text!(
+    FrameType,
+    "ether-type",
+    text::tc::ETHER_TYPE,
+    false,
+    r"^(ipv4|arp|vlan|ipv6|0x[0-9a-fA-F]{1,4})$",
+    |text| text::tc::ether_type(text).map(FrameType)
+);
 
 /// Queues by port, in the order in which they are written: `{ lan = [0, 1], wan = [0] }`.
 #[derive(Clone, Debug, Default)]

@@ -154,6 +154,10 @@ impl Record<'_> {
                 self.bytes([b'p', low, high]);
             }
             Value::Bool(yes) => self.bytes([b'b', u8::from(yes)]),
+            Value::Handle(handle) => {
+                self.bytes(*b"h");
+                self.bytes(handle.0.to_le_bytes());
+            }
         }
     }
 

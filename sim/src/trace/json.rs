@@ -5,6 +5,7 @@
 use super::Record;
 use dataplane::event::Value;
 use dataplane::{Mac, PortId};
+use std::io::Write as _;
 
 /// Writes records as lines of JSON.
 #[derive(Debug)]
@@ -81,6 +82,10 @@ impl JsonLines {
                 Some(name) => out.extend_from_slice(name.as_bytes()),
                 None => number(out, port.into()),
             },
+            Value::Handle(handle) => {
+                // Writing to a Vec cannot fail.
+                let _ = write!(out, "\"{handle}\"");
+            }
             Value::Bool(true) => out.extend_from_slice(b"true"),
             Value::Bool(false) => out.extend_from_slice(b"false"),
         }

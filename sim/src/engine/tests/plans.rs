@@ -6,6 +6,9 @@ use dataplane::control::{Hello, Order, Target};
 use dataplane::job::{JobKind, Role};
 use dataplane::msg::Call;
 use dataplane::rng::Rng;
+use dataplane::tc::{
+    ClsConfig, Handle, Kind, Match, QschConfig, Tbf, TcChange, TokenRate, Verb, Verdict,
+};
 use dataplane::world::NeighChange;
 use dataplane::{Config, Instant, LcoreId, Mac, Nanos, PortId, QueueId};
 use fixtures::{ALICE, BOB, CAROL, DUT_LAN, DUT_WAN, Frame, GW, Host};
@@ -133,6 +136,7 @@ pub fn random(seed: u64) -> Plan {
         plan.frames(to, frames);
     }
     let mut commands: Vec<_> = (0..rng.below(4)).map(|_| command(rng)).collect();
+    shape(&mut plan, &mut commands, rng);
     commands.sort_by_key(|command| command.at);
     plan.commands = commands;
     plan.until = pick(rng, &[None, Some(Nanos::from_millis(1_500))]);
@@ -141,6 +145,56 @@ pub fn random(seed: u64) -> Plan {
         plan.until = Some(Nanos::from_millis(800));
     }
     plan
+}
+
+/// Traffic control in half of the plans, and changes of it, right and wrong ones.
+fn shape(plan: &mut Plan, commands: &mut Vec<Command>, rng: &mut Rng) {
+    if rng.below(2) == 0 {
+        return;
+    }
+    plan.config.policy.tbf_quantum = pick(rng, &[Nanos::ZERO, Nanos::from_millis(4)]);
+    let child = Handle::new(1, 0);
+    for dev in [PortId(0), PortId(1)] {
+        for top in [Handle::ROOT, Handle::INGRESS] {
+            if rng.below(2) == 0 {
+                continue;
+            }
+            let qsch = |handle, parent, kind| QschConfig { dev, handle, parent, kind };
+            plan.config.qschs.push(qsch(top, Handle::NONE, kind(rng)));
+            // A name is for one Qsch of a device, in whichever tree.
+            if rng.below(2) == 0
+                && plan.config.qschs.iter().all(|q| (q.dev, q.handle) != (dev, child))
+            {
+                plan.config.qschs.push(qsch(child, top, kind(rng)));
+                let pattern = Match { protocol: Some(17), ..Match::default() };
+                let verdict = pick(rng, &[Verdict::To(child), Verdict::Drop]);
+                let (qsch, handle, prio) = (top, Handle::NONE, 0);
+                let cls = ClsConfig { dev, qsch, handle, prio, pattern, verdict };
+                plan.config.classes.push(cls);
+            }
+        }
+    }
+    for _ in 0..rng.below(5) {
+        let (dev, handle) = (PortId(1), pick(rng, &[Handle::ROOT, child]));
+        let parent = if handle == child { Handle::ROOT } else { Handle::NONE };
+        let verb = pick(rng, &[Verb::Add, Verb::Change, Verb::Replace]);
+        let config = QschConfig { dev, handle, parent, kind: kind(rng) };
+        let change =
+            pick(rng, &[TcChange::Qsch(verb, config), TcChange::DeleteQsch { dev, handle }]);
+        let what = pick(rng, &[Order::Tc(change), Order::Tc(change), Order::ShowTc]);
+        commands.push(Command { at: us(rng.below(400_000)), what });
+    }
+}
+
+fn kind(rng: &mut Rng) -> Kind {
+    let bits = pick(rng, &[50_000, 800_000, 1_234_567, 100_000_000]);
+    let rate = TokenRate { bits, burst: pick(rng, &[200, 1_600, 20_000]) };
+    let peak = TokenRate { bits: bits * 2, burst: 9_014 };
+    let limit = pick(rng, &[100, 3_000, 100_000]);
+    let tbf = |peak| Kind::Tbf(Tbf { rate, peak, limit });
+    let few = u32::try_from(limit).unwrap();
+    let fifos = [Kind::Pfifo { limit: few }, Kind::Bfifo { limit }, Kind::PfifoFast { limit: few }];
+    pick(rng, &[tbf(None), tbf(None), tbf(Some(peak)), fifos[0], fifos[1], fifos[2]])
 }
 
 fn command(rng: &mut Rng) -> Command {

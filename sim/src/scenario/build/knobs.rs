@@ -17,6 +17,8 @@ const COST_MAX: Nanos = Nanos::from_secs(1);
 const TIMER_INTERVAL: (Nanos, Nanos) = (Nanos::from_micros(1), Nanos::from_secs(10));
 /// How long a neighbour may be trusted.
 const NEIGH_REACHABLE: (Nanos, Nanos) = (Nanos::from_secs(1), Nanos::from_secs(3600));
+/// How coarse the clock of a tbf may be.
+const TBF_QUANTUM: (Nanos, Nanos) = (Nanos::ZERO, Nanos::from_secs(1));
 const NEIGH_JITTER: (Nanos, Nanos) = (Nanos::ZERO, Nanos::from_secs(10));
 
 impl Builder<'_> {
@@ -93,6 +95,8 @@ impl Builder<'_> {
         if let Some(level) = table.msg_priority_level {
             policy.msg_priority_level = level.into();
         }
+        let quantum = table.tbf_quantum.as_ref();
+        policy.tbf_quantum = self.span_of("tbf_quantum", quantum, TBF_QUANTUM, policy.tbf_quantum);
         let jitter = table.neigh_jitter.as_ref();
         policy.neigh_jitter =
             self.span_of("neigh_jitter", jitter, NEIGH_JITTER, policy.neigh_jitter);

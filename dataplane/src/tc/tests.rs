@@ -1,0 +1,4 @@
+mod bucket;
+mod key;
+mod plan;
+mod queue;
