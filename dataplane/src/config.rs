@@ -29,6 +29,8 @@ pub struct Config {
     pub lcores: Vec<LcoreConfig>,
     /// The kernel sides of devices.
     pub kni: Vec<KniConfig>,
+    /// The worker that takes the echoes of all workers; nothing: each worker keeps its own.
+    pub icmp_redirect_core: Option<LcoreId>,
     /// The routes beside those that addresses bring (local and connected).
     pub routes: Vec<RouteConfig>,
     /// Static neighbours that are there before the first tick.

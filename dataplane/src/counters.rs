@@ -117,6 +117,8 @@ counters! {
     ring_packets,
     /// Frames handed to a worker whose receive queue this lcore polls.
     isol_handed,
+    /// Echoes handed to the worker that takes them all, which may be this lcore itself.
+    icmp_redirected,
     /// Frames that the kernel took.
     kni_out,
     /// Frames that came from the kernel.

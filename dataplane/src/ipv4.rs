@@ -16,7 +16,7 @@ mod tests;
 
 use crate::drop::DropReason;
 use crate::env::Env;
-use crate::icmp::{self, ErrorKind, ErrorLimit};
+use crate::icmp::{self, ErrorKind, ErrorLimit, gather};
 use crate::kni;
 use crate::netif::{Class, L3Frame};
 use crate::packet::Buf;
@@ -56,7 +56,8 @@ pub struct Ip {
 }
 
 impl Ip {
-    fn new(view: &View<'_>) -> Ip {
+    /// What a header says that was checked.
+    pub(crate) fn new(view: &View<'_>) -> Ip {
         Ip {
             src: view.src(),
             dst: view.dst(),
@@ -193,7 +194,7 @@ pub fn input<W: World>(
             }
         }
     }
-    next.push(Step::Route(packet));
+    next.extend(gather::hand_over(packet, env).map(Step::Route));
 }
 
 /// The checks of RFC 1812 §5.2.2, in DPVS's order (spec 4.2).

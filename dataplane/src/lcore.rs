@@ -68,6 +68,7 @@ pub struct Lcore<B> {
     /// The devices whose kernel sides it serves, each with the kernel's port.
     kernels: Vec<(PortId, PortId)>,
     peers: Vec<LcoreId>,
+    icmp_redirect_core: Option<LcoreId>,
     devices: Devices,
     policy: Policy,
     limits: Limits,
@@ -128,6 +129,7 @@ impl<B: Buf> Lcore<B> {
                 redirect_limit: ErrorLimit::default(),
             },
             peers: workers.into_iter().filter(|w| *w != id).collect(),
+            icmp_redirect_core: config.icmp_redirect_core,
             devices,
             policy: config.policy.clone(),
             limits: config.limits.clone(),
@@ -277,6 +279,7 @@ impl<B: Buf> Lcore<B> {
             policy: &self.policy,
             limits: &self.limits,
             peers: &self.peers,
+            icmp_redirect_core: self.icmp_redirect_core,
             now,
         };
         run(&mut self.tables, &mut env, &mut self.next)

@@ -5,7 +5,8 @@
 //!  ────  ─────────  ──────────────────  ──────────────────────────────────────────────
 //!   0    Deliver    netif::deliver      ArpInput | Ipv4Input
 //!   1    ArpInput   neigh::arp_input    Egress (the reply; each packet that waited)
-//!   1    Ipv4Input  ipv4::input         Route | LocalOut (an ICMP error)
+//!   1    Ipv4Input  ipv4::input         Route | LocalOut (an ICMP error) | nothing: the echo goes
+//!                                       to another lcore, whose job starts it again at Route
 //!   2    Route      ipv4::route         Reassemble | LocalIn | Forward | LocalOut (an ICMP error)
 //!   3    Reassemble ipv4::reassembly   LocalIn (the datagram), or it is held
 //!   4    LocalIn    ipv4::local_in      LocalOut (an echo reply, an ICMP error)

@@ -8,6 +8,7 @@
 //! | `fragments` | what is cut, and what is joined |
 //! | `fragments_linux` | the same, as a Linux router does it, if there are captures of one |
 //! | `icmp` | echo, errors, and when there is none |
+//! | `echoes` | pings of all workers, answered by one |
 //! | `redirect` | ICMP Redirect: told to others, and told to us |
 //! | `vlan` | tags in and out |
 //! | `workers` | several lcores: RSS, copies of ARP packets, static neighbours |
@@ -40,6 +41,7 @@ mod counts;
 mod defects;
 mod determinism;
 mod drops;
+mod echoes;
 mod faults;
 mod forward;
 mod fragments;

@@ -22,7 +22,7 @@ impl Config {
             neigh_sync_skip: self.policy.neigh_sync_skip,
             ipv4_frag_skip: self.policy.ipv4_frag_skip,
             kni_lcore: self.lcores.iter().any(|l| l.role == Role::Kni),
-            icmp_redirect: false,
+            icmp_redirect: self.icmp_redirect_core.is_some(),
         })
     }
 
@@ -65,6 +65,7 @@ impl Config {
             ("limits.msg_open", l.msg_open, Limits::MSG_OPEN),
             ("limits.isol_ring", l.isol_ring, Limits::ISOL_RING),
             ("limits.kni_ring", l.kni_ring, Limits::RING),
+            ("limits.icmp_redirect_ring", l.icmp_redirect_ring, Limits::RING),
             ("limits.tx_burst", l.tx_burst, Limits::TX_BURST),
             ("limits.pool", l.pool, Limits::POOL),
             ("limits.rx_descriptors", l.rx_descriptors, Limits::DESCRIPTORS),

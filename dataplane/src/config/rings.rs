@@ -73,6 +73,9 @@ impl Config {
                 let isolated = self.rx_queues(lcore.id).into_iter().filter(|rx| rx.other.is_some());
                 isolated.for_each(|rx| add(Ring::Isol(rx.port, rx.queue), limits.isol_ring));
             }
+            if self.icmp_redirect_core == Some(lcore.id) {
+                add(Ring::IcmpRedirect, limits.icmp_redirect_ring);
+            }
             if matches!(lcore.role, Role::Master | Role::Worker) {
                 add(Ring::Msg, limits.msg_ring);
             }

@@ -97,6 +97,7 @@ impl Net {
         self.world.set(self.now, id);
         let node = self.nodes.iter_mut().find(|node| node.id == id).unwrap();
         let mut env = Env {
+            icmp_redirect_core: None,
             world: &mut self.world,
             counters: &mut node.counters,
             timers: &mut timers,

@@ -194,6 +194,9 @@ pub struct LcoreTable {
     /// if no lcore says `tx`: the first of them gets queue 0 of every port, the second queue 1, and
     /// so on.
     pub tx: Option<At<Queues>>,
+    /// Of one worker: it takes the pings of all workers, so that those of one flow are on one core
+    /// (DPVS: icmp_redirect_core). Default: false.
+    pub icmp_redirect: Option<At<bool>>,
 }
 
 /// What an lcore is for.
@@ -403,6 +406,8 @@ pub struct LimitsTable {
     pub isol_ring: Option<At<u64>>,
     /// Frames that wait for the kernel side of a device. Default: 2047.
     pub kni_ring: Option<At<u64>>,
+    /// Echoes that wait for the worker that takes them all. Default: 2047.
+    pub icmp_redirect_ring: Option<At<u64>>,
     /// Packets that a transmit queue buffers before it bursts them out by itself. Default: 32.
     pub tx_burst: Option<At<u64>>,
     /// Buffers in the pool. Default: 16383.

@@ -91,6 +91,7 @@ ranges! {
     MSG_OPEN = "limits"."msg_open" in wide(Limits::MSG_OPEN);
     ISOL_RING = "limits"."isol_ring" in wide(Limits::ISOL_RING);
     KNI_RING = "limits"."kni_ring" in wide(Limits::RING);
+    ICMP_REDIRECT_RING = "limits"."icmp_redirect_ring" in wide(Limits::RING);
     /// Packets.
     TX_BURST = "limits"."tx_burst" in wide(Limits::TX_BURST);
     /// Buffers.
