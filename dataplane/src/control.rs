@@ -20,6 +20,27 @@ pub enum Order {
     Neigh(NeighChange),
     /// Greet other lcores by messages: job sockopt_job.
     Hello(Hello),
+    /// Switch traffic statistics on or off: job sockopt_job.
+    Iftraf(Switch),
+}
+
+/// `dpip iftraf enable`, `dpip iftraf disable`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Switch {
+    /// On.
+    Enable,
+    /// Off.
+    Disable,
+}
+
+impl Switch {
+    /// The name in traces.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Switch::Enable => "enable",
+            Switch::Disable => "disable",
+        }
+    }
 }
 
 /// To whom the master sends a request.
@@ -51,6 +72,7 @@ impl Order {
         match self {
             Order::Neigh(_) => "neighbour",
             Order::Hello(_) => "hello",
+            Order::Iftraf(_) => "iftraf",
         }
     }
 
@@ -58,7 +80,7 @@ impl Order {
     pub const fn taken_by(&self) -> JobKind {
         match self {
             Order::Neigh(_) => JobKind::NeighSync,
-            Order::Hello(_) => JobKind::Sockopt,
+            Order::Hello(_) | Order::Iftraf(_) => JobKind::Sockopt,
         }
     }
 
@@ -70,6 +92,7 @@ impl Order {
                 field("address", Value::Ip(address));
                 field("mac", mac.map_or(Value::Text("-"), Value::Mac));
             }
+            Order::Iftraf(switch) => field("switch", Value::Text(switch.name())),
             Order::Hello(Hello { to, call, timeout, count }) => {
                 match to {
                     Target::Lcore(to) => field("to", Value::U64(to.0.into())),

@@ -181,6 +181,16 @@ counters! {
     neigh_changes,
     /// Changes of static neighbours that another lcore's ring had no room for.
     neigh_sync_failed,
+    /// Traffic samples put into this worker's iftraf_ring.
+    iftraf_samples,
+    /// Traffic samples that the iftraf_ring had no room for.
+    iftraf_lost,
+    /// Traffic samples summed up.
+    iftraf_summed,
+    /// Traffic samples that came after statistics were switched off.
+    iftraf_late,
+    /// Flows and hosts that talked, and had to make room for others.
+    iftraf_evicted,
     /// Requests put into rings of lcores, one for each target.
     msg_requests_out,
     /// Requests that could not be sent.

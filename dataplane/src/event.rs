@@ -127,6 +127,10 @@ pub enum Event {
     NoBuffer { what: Made, cause: Option<PacketId> },
     /// Something happened to a message between lcores.
     Msg(MsgNote),
+    /// A packet was to be sampled, and the iftraf_ring was full.
+    SampleLost { packet: PacketId },
+    /// Traffic statistics were switched, or not.
+    Iftraf { state: &'static str },
     /// An ICMP error was not sent, and why.
     IcmpSuppressed { cause: PacketId, why: &'static str },
     /// Something became of a datagram of which we have fragments.
@@ -209,6 +213,8 @@ impl Event {
             Event::NeighSync { .. } => "neigh_sync",
             Event::NoBuffer { .. } => "no_buffer",
             Event::Msg(note) => note.name(),
+            Event::SampleLost { .. } => "sample_lost",
+            Event::Iftraf { .. } => "iftraf",
             Event::IcmpSuppressed { .. } => "icmp_suppressed",
             Event::RedirectIgnored { .. } => "redirect_ignored",
             Event::Reassembly(note) => note.what.name(),
@@ -227,6 +233,7 @@ impl Event {
             | Event::Dropped { packet, .. }
             | Event::Waits { packet, .. }
             | Event::RedirectIgnored { packet, .. }
+            | Event::SampleLost { packet }
             | Event::Tx { packet, .. } => Some(packet),
             Event::IcmpSuppressed { cause, .. } => Some(cause),
             Event::Msg(note) => note.packet,
@@ -234,6 +241,7 @@ impl Event {
             Event::Neigh(_)
             | Event::NeighMac { .. }
             | Event::NeighSync { .. }
+            | Event::Iftraf { .. }
             | Event::NoBuffer { .. } => None,
         }
     }
@@ -283,6 +291,8 @@ impl Event {
             }
             Event::Msg(note) => note.fields(field),
             Event::Reassembly(note) => reassembly_fields(&note, field),
+            Event::SampleLost { packet } => field("pkt", Value::U64(packet.0)),
+            Event::Iftraf { state } => field("state", Value::Text(state)),
             Event::IcmpSuppressed { cause, why } => {
                 field("pkt", Value::U64(cause.0));
                 field("why", Value::Text(why));

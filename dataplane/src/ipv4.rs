@@ -17,6 +17,7 @@ mod tests;
 use crate::drop::DropReason;
 use crate::env::Env;
 use crate::icmp::{self, ErrorKind, ErrorLimit, gather};
+use crate::iftraf::{self, Direction, Sampler};
 use crate::kni;
 use crate::netif::{Class, L3Frame};
 use crate::packet::Buf;
@@ -157,7 +158,7 @@ impl IpIds {
 
 /// Rank 1: checks the header, trims what is behind the packet, and refuses what may not be.
 pub fn input<W: World>(
-    limit: &mut ErrorLimit,
+    (limit, sampler): (&mut ErrorLimit, &mut Sampler),
     frame: L3Frame<W::Buf>,
     env: &mut Env<'_, W>,
     next: &mut Next<W::Buf>,
@@ -175,6 +176,7 @@ pub fn input<W: World>(
     if buf.truncate(usize::from(ip.total_len)).is_err() {
         return env.drop(buf, DropReason::IpBeyondFrame);
     }
+    iftraf::watch(sampler, (&buf, &ip), (device, Direction::In), env);
     if let Some(reason) = unwelcome(&ip, env) {
         return env.drop(buf, reason);
     }
@@ -408,7 +410,15 @@ fn headed<W: World>(
 }
 
 /// Rank 6: what is larger than its link takes is cut.
-pub fn output<W: World>(packet: Outbound<W::Buf>, env: &mut Env<'_, W>, next: &mut Next<W::Buf>) {
+pub fn output<W: World>(
+    sampler: &mut Sampler,
+    packet: Outbound<W::Buf>,
+    env: &mut Env<'_, W>,
+    next: &mut Next<W::Buf>,
+) {
+    // Before it is cut: only the first of its fragments would have ports.
+    let way = (packet.hop.dev, Direction::Out);
+    iftraf::watch(sampler, (&packet.buf, &packet.ip), way, env);
     if packet.ip.total_len > packet.hop.mtu {
         return fragment::cut(packet, env, next);
     }

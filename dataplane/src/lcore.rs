@@ -10,17 +10,19 @@
 //!
 //! DPVS: scheduler.c `dpvs_job_loop`.
 
+mod iftraf;
 mod jobs;
 mod messages;
 #[cfg(test)]
 mod tests;
 
 use crate::config::{Config, ConfigError, Limits, Policy, RxQueue};
-use crate::control::{Hello, Order};
+use crate::control::{Hello, Order, Switch};
 use crate::counters::Counters;
 use crate::device::Devices;
 use crate::env::{Env, TimerKey};
 use crate::icmp::ErrorLimit;
+use crate::iftraf::{Collector, Sampler};
 use crate::ipv4::IpIds;
 use crate::ipv4::reassembly::Reassembler;
 use crate::job::{JobKind, Role, Schedule, Work};
@@ -81,6 +83,10 @@ pub struct Lcore<B> {
     neigh_changes: Vec<NeighChange>,
     /// Greetings that job sockopt_job has not begun yet.
     greetings: Vec<Hello>,
+    /// Switches of traffic statistics that job sockopt_job has not turned yet.
+    switches: Vec<Switch>,
+    /// Of the master: the samples of all workers, summed up.
+    iftraf: Collector,
     counters: Counters,
     next: Next<B>,
     burst: Vec<B>,
@@ -127,6 +133,7 @@ impl<B: Buf> Lcore<B> {
                 ids: IpIds::new(small(index), small(workers.len().max(1))),
                 icmp_limit: ErrorLimit::default(),
                 redirect_limit: ErrorLimit::default(),
+                sampler: Sampler::new(config, id),
             },
             peers: workers.into_iter().filter(|w| *w != id).collect(),
             icmp_redirect_core: config.icmp_redirect_core,
@@ -138,6 +145,8 @@ impl<B: Buf> Lcore<B> {
             last_gate: None,
             neigh_changes: Vec::new(),
             greetings: Vec::new(),
+            switches: Vec::new(),
+            iftraf: Collector::new(config),
             counters: Counters::default(),
             next: Next::default(),
             burst: Vec::with_capacity(BURST),
@@ -195,7 +204,7 @@ impl<B: Buf> Lcore<B> {
         if !self.neigh_changes.is_empty() {
             want(JobKind::NeighSync, Instant::EPOCH);
         }
-        if !self.greetings.is_empty() {
+        if !self.greetings.is_empty() || !self.switches.is_empty() {
             want(JobKind::Sockopt, Instant::EPOCH);
         }
         if self.policy.reassembly_sweep
@@ -217,6 +226,7 @@ impl<B: Buf> Lcore<B> {
         match order {
             Order::Neigh(change) => self.neigh_changes.push(change),
             Order::Hello(hello) => self.greetings.push(hello),
+            Order::Iftraf(switch) => self.switches.push(switch),
         }
     }
 

@@ -28,6 +28,7 @@ pub use note::{MsgNote, Stage};
 pub use xmit::master_xmit;
 
 use crate::control::Hello;
+use crate::iftraf::Sampling;
 use crate::packet::PacketId;
 use crate::time::Instant;
 use crate::types::{LcoreId, PortId};
@@ -83,6 +84,8 @@ pub enum Payload<B> {
         /// The device.
         device: PortId,
     },
+    /// To sample packets so, or to stop it.
+    Iftraf(Option<Sampling>),
 }
 
 impl<B> Payload<B> {
@@ -91,6 +94,7 @@ impl<B> Payload<B> {
         match self {
             Payload::Hello => MsgType::Hello,
             Payload::MasterXmit { .. } => MsgType::MasterXmit,
+            Payload::Iftraf(_) => MsgType::IftrafSet,
         }
     }
 
@@ -98,6 +102,7 @@ impl<B> Payload<B> {
     pub(crate) fn again(&self) -> Option<Payload<B>> {
         match self {
             Payload::Hello => Some(Payload::Hello),
+            Payload::Iftraf(sampling) => Some(Payload::Iftraf(*sampling)),
             Payload::MasterXmit { .. } => None,
         }
     }
@@ -105,7 +110,7 @@ impl<B> Payload<B> {
     /// The frame that it holds, if it holds one.
     pub const fn frame(&self) -> Option<&B> {
         match self {
-            Payload::Hello => None,
+            Payload::Hello | Payload::Iftraf(_) => None,
             Payload::MasterXmit { frame, .. } => Some(frame),
         }
     }
@@ -113,7 +118,7 @@ impl<B> Payload<B> {
     /// Takes out the frame that it holds, if it holds one.
     pub fn into_frame(self) -> Option<B> {
         match self {
-            Payload::Hello => None,
+            Payload::Hello | Payload::Iftraf(_) => None,
             Payload::MasterXmit { frame, .. } => Some(frame),
         }
     }
@@ -168,6 +173,11 @@ pub enum Then {
     Nothing,
     /// With the rest of these greetings, one after the other.
     Greet(Hello),
+    /// With giving back the tables of that generation of samples: nobody adds to them any more.
+    IftrafStopped {
+        /// The generation.
+        generation: u32,
+    },
 }
 
 /// How a call ended.

@@ -30,6 +30,7 @@
 
 use crate::env::Env;
 use crate::icmp::ErrorLimit;
+use crate::iftraf::Sampler;
 use crate::ipv4::reassembly::{self, Reassembler};
 use crate::ipv4::{self, Datagram, IpIds, Outbound, Outgoing};
 use crate::msg::{self, Messages};
@@ -133,6 +134,8 @@ pub struct Tables<B> {
     pub icmp_limit: ErrorLimit,
     /// The limit of our ICMP redirects.
     pub redirect_limit: ErrorLimit,
+    /// Which packet is sampled next.
+    pub sampler: Sampler,
 }
 
 /// Takes every step that `next` holds, and those that they push, until none is left.
@@ -143,7 +146,9 @@ pub fn run<W: World>(tables: &mut Tables<W::Buf>, env: &mut Env<'_, W>, next: &m
         match step {
             Step::Deliver(frame) => netif::deliver(frame, env, next),
             Step::ArpInput(frame) => neigh::arp_input(&mut t.neigh, frame, env, next),
-            Step::Ipv4Input(frame) => ipv4::input(&mut t.icmp_limit, frame, env, next),
+            Step::Ipv4Input(frame) => {
+                ipv4::input((&mut t.icmp_limit, &mut t.sampler), frame, env, next);
+            }
             Step::Route(packet) => ipv4::route(&t.routes, &mut t.icmp_limit, packet, env, next),
             Step::Reassemble(packet) => {
                 reassembly::reassemble(&mut t.reassembly, &mut t.icmp_limit, packet, env, next);
@@ -156,7 +161,7 @@ pub fn run<W: World>(tables: &mut Tables<W::Buf>, env: &mut Env<'_, W>, next: &m
                 ipv4::forward(limits, &mut t.ids, packet, hop, env, next);
             }
             Step::LocalOut(packet) => ipv4::local_out(&t.routes, &mut t.ids, packet, env, next),
-            Step::Output(packet) => ipv4::output(packet, env, next),
+            Step::Output(packet) => ipv4::output(&mut t.sampler, packet, env, next),
             Step::Resolve(packet) => neigh::resolve(&mut t.neigh, packet, env, next),
             Step::Egress(buf, device) if t.msg.is_master() => {
                 msg::master_xmit(&mut t.msg, buf, device, env);

@@ -250,8 +250,10 @@ impl<'a, F: Fabric, O: Observer> Engine<'a, F, O> {
         let digests = streams.finish(counted, self.end);
         let lcores = self.lcores.cores().iter().enumerate();
         let lcores = lcores.map(|(index, core)| LcoreOutcome::of(core, self.lcores.busy(index)));
+        let iftraf = self.lcores.cores()[self.master].iftraf().show(self.end);
         let outcome = Outcome {
             backend,
+            iftraf,
             end: self.end,
             ended,
             ledger,

@@ -3,6 +3,10 @@
 //! Invariant: it depends on the run alone, not on the machine, the pace or the fabric. Its last line
 //! is the law of conservation.
 
+mod talkers;
+
+pub(crate) use talkers::lines as talker_lines;
+
 use crate::chart;
 use crate::engine::{Ended, Outcome};
 use crate::ledger::Ledger;
@@ -32,6 +36,7 @@ pub fn text(name: &str, plan: &Plan, outcome: &Outcome) -> String {
     fates(&mut text, &outcome.ledger);
     lcores(&mut text, outcome);
     messages(&mut text, outcome);
+    talkers::section(&mut text, plan, outcome);
     neighbours(&mut text, plan, outcome);
     let _ = writeln!(text, "\ntrace {}", outcome.digests.trace);
     for broken in &outcome.broken {

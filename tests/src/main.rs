@@ -15,6 +15,7 @@
 //! | `roles` | isolated receive queues, and the kernel sides of devices |
 //! | `messages` | what lcores tell each other, as sequence charts |
 //! | `counts` | what lcores count, exactly |
+//! | `iftraf` | traffic samples: who talks most |
 //! | `wire` | rates, queues, and an lcore that falls behind |
 //! | `ports` | ports that the dataplane polls itself |
 //! | `drops` | every reason for which a packet is dropped |
@@ -47,6 +48,7 @@ mod forward;
 mod fragments;
 mod fragments_linux;
 mod icmp;
+mod iftraf;
 mod limits;
 mod messages;
 mod neigh;

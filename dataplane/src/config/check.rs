@@ -1,6 +1,6 @@
 //! Whether a dataplane can be built from a configuration: every rule, and who breaks it.
 
-use super::{Config, ConfigError, Limits, Policy, RateLimit, RouteConfig};
+use super::{Config, ConfigError, IftrafConfig, Limits, Policy, RateLimit, RouteConfig};
 use crate::device::Devices;
 use crate::job::{JobTable, RegisterError, Role, Rows};
 use crate::types::{LcoreId, Mac, PortId};
@@ -66,6 +66,9 @@ impl Config {
             ("limits.isol_ring", l.isol_ring, Limits::ISOL_RING),
             ("limits.kni_ring", l.kni_ring, Limits::RING),
             ("limits.icmp_redirect_ring", l.icmp_redirect_ring, Limits::RING),
+            ("limits.iftraf_ring", l.iftraf_ring, Limits::RING),
+            ("limits.iftraf_flows", l.iftraf_flows, Limits::IFTRAF_ENTRIES),
+            ("limits.iftraf_hosts", l.iftraf_hosts, Limits::IFTRAF_ENTRIES),
             ("limits.tx_burst", l.tx_burst, Limits::TX_BURST),
             ("limits.pool", l.pool, Limits::POOL),
             ("limits.rx_descriptors", l.rx_descriptors, Limits::DESCRIPTORS),
@@ -94,6 +97,9 @@ impl Config {
         let ns = p.neigh_reachable.get();
         in_range("policy.neigh_reachable in ns", ns, 1_000_000_000, 3_600_000_000_000)?;
         in_range("policy.neigh_jitter in ns", p.neigh_jitter.get(), 0, 10_000_000_000)?;
+        let IftrafConfig { every, slot, .. } = self.iftraf;
+        in_range("iftraf.every", u64::from(every), 1, 1_048_576)?;
+        in_range("iftraf.slot in ns", slot.get(), 1_000_000, 3_600_000_000_000)?;
         if let Some(rate) = p.icmp_rate_limit {
             bucket("policy.icmp_rate_limit", rate)?;
         }

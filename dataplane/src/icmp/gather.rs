@@ -53,7 +53,7 @@ pub fn hand_over<W: World>(
 /// datagram on one lcore: whoever puts them together has the whole, and a part of it is no echo yet.
 fn is_echo<B: Buf>(packet: &Datagram<B>) -> bool {
     let Datagram { buf, ip, .. } = packet;
-    if ip.protocol != Protocol::Icmp || ip.fragment {
+    if ip.protocol != Protocol::Icmp || ip.is_fragment() {
         return false;
     }
     let at = usize::from(ip.header_len);

@@ -35,10 +35,9 @@ impl<B: Buf> Lcore<B> {
             JobKind::KniMaster => self.serve_kernel(world),
             JobKind::MsgMaster | JobKind::MsgSlave => self.messages(world),
             JobKind::Sockopt => self.sockopt(world),
+            JobKind::IftrafRing => self.iftraf_ring_proc(world),
             JobKind::IcmpRedirect => self.icmp_redirect_proc(world),
-            JobKind::CfgfileReload
-            | JobKind::QschSched
-            | JobKind::IftrafRing => 0,
+            JobKind::CfgfileReload | JobKind::QschSched => 0,
         }
     }
 

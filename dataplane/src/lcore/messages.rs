@@ -46,6 +46,10 @@ impl<B: Buf> Lcore<B> {
     fn handle<W: World<Buf = B>>(&mut self, payload: Payload<B>, world: &mut W) -> Answer {
         match payload {
             Payload::Hello => Ok(Reply::Hello { tick: self.position.tick }),
+            Payload::Iftraf(sampling) => {
+                self.tables.sampler.set(sampling);
+                Ok(Reply::Done)
+            }
             Payload::MasterXmit { frame, device } => {
                 self.with_env(world, |tables, env, next| {
                     next.push(Step::Egress(frame, device));
@@ -61,6 +65,7 @@ impl<B: Buf> Lcore<B> {
         match done.then {
             Then::Nothing => {}
             Then::Greet(hello) => self.greet(hello, world),
+            Then::IftrafStopped { generation } => self.iftraf_stopped(generation, world),
         }
     }
 
@@ -70,7 +75,12 @@ impl<B: Buf> Lcore<B> {
         for hello in &greetings {
             self.greet(*hello, world);
         }
-        u32::try_from(greetings.len()).unwrap_or(u32::MAX)
+        let switches = std::mem::take(&mut self.switches);
+        for switch in &switches {
+            // Whoever asked is gone; the trace says what came of it.
+            let _ = self.iftraf_switch(*switch, world);
+        }
+        u32::try_from(greetings.len() + switches.len()).unwrap_or(u32::MAX)
     }
 
     /// Sends HELLOs, as a loop over DPVS's `msg_send` would: a synchronous one that is under way

@@ -1,3 +1,4 @@
+mod iftraf;
 mod messages;
 
 use super::*;

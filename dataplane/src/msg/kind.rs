@@ -84,6 +84,9 @@ types! {
     Hello = 3 "HELLO" Low &[Role::Master, Role::Worker];
     /// A frame of the master's that a worker is to send.
     MasterXmit = 5 "MASTER_XMIT" High &[Role::Worker];
+    /// To sample packets, or to stop it. DPVS has none: its lcores share a flag. The number is ours,
+    /// beyond all of DPVS's.
+    IftrafSet = 1000 "IFTRAF_SET" Norm &[Role::Worker];
 }
 
 impl MsgType {

@@ -6,6 +6,7 @@ use crate::fault::FaultKind;
 use crate::ledger::Ledger;
 use crate::source::InputTotals;
 use crate::trace::Digests;
+use dataplane::iftraf::Show;
 use dataplane::job::{Role, Schedule};
 use dataplane::lcore::Position;
 use dataplane::{Buf, Counters, Instant, Lcore, LcoreId, Mac, PortId};
@@ -28,6 +29,8 @@ pub struct Outcome {
     pub digests: Digests,
     /// The lcores, in the order of their numbers.
     pub lcores: Vec<LcoreOutcome>,
+    /// Who talked most, as the master knows it at the end; nothing if nobody asked.
+    pub iftraf: Option<Show>,
     /// What was read of each input.
     pub inputs: Vec<InputTotals>,
     /// The captures that pcap ports polled.

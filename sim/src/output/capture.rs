@@ -116,6 +116,8 @@ impl CaptureFile {
             | Event::Msg(_)
             | Event::IcmpSuppressed { .. }
             | Event::Reassembly(_)
+            | Event::SampleLost { .. }
+            | Event::Iftraf { .. }
             | Event::RedirectIgnored { .. } => {}
         }
     }

@@ -3,6 +3,7 @@
 use crate::engine::Outcome;
 use crate::ledger::PortTotals;
 use crate::plan::Plan;
+use crate::report::talker_lines;
 use dataplane::counters::Counters;
 use dataplane::job::JobKind;
 use std::fmt::Write as _;
@@ -21,6 +22,12 @@ pub(super) fn text(plan: &Plan, outcome: &Outcome) -> String {
     let _ = writeln!(text, "dropped");
     for (reason, n) in outcome.ledger.dropped.iter() {
         line(&mut text, reason.name(), n);
+    }
+    if outcome.iftraf.is_some() {
+        let _ = writeln!(text, "iftraf");
+        for line in talker_lines(plan, outcome) {
+            let _ = writeln!(text, "  {line}");
+        }
     }
     let _ = writeln!(text, "all\n  {}", outcome.ledger);
     text

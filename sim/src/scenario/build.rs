@@ -68,6 +68,8 @@ pub(super) fn plan(
     let routes = builder.routes();
     let (neighbours, mut commands) = builder.neighbours();
     commands.extend(builder.hellos(&lcores));
+    let (iftraf, switches) = builder.iftraf();
+    commands.extend(switches);
     commands.sort_by_key(|command| command.at);
     let limits = builder.limits();
     let policy = builder.policy();
@@ -79,8 +81,18 @@ pub(super) fn plan(
     }
     let (ports, kni) = (builder.ports, builder.kni);
     let seed = overrides.seed.or(file.seed.as_ref().map(|s| s.value.0.0)).unwrap_or(0);
-    let config =
-        Config { ports, lcores, kni, icmp_redirect_core, routes, neighbours, limits, policy, seed };
+    let config = Config {
+        ports,
+        lcores,
+        kni,
+        icmp_redirect_core,
+        routes,
+        neighbours,
+        iftraf,
+        limits,
+        policy,
+        seed,
+    };
     if let Err(error) = config.check() {
         // The checks above should have said it, with its place; this is the net below them.
         return Err(vec![Fault::new(&(0..0), error.to_string(), "")]);

@@ -5,7 +5,7 @@
 
 mod orders;
 
-pub use orders::{HelloTable, PriorityKind};
+pub use orders::{HelloTable, IftrafTable, PriorityKind, SwitchTable};
 
 use super::value::{At, Destination, Frame, Queues, Rate, Seed, Text};
 use crate::plan::{Ours, Timing};
@@ -48,6 +48,8 @@ pub struct ScenarioFile {
     /// Messages from the master to other lcores.
     #[serde(default)]
     pub hello: Vec<At<HelloTable>>,
+    /// Traffic statistics. Default: off.
+    pub iftraf: Option<IftrafTable>,
     /// What arrives from outside, at ring ports.
     #[serde(default)]
     pub input: Vec<At<InputTable>>,
@@ -408,6 +410,12 @@ pub struct LimitsTable {
     pub kni_ring: Option<At<u64>>,
     /// Echoes that wait for the worker that takes them all. Default: 2047.
     pub icmp_redirect_ring: Option<At<u64>>,
+    /// Traffic samples that wait for the master, of each worker. Default: 1023.
+    pub iftraf_ring: Option<At<u64>>,
+    /// Flows that the master knows to talk. Default: 4096.
+    pub iftraf_flows: Option<At<u64>>,
+    /// Hosts that the master knows to talk. Default: 1024.
+    pub iftraf_hosts: Option<At<u64>>,
     /// Packets that a transmit queue buffers before it bursts them out by itself. Default: 32.
     pub tx_burst: Option<At<u64>>,
     /// Buffers in the pool. Default: 16383.
