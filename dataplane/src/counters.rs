@@ -95,6 +95,10 @@ macro_rules! counters {
             pub drops: Drops,
             /// How often each job ran, by [`JobKind::index`].
             pub job_runs: [u64; JobKind::ALL.len()],
+            /// How many of these runs found work.
+            pub job_work: [u64; JobKind::ALL.len()],
+            /// How many items they found.
+            pub job_items: [u64; JobKind::ALL.len()],
         }
 
         impl Counters {

@@ -242,6 +242,8 @@ impl<B: Buf> Lcore<B> {
         self.counters.lcore_loop += u64::from(slot == 0 && tick > 0);
         self.counters.job_runs[kind.index()] += 1;
         let items = self.run(kind, world);
+        self.counters.job_work[kind.index()] += u64::from(items > 0);
+        self.counters.job_items[kind.index()] += u64::from(items);
         self.position = match self.schedule.job_at(tick, slot + 1) {
             Some(_) => Position { tick, slot: slot + 1 },
             None => Position { tick: tick + 1, slot: 0 },

@@ -9,6 +9,7 @@ pub(crate) use talkers::lines as talker_lines;
 
 use crate::chart;
 use crate::engine::{Ended, Outcome};
+use crate::jobs;
 use crate::ledger::Ledger;
 use crate::output::device_names;
 use crate::plan::{Input, Plan};
@@ -35,6 +36,7 @@ pub fn text(name: &str, plan: &Plan, outcome: &Outcome) -> String {
     ports(&mut text, plan, outcome);
     fates(&mut text, &outcome.ledger);
     lcores(&mut text, outcome);
+    let _ = write!(text, "\n{}", jobs::after_run(plan, outcome));
     messages(&mut text, outcome);
     talkers::section(&mut text, plan, outcome);
     neighbours(&mut text, plan, outcome);

@@ -23,6 +23,8 @@
 //! | `faults` | what goes wrong on purpose, call by call |
 //! | `policy` | the two profiles, switch by switch |
 //! | `ticks` | the tick schedule of every job |
+//! | `jobs` | `lockstep jobs`: the job table |
+//! | `all_roles` | every role and every job in one run |
 //! | `determinism` | skipped and stepped, twice, debug and release, heap and DPDK |
 //! | `bad_input` | captures and scenarios that are wrong |
 //! | `captures`, `pcaps` | real captures, if there are any; our own and their table |
@@ -33,6 +35,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may say unwrap")]
 
+mod all_roles;
 mod arp;
 mod bad_input;
 mod captures;
@@ -49,6 +52,7 @@ mod fragments;
 mod fragments_linux;
 mod icmp;
 mod iftraf;
+mod jobs;
 mod limits;
 mod messages;
 mod neigh;
