@@ -17,6 +17,7 @@ pub use rings::RxQueue;
 
 use crate::job::Role;
 use crate::tc::{ClsConfig, QschConfig};
+use crate::time::Nanos;
 use crate::types::{LcoreId, Mac, PortId, QueueId, VlanId};
 use ipnet::Ipv4Net;
 use std::net::Ipv4Addr;
@@ -30,6 +31,8 @@ pub struct Config {
     pub lcores: Vec<LcoreConfig>,
     /// The kernel sides of devices.
     pub kni: Vec<KniConfig>,
+    /// The worker that takes the echoes of all workers; nothing: each worker keeps its own.
+    pub icmp_redirect_core: Option<LcoreId>,
     /// The routes beside those that addresses bring (local and connected).
     pub routes: Vec<RouteConfig>,
     /// Static neighbours that are there before the first tick.
@@ -38,6 +41,8 @@ pub struct Config {
     pub qschs: Vec<QschConfig>,
     /// The classifiers that are there before the first tick.
     pub classes: Vec<ClsConfig>,
+    /// Traffic statistics.
+    pub iftraf: IftrafConfig,
     /// The limits.
     pub limits: Limits,
     /// The switches where DPVS and Lockstep differ.
@@ -128,6 +133,25 @@ pub struct RouteConfig {
     pub dev: PortId,
     /// The largest packet for this route; nothing for the device's.
     pub mtu: Option<u16>,
+}
+
+/// Traffic statistics by samples. They can be switched on and off at any time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IftrafConfig {
+    /// Whether they are on from the start.
+    pub on: bool,
+    /// Every so manieth packet with ports is sampled, of each worker and direction, 1..=1,048,576.
+    pub every: u32,
+    /// The length of one of the 30 slots of the history, 1 ms..=1 h.
+    ///
+    /// DPVS: 2^20 loops of the master, some tenths of a second (defect B86).
+    pub slot: Nanos,
+}
+
+impl Default for IftrafConfig {
+    fn default() -> IftrafConfig {
+        IftrafConfig { on: false, every: 1024, slot: Nanos::from_secs(1) }
+    }
 }
 
 /// A static neighbour.

@@ -25,6 +25,27 @@ pub enum Order {
     Tc(TcChange),
     /// Tell what traffic control counted on all workers: job sockopt_job.
     ShowTc,
+    /// Switch traffic statistics on or off: job sockopt_job.
+    Iftraf(Switch),
+}
+
+/// `dpip iftraf enable`, `dpip iftraf disable`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Switch {
+    /// On.
+    Enable,
+    /// Off.
+    Disable,
+}
+
+impl Switch {
+    /// The name in traces.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Switch::Enable => "enable",
+            Switch::Disable => "disable",
+        }
+    }
 }
 
 /// To whom the master sends a request.
@@ -58,6 +79,7 @@ impl Order {
             Order::Hello(_) => "hello",
             Order::Tc(_) => "tc",
             Order::ShowTc => "show_tc",
+            Order::Iftraf(_) => "iftraf",
         }
     }
 
@@ -65,7 +87,7 @@ impl Order {
     pub const fn taken_by(&self) -> JobKind {
         match self {
             Order::Neigh(_) => JobKind::NeighSync,
-            Order::Hello(_) | Order::Tc(_) | Order::ShowTc => JobKind::Sockopt,
+            Order::Hello(_) | Order::Tc(_) | Order::ShowTc | Order::Iftraf(_) => JobKind::Sockopt,
         }
     }
 
@@ -77,6 +99,7 @@ impl Order {
                 field("address", Value::Ip(address));
                 field("mac", mac.map_or(Value::Text("-"), Value::Mac));
             }
+            Order::Iftraf(switch) => field("switch", Value::Text(switch.name())),
             Order::Hello(Hello { to, call, timeout, count }) => {
                 match to {
                     Target::Lcore(to) => field("to", Value::U64(to.0.into())),

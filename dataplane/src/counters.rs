@@ -95,6 +95,10 @@ macro_rules! counters {
             pub drops: Drops,
             /// How often each job ran, by [`JobKind::index`].
             pub job_runs: [u64; JobKind::ALL.len()],
+            /// How many of these runs found work.
+            pub job_work: [u64; JobKind::ALL.len()],
+            /// How many items they found.
+            pub job_items: [u64; JobKind::ALL.len()],
         }
 
         impl Counters {
@@ -117,6 +121,8 @@ counters! {
     ring_packets,
     /// Frames handed to a worker whose receive queue this lcore polls.
     isol_handed,
+    /// Echoes handed to the worker that takes them all, which may be this lcore itself.
+    icmp_redirected,
     /// Frames that the kernel took.
     kni_out,
     /// Frames that came from the kernel.
@@ -189,6 +195,16 @@ counters! {
     neigh_changes,
     /// Changes of static neighbours that another lcore's ring had no room for.
     neigh_sync_failed,
+    /// Traffic samples put into this worker's iftraf_ring.
+    iftraf_samples,
+    /// Traffic samples that the iftraf_ring had no room for.
+    iftraf_lost,
+    /// Traffic samples summed up.
+    iftraf_summed,
+    /// Traffic samples that came after statistics were switched off.
+    iftraf_late,
+    /// Flows and hosts that talked, and had to make room for others.
+    iftraf_evicted,
     /// Requests put into rings of lcores, one for each target.
     msg_requests_out,
     /// Requests that could not be sent.

@@ -199,6 +199,8 @@ reasons! {
     TxRefused = "tx_refused",
     /// The arp_ring of another lcore was full.
     ArpRingFull = "arp_ring_full",
+    /// The ring of the worker that takes all echoes was full.
+    IcmpRedirectRingFull = "icmp_redirect_ring_full",
     /// The msg_ring of the worker that was to send it for the master was full.
     MsgRingFull = "msg_ring_full",
     /// The message that was to carry it to another lcore may not be sent.

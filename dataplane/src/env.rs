@@ -41,6 +41,8 @@ pub struct Env<'a, W: World> {
     pub limits: &'a Limits,
     /// The other forwarding workers, by ascending id.
     pub peers: &'a [LcoreId],
+    /// The worker that takes the echoes of all, if there is one.
+    pub icmp_redirect_core: Option<LcoreId>,
     /// When the running job started.
     pub now: Instant,
 }

@@ -142,6 +142,10 @@ pub enum Event {
     NoBuffer { what: Made, cause: Option<PacketId> },
     /// Something happened to a message between lcores.
     Msg(MsgNote),
+    /// A packet was to be sampled, and the iftraf_ring was full.
+    SampleLost { packet: PacketId },
+    /// Traffic statistics were switched, or not.
+    Iftraf { state: &'static str },
     /// An ICMP error was not sent, and why.
     IcmpSuppressed { cause: PacketId, why: &'static str },
     /// Something became of a datagram of which we have fragments.
@@ -233,6 +237,8 @@ impl Event {
             Event::NeighSync { .. } => "neigh_sync",
             Event::NoBuffer { .. } => "no_buffer",
             Event::Msg(note) => note.name(),
+            Event::SampleLost { .. } => "sample_lost",
+            Event::Iftraf { .. } => "iftraf",
             Event::IcmpSuppressed { .. } => "icmp_suppressed",
             Event::RedirectIgnored { .. } => "redirect_ignored",
             Event::Reassembly(note) => note.what.name(),
@@ -253,6 +259,7 @@ impl Event {
             | Event::RedirectIgnored { packet, .. }
             | Event::QschQueued { packet, .. }
             | Event::QschSent { packet, .. }
+            | Event::SampleLost { packet }
             | Event::Tx { packet, .. } => Some(packet),
             Event::IcmpSuppressed { cause, .. } => Some(cause),
             Event::Msg(note) => note.packet,
@@ -265,6 +272,7 @@ impl Event {
             | Event::QschShown { .. }
             | Event::ClsShown { .. }
             | Event::TcNotShown { .. }
+            | Event::Iftraf { .. }
             | Event::NoBuffer { .. } => None,
         }
     }
@@ -321,6 +329,8 @@ impl Event {
             | Event::TcNotShown { .. } => self.tc_fields(field),
             Event::Msg(note) => note.fields(field),
             Event::Reassembly(note) => reassembly_fields(&note, field),
+            Event::SampleLost { packet } => field("pkt", Value::U64(packet.0)),
+            Event::Iftraf { state } => field("state", Value::Text(state)),
             Event::IcmpSuppressed { cause, why } => {
                 field("pkt", Value::U64(cause.0));
                 field("why", Value::Text(why));

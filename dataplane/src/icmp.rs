@@ -8,6 +8,7 @@
 //!
 //! DPVS: icmp.c has no rate limit and answers any source (defect B55).
 
+pub mod gather;
 pub mod redirect;
 
 use crate::drop::DropReason;

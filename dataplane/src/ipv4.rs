@@ -16,7 +16,8 @@ mod tests;
 
 use crate::drop::DropReason;
 use crate::env::Env;
-use crate::icmp::{self, ErrorKind, ErrorLimit};
+use crate::icmp::{self, ErrorKind, ErrorLimit, gather};
+use crate::iftraf::{self, Direction, Sampler};
 use crate::kni;
 use crate::netif::{Class, L3Frame};
 use crate::packet::Buf;
@@ -56,7 +57,8 @@ pub struct Ip {
 }
 
 impl Ip {
-    fn new(view: &View<'_>) -> Ip {
+    /// What a header says that was checked.
+    pub(crate) fn new(view: &View<'_>) -> Ip {
         Ip {
             src: view.src(),
             dst: view.dst(),
@@ -156,7 +158,7 @@ impl IpIds {
 
 /// Rank 4: checks the header, trims what is behind the packet, and refuses what may not be.
 pub fn input<W: World>(
-    limit: &mut ErrorLimit,
+    (limit, sampler): (&mut ErrorLimit, &mut Sampler),
     frame: L3Frame<W::Buf>,
     env: &mut Env<'_, W>,
     next: &mut Next<W::Buf>,
@@ -174,6 +176,7 @@ pub fn input<W: World>(
     if buf.truncate(usize::from(ip.total_len)).is_err() {
         return env.drop(buf, DropReason::IpBeyondFrame);
     }
+    iftraf::watch(sampler, (&buf, &ip), (device, Direction::In), env);
     if let Some(reason) = unwelcome(&ip, env) {
         return env.drop(buf, reason);
     }
@@ -193,7 +196,7 @@ pub fn input<W: World>(
             }
         }
     }
-    next.push(Step::Route(packet));
+    next.extend(gather::hand_over(packet, env).map(Step::Route));
 }
 
 /// The checks of RFC 1812 §5.2.2, in DPVS's order (spec 4.2).
@@ -407,7 +410,15 @@ fn headed<W: World>(
 }
 
 /// Rank 9: what is larger than its link takes is cut.
-pub fn output<W: World>(packet: Outbound<W::Buf>, env: &mut Env<'_, W>, next: &mut Next<W::Buf>) {
+pub fn output<W: World>(
+    sampler: &mut Sampler,
+    packet: Outbound<W::Buf>,
+    env: &mut Env<'_, W>,
+    next: &mut Next<W::Buf>,
+) {
+    // Before it is cut: only the first of its fragments would have ports.
+    let way = (packet.hop.dev, Direction::Out);
+    iftraf::watch(sampler, (&packet.buf, &packet.ip), way, env);
     if packet.ip.total_len > packet.hop.mtu {
         return fragment::cut(packet, env, next);
     }

@@ -47,6 +47,17 @@ impl Role {
         }
     }
 
+    /// What it is for, in a few words.
+    pub const fn explain(self) -> &'static str {
+        match self {
+            Role::Idle => "enabled, but without a job",
+            Role::Master => "the control plane's core",
+            Role::Worker => "receives, forwards and transmits",
+            Role::IsolRx => "polls receive queues for workers",
+            Role::Kni => "carries packets to and from the kernel",
+        }
+    }
+
     /// The name in scenarios, traces and reports.
     pub const fn name(self) -> &'static str {
         match self {
@@ -128,6 +139,26 @@ kinds! {
 }
 
 impl JobKind {
+    /// What one item of its work is: what `per_item` is the cost of.
+    pub const fn item(self) -> &'static str {
+        match self {
+            JobKind::CfgfileReload => "configuration",
+            JobKind::QschSched
+            | JobKind::RecvFwd
+            | JobKind::Xmit
+            | JobKind::KniMaster
+            | JobKind::IcmpRedirect
+            | JobKind::IsolPktRcv
+            | JobKind::KniLoop => "packet",
+            JobKind::TimerManage => "timer",
+            JobKind::MsgMaster | JobKind::MsgSlave => "message",
+            JobKind::Sockopt => "request",
+            JobKind::NeighSync => "change",
+            JobKind::Ipv4Frag => "datagram",
+            JobKind::IftrafRing => "sample",
+        }
+    }
+
     /// A dense number, for tables by kind.
     pub const fn index(self) -> usize {
         self as usize

@@ -10,6 +10,7 @@
 //!
 //! DPVS: scheduler.c `dpvs_job_loop`.
 
+mod iftraf;
 mod jobs;
 mod messages;
 mod tc;
@@ -22,6 +23,7 @@ use crate::counters::Counters;
 use crate::device::Devices;
 use crate::env::{Env, TimerKey};
 use crate::icmp::ErrorLimit;
+use crate::iftraf::{Collector, Sampler};
 use crate::ipv4::IpIds;
 use crate::ipv4::reassembly::Reassembler;
 use crate::job::{JobKind, Role, Schedule, Work};
@@ -70,6 +72,7 @@ pub struct Lcore<B> {
     /// The devices whose kernel sides it serves, each with the kernel's port.
     kernels: Vec<(PortId, PortId)>,
     peers: Vec<LcoreId>,
+    icmp_redirect_core: Option<LcoreId>,
     devices: Devices,
     policy: Policy,
     limits: Limits,
@@ -84,6 +87,8 @@ pub struct Lcore<B> {
     requests: Vec<Order>,
     /// On the master: the trees of traffic control, as they are to be on every worker.
     tc_plan: TcPlan,
+    /// Of the master: the samples of all workers, summed up.
+    iftraf: Collector,
     counters: Counters,
     next: Next<B>,
     burst: Vec<B>,
@@ -134,8 +139,10 @@ impl<B: Buf> Lcore<B> {
                 ids: IpIds::new(small(index), small(workers.len().max(1))),
                 icmp_limit: ErrorLimit::default(),
                 redirect_limit: ErrorLimit::default(),
+                sampler: Sampler::new(config, id),
             },
             peers: workers.into_iter().filter(|w| *w != id).collect(),
+            icmp_redirect_core: config.icmp_redirect_core,
             devices,
             policy: config.policy.clone(),
             limits: config.limits.clone(),
@@ -145,6 +152,7 @@ impl<B: Buf> Lcore<B> {
             neigh_changes: Vec::new(),
             requests: Vec::new(),
             tc_plan: if mine.role == Role::Master { plan } else { TcPlan::default() },
+            iftraf: Collector::new(config),
             counters: Counters::default(),
             next: Next::default(),
             burst: Vec::with_capacity(BURST),
@@ -232,7 +240,9 @@ impl<B: Buf> Lcore<B> {
     pub fn order(&mut self, order: Order) {
         match order {
             Order::Neigh(change) => self.neigh_changes.push(change),
-            Order::Hello(_) | Order::Tc(_) | Order::ShowTc => self.requests.push(order),
+            Order::Hello(_) | Order::Tc(_) | Order::ShowTc | Order::Iftraf(_) => {
+                self.requests.push(order);
+            }
         }
     }
 
@@ -248,6 +258,8 @@ impl<B: Buf> Lcore<B> {
         self.counters.lcore_loop += u64::from(slot == 0 && tick > 0);
         self.counters.job_runs[kind.index()] += 1;
         let items = self.run(kind, world);
+        self.counters.job_work[kind.index()] += u64::from(items > 0);
+        self.counters.job_items[kind.index()] += u64::from(items);
         self.position = match self.schedule.job_at(tick, slot + 1) {
             Some(_) => Position { tick, slot: slot + 1 },
             None => Position { tick: tick + 1, slot: 0 },
@@ -296,6 +308,7 @@ impl<B: Buf> Lcore<B> {
             policy: &self.policy,
             limits: &self.limits,
             peers: &self.peers,
+            icmp_redirect_core: self.icmp_redirect_core,
             now,
         };
         run(&mut self.tables, &mut env, &mut self.next)

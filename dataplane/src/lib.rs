@@ -35,6 +35,7 @@ pub mod env;
 pub mod event;
 pub mod heap;
 pub mod icmp;
+pub mod iftraf;
 pub mod ipv4;
 pub mod job;
 pub mod kni;

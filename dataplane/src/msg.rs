@@ -28,6 +28,7 @@ pub use note::{MsgNote, Stage};
 pub use xmit::master_xmit;
 
 use crate::control::Hello;
+use crate::iftraf::Sampling;
 use crate::packet::PacketId;
 use crate::tc::{self, ClsEdit, QschEdit, QschStats};
 use crate::time::Instant;
@@ -92,6 +93,8 @@ pub enum Payload<B> {
     QschGet,
     /// To tell how often the classifiers matched.
     ClsGet,
+    /// To sample packets so, or to stop it.
+    Iftraf(Option<Sampling>),
 }
 
 impl<B> Payload<B> {
@@ -104,6 +107,7 @@ impl<B> Payload<B> {
             Payload::ClsSet(_) => MsgType::ClsSet,
             Payload::QschGet => MsgType::QschGet,
             Payload::ClsGet => MsgType::ClsGet,
+            Payload::Iftraf(_) => MsgType::IftrafSet,
         }
     }
 
@@ -111,6 +115,7 @@ impl<B> Payload<B> {
     pub(crate) fn again(&self) -> Option<Payload<B>> {
         match self {
             Payload::Hello => Some(Payload::Hello),
+            Payload::Iftraf(sampling) => Some(Payload::Iftraf(*sampling)),
             Payload::MasterXmit { .. } => None,
             Payload::QschSet(edit) => Some(Payload::QschSet(*edit)),
             Payload::ClsSet(edit) => Some(Payload::ClsSet(*edit)),
@@ -123,6 +128,7 @@ impl<B> Payload<B> {
     pub const fn frame(&self) -> Option<&B> {
         match self {
             Payload::Hello
+            | Payload::Iftraf(_)
             | Payload::QschSet(_)
             | Payload::ClsSet(_)
             | Payload::QschGet
@@ -135,6 +141,7 @@ impl<B> Payload<B> {
     pub fn into_frame(self) -> Option<B> {
         match self {
             Payload::Hello
+            | Payload::Iftraf(_)
             | Payload::QschSet(_)
             | Payload::ClsSet(_)
             | Payload::QschGet
@@ -199,6 +206,11 @@ pub enum Then {
     Greet(Hello),
     /// With what traffic control counted on all workers.
     ShowTc,
+    /// With giving back the tables of that generation of samples: nobody adds to them any more.
+    IftrafStopped {
+        /// The generation.
+        generation: u32,
+    },
 }
 
 /// How a call ended.

@@ -35,7 +35,8 @@ pub enum Class {
 }
 
 impl Class {
-    fn of(dst: Mac, device: Mac) -> Class {
+    /// The class of a frame to `dst` on a device with the MAC `device`.
+    pub(crate) fn of(dst: Mac, device: Mac) -> Class {
         match dst {
             dst if dst == device => Class::Host,
             Mac::BROADCAST => Class::Broadcast,

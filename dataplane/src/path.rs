@@ -8,7 +8,8 @@
 //!   2    VlanIngress  tc::hook          Deliver, or it waits (that of the VLAN device)
 //!   3    Deliver      netif::deliver    ArpInput | Ipv4Input
 //!   4    ArpInput     neigh::arp_input  Egress (the reply; each packet that waited)
-//!   4    Ipv4Input    ipv4::input       Route | LocalOut (an ICMP error)
+//!   4    Ipv4Input    ipv4::input       Route | LocalOut (an ICMP error) | nothing: the echo goes to
+//!                                       another lcore, whose job starts it again at Route
 //!   5    Route        ipv4::route       Reassemble | LocalIn | Forward | LocalOut (an ICMP error)
 //!   6    Reassemble   ipv4::reassembly  LocalIn (the datagram), or it is held
 //!   7    LocalIn      ipv4::local_in    LocalOut (an echo reply, an ICMP error)
@@ -37,6 +38,7 @@
 
 use crate::env::Env;
 use crate::icmp::ErrorLimit;
+use crate::iftraf::Sampler;
 use crate::ipv4::reassembly::{self, Reassembler};
 use crate::ipv4::{self, Datagram, IpIds, Outbound, Outgoing};
 use crate::msg::{self, Messages};
@@ -159,6 +161,8 @@ pub struct Tables<B> {
     pub icmp_limit: ErrorLimit,
     /// The limit of our ICMP redirects.
     pub redirect_limit: ErrorLimit,
+    /// Which packet is sampled next.
+    pub sampler: Sampler,
 }
 
 impl<B: Buf> Tables<B> {
@@ -189,7 +193,9 @@ pub fn run<W: World>(tables: &mut Tables<W::Buf>, env: &mut Env<'_, W>, next: &m
             }
             Step::Deliver(frame) => netif::deliver(frame, env, next),
             Step::ArpInput(frame) => neigh::arp_input(&mut t.neigh, frame, env, next),
-            Step::Ipv4Input(frame) => ipv4::input(&mut t.icmp_limit, frame, env, next),
+            Step::Ipv4Input(frame) => {
+                ipv4::input((&mut t.icmp_limit, &mut t.sampler), frame, env, next);
+            }
             Step::Route(packet) => ipv4::route(&t.routes, &mut t.icmp_limit, packet, env, next),
             Step::Reassemble(packet) => {
                 reassembly::reassemble(&mut t.reassembly, &mut t.icmp_limit, packet, env, next);
@@ -202,7 +208,7 @@ pub fn run<W: World>(tables: &mut Tables<W::Buf>, env: &mut Env<'_, W>, next: &m
                 ipv4::forward(limits, &mut t.ids, packet, hop, env, next);
             }
             Step::LocalOut(packet) => ipv4::local_out(&t.routes, &mut t.ids, packet, env, next),
-            Step::Output(packet) => ipv4::output(packet, env, next),
+            Step::Output(packet) => ipv4::output(&mut t.sampler, packet, env, next),
             Step::Resolve(packet) => neigh::resolve(&mut t.neigh, packet, env, next),
             Step::Egress(buf, device) if t.msg.is_master() => {
                 msg::master_xmit(&mut t.msg, buf, device, env);

@@ -5,6 +5,7 @@
 //! (unit tests, Miri, fuzzing without DPDK). The same scenario through both gives the same trace.
 
 use crate::event::Event;
+use crate::iftraf::Sample;
 use crate::job::{JobKind, Role};
 use crate::msg::Message;
 use crate::packet::Buf;
@@ -105,6 +106,8 @@ pub enum Parcel<B> {
     Neigh(NeighChange),
     /// A message.
     Msg(Box<Message<B>>),
+    /// A traffic sample.
+    Sample(Sample),
 }
 
 impl<B> Parcel<B> {
@@ -112,7 +115,7 @@ impl<B> Parcel<B> {
     pub fn has_frame(&self) -> bool {
         match self {
             Parcel::Frame(_) => true,
-            Parcel::Neigh(_) => false,
+            Parcel::Neigh(_) | Parcel::Sample(_) => false,
             Parcel::Msg(message) => message.carries_frame(),
         }
     }
@@ -121,7 +124,7 @@ impl<B> Parcel<B> {
     pub fn into_frame(self) -> Option<B> {
         match self {
             Parcel::Frame(frame) => Some(frame),
-            Parcel::Neigh(_) => None,
+            Parcel::Neigh(_) | Parcel::Sample(_) => None,
             Parcel::Msg(message) => message.into_frame(),
         }
     }

@@ -19,6 +19,8 @@ pub use execute::{Engine, Failure, Faults, Job, Outcome, Verdict};
 use crate::decode::{DecodeError, decode_file};
 use crate::fault::FaultKind;
 use crate::guess;
+use crate::jobs;
+use crate::plan::{Backend, Pace};
 use crate::scenario::{LoadError, Request, RequestError, schema};
 use args::{Cli, Command, RunArgs, SimArgs};
 use clap::Parser;
@@ -144,6 +146,10 @@ fn dispatch(
             write_scenario(&guess, output.as_deref(), io)?;
             Ok(exit::OK)
         }
+        Command::Jobs { scenario, after_run, backend, json } => {
+            let backend = after_run.then(|| backend.into());
+            jobs(scenario.as_deref(), backend, json, (engine, interrupted), io)
+        }
         Command::Schema => {
             io.out.write_all(schema().as_bytes())?;
             Ok(exit::OK)
@@ -210,11 +216,54 @@ fn job(mut request: Request, run: &SimArgs, io: &Io<'_>) -> Result<Job, Stop> {
 
 fn report(outcome: &Outcome, io: &mut Io<'_>) -> Result<u8, Stop> {
     io.out.write_all(outcome.report.as_bytes())?;
-    Ok(match outcome.verdict {
+    Ok(exit_code(outcome.verdict))
+}
+
+fn exit_code(verdict: Verdict) -> u8 {
+    match verdict {
         Verdict::Clean => exit::OK,
         Verdict::Found => exit::FOUND,
         Verdict::Interrupted => exit::INTERRUPTED,
-    })
+    }
+}
+
+/// The job table of a scenario, after a run if there is a backend for one; without a scenario, all.
+fn jobs(
+    scenario: Option<&Path>,
+    backend: Option<Backend>,
+    json: bool,
+    (engine, interrupted): (&mut dyn Engine, &AtomicBool),
+    io: &mut Io<'_>,
+) -> Result<u8, Stop> {
+    let (mut code, mut lcores) = (exit::OK, None);
+    let table = match scenario.map(Request::from_file).transpose()? {
+        None => jobs::whole(),
+        Some(request) => {
+            let scenario = request.plan()?;
+            let plan = scenario.plan.clone();
+            if let Some(backend) = backend {
+                let (pace, out, progress) = (Pace::default(), None, io.progress);
+                let job = Job { request, scenario, pace, backend, out, progress };
+                let outcome = engine.run(job, interrupted)?;
+                code = exit_code(outcome.verdict);
+                if code != exit::OK {
+                    // The table says nothing of it; the report does.
+                    io.err.write_all(outcome.report.as_bytes())?;
+                }
+                lcores = Some(outcome.lcores);
+            }
+            jobs::of(&plan, lcores.as_deref())
+        }
+    };
+    let table = table.map_err(|error| Stop::Usage(error.to_string()))?;
+    match json {
+        true => {
+            serde_json::to_writer_pretty(&mut *io.out, &table).map_err(io::Error::from)?;
+            writeln!(io.out)?;
+        }
+        false => io.out.write_all(jobs::text(&table).as_bytes())?,
+    }
+    Ok(code)
 }
 
 /// Writes a guessed scenario, to the standard output if it has no file. A file that is there stays.

@@ -251,8 +251,10 @@ impl<'a, F: Fabric, O: Observer> Engine<'a, F, O> {
         broken.extend(missing);
         let counted = self.lcores.cores().iter().map(|core| (core.id(), core.counters()));
         let digests = streams.finish(counted, self.end);
+        let iftraf = self.lcores.cores()[self.master].iftraf().show(self.end);
         let outcome = Outcome {
             backend,
+            iftraf,
             end: self.end,
             ended,
             ledger,

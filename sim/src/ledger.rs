@@ -172,6 +172,8 @@ impl Ledger {
             | Event::Msg(_)
             | Event::IcmpSuppressed { .. }
             | Event::Reassembly(_)
+            | Event::SampleLost { .. }
+            | Event::Iftraf { .. }
             | Event::TcChanged { .. }
             | Event::TcRefused { .. }
             | Event::QschShown { .. }

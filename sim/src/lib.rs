@@ -14,6 +14,7 @@ pub mod engine;
 pub mod fabric;
 pub mod fault;
 pub mod guess;
+pub mod jobs;
 pub mod ledger;
 pub mod output;
 pub mod plan;

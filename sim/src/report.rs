@@ -3,10 +3,14 @@
 //! Invariant: it depends on the run alone, not on the machine, the pace or the fabric. Its last line
 //! is the law of conservation.
 
+mod talkers;
 mod tc;
+
+pub(crate) use talkers::lines as talker_lines;
 
 use crate::chart;
 use crate::engine::{Ended, Outcome};
+use crate::jobs;
 use crate::ledger::Ledger;
 use crate::output::device_names;
 use crate::plan::{Input, Plan};
@@ -34,7 +38,9 @@ pub fn text(name: &str, plan: &Plan, outcome: &Outcome) -> String {
     fates(&mut text, &outcome.ledger);
     lcores(&mut text, outcome);
     tc::section(&mut text, plan, outcome);
+    let _ = write!(text, "\n{}", jobs::after_run(plan, outcome));
     messages(&mut text, outcome);
+    talkers::section(&mut text, plan, outcome);
     neighbours(&mut text, plan, outcome);
     let _ = writeln!(text, "\ntrace {}", outcome.digests.trace);
     for broken in &outcome.broken {

@@ -85,6 +85,14 @@ fn shown(reason: DropReason) -> Option<Dut> {
         }
         R::TxRefused => on_the_way_out(),
         R::ArpRingFull => between_workers(),
+        R::IcmpRedirectRingFull => {
+            let mut net = one(&icmp_echo(ALICE, DUT_LAN)).with(|p| {
+                p.config.icmp_redirect_core = Some(dataplane::LcoreId(1));
+                p.config.limits.icmp_redirect_ring = 1;
+            });
+            net.lan(&icmp_echo(ALICE, DUT_LAN));
+            net
+        }
     })
 }
 

@@ -8,12 +8,14 @@
 //! | `fragments` | what is cut, and what is joined |
 //! | `fragments_linux` | the same, as a Linux router does it, if there are captures of one |
 //! | `icmp` | echo, errors, and when there is none |
+//! | `echoes` | pings of all workers, answered by one |
 //! | `redirect` | ICMP Redirect: told to others, and told to us |
 //! | `vlan` | tags in and out |
 //! | `workers` | several lcores: RSS, copies of ARP packets, static neighbours |
 //! | `roles` | isolated receive queues, and the kernel sides of devices |
 //! | `messages` | what lcores tell each other, as sequence charts |
 //! | `counts` | what lcores count, exactly |
+//! | `iftraf` | traffic samples: who talks most |
 //! | `wire` | rates, queues, and an lcore that falls behind |
 //! | `ports` | ports that the dataplane polls itself |
 //! | `tc` | traffic control: shaping, classes, limits, changes |
@@ -22,6 +24,8 @@
 //! | `faults` | what goes wrong on purpose, call by call |
 //! | `policy` | the two profiles, switch by switch |
 //! | `ticks` | the tick schedule of every job |
+//! | `jobs` | `lockstep jobs`: the job table |
+//! | `all_roles` | every role and every job in one run |
 //! | `determinism` | skipped and stepped, twice, debug and release, heap and DPDK |
 //! | `bad_input` | captures and scenarios that are wrong |
 //! | `captures`, `pcaps` | real captures, if there are any; our own and their table |
@@ -32,6 +36,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may say unwrap")]
 
+mod all_roles;
 mod arp;
 mod bad_input;
 mod captures;
@@ -41,11 +46,14 @@ mod counts;
 mod defects;
 mod determinism;
 mod drops;
+mod echoes;
 mod faults;
 mod forward;
 mod fragments;
 mod fragments_linux;
 mod icmp;
+mod iftraf;
+mod jobs;
 mod limits;
 mod messages;
 mod neigh;

@@ -118,6 +118,7 @@ fn assert_same(which: &str, a: &Told, b: &Told) {
     assert_eq!(a.ticks, b.ticks, "{which}: tick schedules");
     assert_eq!(a.outcome.end, b.outcome.end, "{which}: end");
     assert_eq!(a.outcome.lcores, b.outcome.lcores, "{which}: lcores");
+    assert_eq!(a.outcome.iftraf, b.outcome.iftraf, "{which}: talkers");
     assert_eq!(a.outcome.digests, b.outcome.digests, "{which}: digests");
 }
 
@@ -198,6 +199,8 @@ impl Teller {
             Event::TcNotShown { what } => format!("     {what}: not all workers told"),
             Event::Msg(note) => message(&note),
             Event::NoBuffer { what, .. } => format!("     no buffer for: {}", what.name()),
+            Event::SampleLost { packet } => format!("     sample of packet {} lost", packet.0),
+            Event::Iftraf { state } => format!("     iftraf {}", state.replace('_', " ")),
             Event::IcmpSuppressed { cause, why } => {
                 format!("     no icmp error about packet {}: {why}", cause.0)
             }
@@ -226,6 +229,9 @@ impl Observer for Teller {
             What::Outside(Outside::Command(Order::Neigh(change))) => {
                 let verb = if change.mac.is_some() { "add" } else { "delete" };
                 Some(format!("     command: {verb} neighbour {}", change.address))
+            }
+            What::Outside(Outside::Command(Order::Iftraf(switch))) => {
+                Some(format!("     command: iftraf {}", switch.name()))
             }
             What::Outside(Outside::Command(Order::Hello(hello))) => {
                 let Hello { to, call, count, .. } = hello;

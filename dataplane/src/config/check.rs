@@ -1,6 +1,6 @@
 //! Whether a dataplane can be built from a configuration: every rule, and who breaks it.
 
-use super::{Config, ConfigError, Limits, Policy, RateLimit, RouteConfig};
+use super::{Config, ConfigError, IftrafConfig, Limits, Policy, RateLimit, RouteConfig};
 use crate::device::Devices;
 use crate::job::{JobTable, RegisterError, Role, Rows};
 use crate::tc::{TcChange, TcPlan, Verb};
@@ -23,7 +23,7 @@ impl Config {
             neigh_sync_skip: self.policy.neigh_sync_skip,
             ipv4_frag_skip: self.policy.ipv4_frag_skip,
             kni_lcore: self.lcores.iter().any(|l| l.role == Role::Kni),
-            icmp_redirect: false,
+            icmp_redirect: self.icmp_redirect_core.is_some(),
         })
     }
 
@@ -86,6 +86,10 @@ impl Config {
             ("limits.msg_open", l.msg_open, Limits::MSG_OPEN),
             ("limits.isol_ring", l.isol_ring, Limits::ISOL_RING),
             ("limits.kni_ring", l.kni_ring, Limits::RING),
+            ("limits.icmp_redirect_ring", l.icmp_redirect_ring, Limits::RING),
+            ("limits.iftraf_ring", l.iftraf_ring, Limits::RING),
+            ("limits.iftraf_flows", l.iftraf_flows, Limits::IFTRAF_ENTRIES),
+            ("limits.iftraf_hosts", l.iftraf_hosts, Limits::IFTRAF_ENTRIES),
             ("limits.tx_burst", l.tx_burst, Limits::TX_BURST),
             ("limits.pool", l.pool, Limits::POOL),
             ("limits.rx_descriptors", l.rx_descriptors, Limits::DESCRIPTORS),
@@ -115,6 +119,9 @@ impl Config {
         in_range("policy.neigh_reachable in ns", ns, 1_000_000_000, 3_600_000_000_000)?;
         in_range("policy.neigh_jitter in ns", p.neigh_jitter.get(), 0, 10_000_000_000)?;
         in_range("policy.tbf_quantum in ns", p.tbf_quantum.get(), 0, 1_000_000_000)?;
+        let IftrafConfig { every, slot, .. } = self.iftraf;
+        in_range("iftraf.every", u64::from(every), 1, 1_048_576)?;
+        in_range("iftraf.slot in ns", slot.get(), 1_000_000, 3_600_000_000_000)?;
         if let Some(rate) = p.icmp_rate_limit {
             bucket("policy.icmp_rate_limit", rate)?;
         }

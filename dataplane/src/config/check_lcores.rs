@@ -51,6 +51,13 @@ impl Config {
         if self.workers().next().is_none() {
             return Err(ConfigError::NoWorkers);
         }
+        // DPVS takes lcore 0 if none is named, and any that is: a ring that nobody drains swallows
+        // every ping (defect B53).
+        if let Some(core) = self.icmp_redirect_core
+            && !self.workers().any(|worker| worker == core)
+        {
+            return Err(ConfigError::IcmpRedirectCore(core));
+        }
         let with = |role| self.lcores.iter().filter(|l| l.role == role).count();
         match (with(Role::Master), with(Role::Kni)) {
             (1, 0 | 1) => Ok(()),

@@ -87,6 +87,9 @@ pub enum ConfigError {
     /// An isolated-rx lcore transmits.
     #[error("lcore {0} only receives, so it cannot own a tx queue")]
     IsolTransmits(LcoreId),
+    /// The lcore that is to take all echoes does not forward, so that nobody would drain its ring.
+    #[error("lcore {0} is to take the echoes of all workers, and is no worker")]
+    IcmpRedirectCore(LcoreId),
     /// A device has two kernel sides, or a kernel side is none.
     #[error("the kernel side of {device}: {problem}")]
     Kni {

@@ -26,6 +26,14 @@ pub struct Limits {
     pub isol_ring: u32,
     /// Frames that wait for the kernel side of a device, 1..=65,535.
     pub kni_ring: u32,
+    /// Echoes that wait for the worker that takes them all, 1..=65,535 (DPVS: size 2048).
+    pub icmp_redirect_ring: u32,
+    /// Samples that wait for the master, of each worker, 1..=65,535 (DPVS: size 1024).
+    pub iftraf_ring: u32,
+    /// Flows that the master knows to talk, 1..=1,048,576. DPVS: 4096 buckets of any length.
+    pub iftraf_flows: u32,
+    /// Hosts that the master knows to talk, 1..=1,048,576. DPVS: 1024 buckets of any length.
+    pub iftraf_hosts: u32,
     /// Packets that a transmit queue buffers before it bursts them out by itself, 1..=32.
     pub tx_burst: u32,
     /// Buffers in the pool, 64..=1,048,575.
@@ -47,8 +55,10 @@ impl Limits {
     pub const REASM_FRAGMENTS: (u32, u32) = (1, 1_048_576);
     /// The range of `reasm_bytes`: the longest fragment has room.
     pub const REASM_BYTES: (u32, u32) = (65_535, 1 << 30);
-    /// The range of `arp_ring`, `neigh_ring` and `kni_ring`.
+    /// The range of `arp_ring`, `neigh_ring`, `kni_ring`, `icmp_redirect_ring` and `iftraf_ring`.
     pub const RING: (u32, u32) = (1, 65_535);
+    /// The range of `iftraf_flows` and `iftraf_hosts`.
+    pub const IFTRAF_ENTRIES: (u32, u32) = (1, 1_048_576);
     /// The range of `msg_ring`.
     pub const MSG_RING: (u32, u32) = (1, 524_287);
     /// The range of `msg_open`.
@@ -91,6 +101,10 @@ impl Default for Limits {
             msg_open: 1024,
             isol_ring: 16_383,
             kni_ring: 2047,
+            icmp_redirect_ring: 2047,
+            iftraf_ring: 1023,
+            iftraf_flows: 4096,
+            iftraf_hosts: 1024,
             tx_burst: 32,
             pool: 16_383,
             rx_descriptors: 256,

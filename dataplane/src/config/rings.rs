@@ -73,8 +73,17 @@ impl Config {
                 let isolated = self.rx_queues(lcore.id).into_iter().filter(|rx| rx.other.is_some());
                 isolated.for_each(|rx| add(Ring::Isol(rx.port, rx.queue), limits.isol_ring));
             }
+            if self.icmp_redirect_core == Some(lcore.id) {
+                add(Ring::IcmpRedirect, limits.icmp_redirect_ring);
+            }
             if matches!(lcore.role, Role::Master | Role::Worker) {
                 add(Ring::Msg, limits.msg_ring);
+            }
+            // They are there while nobody samples too: it can be switched on at any time.
+            if lcore.role == Role::Master {
+                let mut workers: Vec<_> = self.workers().collect();
+                workers.sort_unstable();
+                workers.iter().for_each(|w| add(Ring::Iftraf(*w), limits.iftraf_ring));
             }
             if self.kni_lcore() == Some(lcore.id) {
                 self.kni.iter().for_each(|kni| add(Ring::Kni(kni.device), limits.kni_ring));

@@ -104,6 +104,8 @@ fn lcores_and_queues_that_cannot_be() {
             c.lcores[1].queues[1].tx.clear();
         }),
         refused(|c| c.lcores[1].queues[1].port = PortId(2)),
+        refused(|c| c.icmp_redirect_core = Some(LcoreId(0))),
+        refused(|c| c.icmp_redirect_core = Some(LcoreId(2))),
     ];
     insta::assert_snapshot!(said.join("\n"), @r"
     lcore 1 is no worker, so it cannot own queues
@@ -118,6 +120,8 @@ fn lcores_and_queues_that_cannot_be() {
     port lan: rx queue 0 belongs to lcores 1 and 2
     lcore 1 has no tx queue on port wan: what it forwards there would be lost
     lcore 1 names device 2, and there are only 2
+    lcore 0 is to take the echoes of all workers, and is no worker
+    lcore 2 is to take the echoes of all workers, and is no worker
     ");
 }
 
@@ -282,6 +286,11 @@ fn ranges() -> Vec<(&'static str, Set, u64, u64)> {
         row("msg_open", |c, n| c.limits.msg_open = n, Limits::MSG_OPEN),
         row("isol_ring", |c, n| c.limits.isol_ring = n, Limits::ISOL_RING),
         row("kni_ring", |c, n| c.limits.kni_ring = n, Limits::RING),
+        row("icmp_redirect_ring", |c, n| c.limits.icmp_redirect_ring = n, Limits::RING),
+        row("iftraf_ring", |c, n| c.limits.iftraf_ring = n, Limits::RING),
+        row("iftraf_flows", |c, n| c.limits.iftraf_flows = n, Limits::IFTRAF_ENTRIES),
+        row("iftraf_hosts", |c, n| c.limits.iftraf_hosts = n, Limits::IFTRAF_ENTRIES),
+        row("iftraf.every", |c, n| c.iftraf.every = n, (1, 1_048_576)),
         row("tx_burst", |c, n| c.limits.tx_burst = n, Limits::TX_BURST),
         row("pool", |c, n| c.limits.pool = n, Limits::POOL),
         row("rx_descriptors", |c, n| c.limits.rx_descriptors = n, Limits::DESCRIPTORS),

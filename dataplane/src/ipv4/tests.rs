@@ -115,6 +115,7 @@ impl Rig {
         let Rig { world, config, counters, table, devices, limit, now, .. } = self;
         let (mut timers, mut rng) = (TimerWheel::new(), Rng::new(0));
         let mut env = Env {
+            icmp_redirect_core: None,
             world,
             counters,
             timers: &mut timers,
@@ -149,6 +150,7 @@ impl Rig {
         let Rig { world, config, counters, devices, now, .. } = self;
         let (mut timers, mut rng) = (TimerWheel::new(), Rng::new(0));
         let mut env = Env {
+            icmp_redirect_core: None,
             world,
             counters,
             timers: &mut timers,

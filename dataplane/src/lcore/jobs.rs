@@ -5,6 +5,7 @@ use crate::config::RxQueue;
 use crate::drop::DropReason;
 use crate::env::TimerKey;
 use crate::event::Event;
+use crate::icmp::gather;
 use crate::ipv4::reassembly;
 use crate::job::{JobKind, Role};
 use crate::neigh;
@@ -36,7 +37,9 @@ impl<B: Buf> Lcore<B> {
             JobKind::MsgMaster | JobKind::MsgSlave => self.messages(world),
             JobKind::Sockopt => self.sockopt(world),
             JobKind::QschSched => self.qsch_sched(world),
-            JobKind::CfgfileReload | JobKind::IcmpRedirect | JobKind::IftrafRing => 0,
+            JobKind::IftrafRing => self.iftraf_ring_proc(world),
+            JobKind::IcmpRedirect => self.icmp_redirect_proc(world),
+            JobKind::CfgfileReload => 0,
         }
     }
 
@@ -189,6 +192,25 @@ impl<B: Buf> Lcore<B> {
                 }
             }
         }
+        items
+    }
+
+    /// Job icmp_redirect_proc: a burst of the echoes that all workers hand to this one. Every worker
+    /// has the job; only one has the ring. Spec 5.2.
+    ///
+    /// DPVS leaves the loop, and with it the rest of the burst, at a packet without an Ethernet
+    /// header or for the kernel (defect B52).
+    fn icmp_redirect_proc<W: World<Buf = B>>(&mut self, world: &mut W) -> u32 {
+        let mut burst = std::mem::take(&mut self.burst);
+        self.drain(Ring::IcmpRedirect, &mut burst, world);
+        let items = u32::try_from(burst.len()).unwrap_or(u32::MAX);
+        for buf in burst.drain(..) {
+            self.with_env(world, |tables, env, next| {
+                next.extend(gather::taken(buf, env).map(Step::Route));
+                path::run(tables, env, next);
+            });
+        }
+        self.burst = burst;
         items
     }
 

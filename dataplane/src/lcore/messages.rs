@@ -47,6 +47,10 @@ impl<B: Buf> Lcore<B> {
     fn handle<W: World<Buf = B>>(&mut self, payload: Payload<B>, world: &mut W) -> Answer {
         match payload {
             Payload::Hello => Ok(Reply::Hello { tick: self.position.tick }),
+            Payload::Iftraf(sampling) => {
+                self.tables.sampler.set(sampling);
+                Ok(Reply::Done)
+            }
             Payload::MasterXmit { frame, device } => {
                 self.with_env(world, |tables, env, next| {
                     next.push(Step::Egress(frame, device));
@@ -67,6 +71,7 @@ impl<B: Buf> Lcore<B> {
             Then::Nothing => {}
             Then::Greet(hello) => self.greet(hello, world),
             Then::ShowTc => self.tc_shown(&done, world),
+            Then::IftrafStopped { generation } => self.iftraf_stopped(generation, world),
         }
     }
 
@@ -79,6 +84,8 @@ impl<B: Buf> Lcore<B> {
                 // Whether it was made is in the trace.
                 Order::Tc(change) => drop(self.change_tc(change, world)),
                 Order::ShowTc => self.show_tc(world),
+                // Whoever asked is gone; the trace says what came of it.
+                Order::Iftraf(switch) => drop(self.iftraf_switch(switch, world)),
                 Order::Neigh(_) => unreachable!("job neigh_sync takes it"),
             }
         }

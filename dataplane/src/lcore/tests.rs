@@ -1,3 +1,4 @@
+mod iftraf;
 mod messages;
 
 use super::*;
@@ -7,6 +8,7 @@ use crate::event::Event;
 use crate::heap::{HeapBuf, HeapWorld};
 use crate::time::Nanos;
 use crate::types::{Mac, QueueId};
+use crate::world::Parcel;
 use fixtures::{ALICE, BOB, CAROL, DUT_LAN, DUT_WAN, Host, arp_reply, icmp_echo, udp};
 use proptest::prelude::*;
 
@@ -461,4 +463,33 @@ fn a_frame_without_headroom_cannot_be_tagged_and_is_dropped_by_name() {
         assert_eq!(dut.drops(1), dropped, "{headroom} bytes of headroom");
         assert_eq!(dut.world.in_use(), 0);
     }
+}
+
+// B52
+#[test]
+fn what_is_no_ping_in_the_ring_of_the_echoes_is_dropped_and_only_that() {
+    let mut config = router(2);
+    config.icmp_redirect_core = Some(LcoreId(1));
+    config.neighbours = vec![NeighConfig { dev: LAN, address: ALICE.ip, mac: Mac(ALICE.mac) }];
+    let mut dut = Box::new(&config);
+    let ping = icmp_echo(ALICE, DUT_LAN).build();
+    let frames: Vec<&[u8]> = (0..BURST)
+        .map(|n| match n {
+            3 => &ping[..13],
+            9 => &ping[..14],
+            20 => &ping[..33],
+            _ => &ping[..],
+        })
+        .collect();
+    dut.world.set(Instant::EPOCH, LcoreId(1));
+    for frame in frames {
+        let mut buf = dut.world.alloc().unwrap();
+        buf.append(frame.len()).unwrap().copy_from_slice(frame);
+        dut.world.send(LcoreId(1), Ring::IcmpRedirect, Parcel::Frame(buf)).unwrap();
+    }
+    dut.step_through(JobKind::IcmpRedirect);
+    assert_eq!(dut.drops(1), [(DropReason::EthTruncated, 1), (DropReason::IpTruncated, 2)]);
+    assert_eq!(dut.lcores[1].counters().ring_packets, BURST as u64);
+    dut.step_through(JobKind::Xmit);
+    assert_eq!((dut.world.sent.len(), dut.world.in_use()), (BURST - 3, 0));
 }

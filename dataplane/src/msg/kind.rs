@@ -92,6 +92,9 @@ types! {
     ClsGet = 29 "TC_CLS_GET" Low &[Role::Worker];
     /// A change of classifiers.
     ClsSet = 30 "TC_CLS_SET" Low &[Role::Worker];
+    /// To sample packets, or to stop it. DPVS has none: its lcores share a flag. The number is ours,
+    /// beyond all of DPVS's.
+    IftrafSet = 1000 "IFTRAF_SET" Norm &[Role::Worker];
 }
 
 impl MsgType {

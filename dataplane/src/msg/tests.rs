@@ -97,6 +97,7 @@ impl Net {
         self.world.set(self.now, id);
         let node = self.nodes.iter_mut().find(|node| node.id == id).unwrap();
         let mut env = Env {
+            icmp_redirect_core: None,
             world: &mut self.world,
             counters: &mut node.counters,
             timers: &mut timers,
@@ -535,11 +536,12 @@ fn types_and_results_have_the_names_and_numbers_of_dpvs() {
     let types = MsgType::ALL.map(|kind| {
         let roles = Role::ALL.into_iter().filter(|role| kind.is_handled_by(*role));
         let roles: Vec<_> = roles.map(Role::name).collect();
-        format!("{:>3} {kind:<12} {:<5} {}", kind.number(), kind.priority().name(), roles.join(" "))
+        format!("{:>4} {kind:<12} {:<5} {}", kind.number(), kind.priority().name(), roles.join(" "))
     });
     insta::assert_snapshot!(types.join("\n"), @"
-      3 HELLO        low   master worker
-      5 MASTER_XMIT  high  worker
+       3 HELLO        low   master worker
+       5 MASTER_XMIT  high  worker
+    1000 IFTRAF_SET   norm  worker
     ");
     let codes = [
         Code::Ok,

@@ -74,6 +74,14 @@ Examples:
     lockstep decode run/out.pcapng --containing drop
 ";
 
+const JOBS: &str = "\
+Examples:
+    lockstep jobs
+    lockstep jobs fixtures/scenarios/all-roles.toml
+  Which jobs found work, and how much?
+    lockstep jobs fixtures/scenarios/all-roles.toml --run
+";
+
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -166,6 +174,29 @@ pub enum Command {
         /// Where to write it; without, to the standard output
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
+    },
+    /// Print the job table: which job runs on which lcore, how often, and what it costs
+    ///
+    /// An lcore is a loop of jobs: LOOP jobs run in each turn (tick), in this order, then the SLOW
+    /// jobs whose period divides the number of the tick. A run of a job costs its idle cost, and the
+    /// cost of an item for each item that it finds; that is how virtual time passes on an lcore.
+    ///
+    /// Without SCENARIO the table has every job of every role, with the default costs. With it, it
+    /// has the lcores of the scenario, its costs and periods, and what each job drains.
+    #[command(after_help = format!("{JOBS}\n{}", exit::HELP))]
+    Jobs {
+        /// The scenario
+        #[arg(value_name = "SCENARIO.toml")]
+        scenario: Option<PathBuf>,
+        /// Run the scenario, and say how often each job ran, found work, and how long it was busy
+        #[arg(long = "run", requires = "scenario")]
+        after_run: bool,
+        /// What carries the packets of the run
+        #[arg(long, value_enum, default_value_t = BackendArg::Dpdk, requires = "after_run")]
+        backend: BackendArg,
+        /// Print it as JSON; times are in nanoseconds
+        #[arg(long)]
+        json: bool,
     },
     /// Print the JSON Schema of scenarios
     #[command(after_help = exit::HELP)]

@@ -1,5 +1,6 @@
 //! The boundary to what runs a dataplane.
 
+use crate::engine::LcoreOutcome;
 use crate::fault::FaultKind;
 use crate::plan::{Backend, Pace};
 use crate::scenario::{Request, Scenario};
@@ -72,6 +73,8 @@ pub struct Outcome {
     pub report: String,
     /// What it comes to.
     pub verdict: Verdict,
+    /// What the lcores came to; empty unless it was one run.
+    pub lcores: Vec<LcoreOutcome>,
 }
 
 /// What a run comes to.

@@ -6,6 +6,7 @@ use crate::fault::FaultKind;
 use crate::ledger::Ledger;
 use crate::source::InputTotals;
 use crate::trace::Digests;
+use dataplane::iftraf::Show;
 use dataplane::job::{Role, Schedule};
 use dataplane::lcore::Position;
 use dataplane::tc::{Hook, QschConfig, QschStats};
@@ -29,6 +30,8 @@ pub struct Outcome {
     pub digests: Digests,
     /// The lcores, in the order of their numbers.
     pub lcores: Vec<LcoreOutcome>,
+    /// Who talked most, as the master knows it at the end; nothing if nobody asked.
+    pub iftraf: Option<Show>,
     /// What was read of each input.
     pub inputs: Vec<InputTotals>,
     /// The captures that pcap ports polled.

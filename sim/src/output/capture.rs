@@ -127,6 +127,8 @@ impl CaptureFile {
             | Event::QschShown { .. }
             | Event::ClsShown { .. }
             | Event::TcNotShown { .. }
+            | Event::SampleLost { .. }
+            | Event::Iftraf { .. }
             | Event::RedirectIgnored { .. } => {}
         }
     }

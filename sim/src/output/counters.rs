@@ -4,6 +4,7 @@ use super::device_names;
 use crate::engine::{Outcome, QschOutcome};
 use crate::ledger::PortTotals;
 use crate::plan::Plan;
+use crate::report::talker_lines;
 use dataplane::counters::Counters;
 use dataplane::event::Value;
 use dataplane::job::JobKind;
@@ -32,6 +33,12 @@ pub(super) fn text(plan: &Plan, outcome: &Outcome) -> String {
     let _ = writeln!(text, "dropped");
     for (reason, n) in outcome.ledger.dropped.iter() {
         line(&mut text, reason.name(), n);
+    }
+    if outcome.iftraf.is_some() {
+        let _ = writeln!(text, "iftraf");
+        for line in talker_lines(plan, outcome) {
+            let _ = writeln!(text, "  {line}");
+        }
     }
     let _ = writeln!(text, "all\n  {}", outcome.ledger);
     text

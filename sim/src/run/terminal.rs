@@ -35,7 +35,8 @@ impl Engine for Lockstep {
         if let Some(dir) = &options.out {
             report.push_str(&format!("the files are in {}\n", dir.display()));
         }
-        Ok(Outcome { report, verdict: verdict(&summary) })
+        let verdict = verdict(&summary);
+        Ok(Outcome { report, verdict, lcores: summary.outcome.lcores })
     }
 
     fn sweep(
@@ -64,7 +65,7 @@ impl Engine for Lockstep {
         if let Some(strike) = swept.findings.iter().find_map(|finding| finding.strike) {
             report.push_str(&format!("\nhave one again: {}\n", again(&job.request, strike)));
         }
-        Ok(Outcome { report, verdict })
+        Ok(Outcome { report, verdict, lcores: Vec::new() })
     }
 
     fn verify(
@@ -82,7 +83,7 @@ impl Engine for Lockstep {
             Verified::Differs(_) => Verdict::Found,
             Verified::Interrupted => Verdict::Interrupted,
         };
-        Ok(Outcome { report: format!("{verified}\n"), verdict })
+        Ok(Outcome { report: format!("{verified}\n"), verdict, lcores: Vec::new() })
     }
 }
 

@@ -65,11 +65,14 @@ pub(super) fn plan(
     };
     builder.ports();
     let lcores = builder.lcores();
+    let icmp_redirect_core = builder.icmp_redirect_core();
     let routes = builder.routes();
     let (neighbours, mut commands) = builder.neighbours();
     commands.extend(builder.hellos(&lcores));
     let shaping = builder.shaping(&lcores);
     commands.extend(shaping.commands);
+    let (iftraf, switches) = builder.iftraf();
+    commands.extend(switches);
     commands.sort_by_key(|command| command.at);
     let limits = builder.limits();
     let policy = builder.policy();
@@ -89,6 +92,8 @@ pub(super) fn plan(
         neighbours,
         qschs: shaping.qschs,
         classes: shaping.classes,
+        icmp_redirect_core,
+        iftraf,
         limits,
         policy,
         seed,

@@ -6,7 +6,7 @@
 mod orders;
 mod tc;
 
-pub use orders::{HelloTable, PriorityKind};
+pub use orders::{HelloTable, IftrafTable, PriorityKind, SwitchTable};
 pub use tc::{ClsTable, QschKind, QschTable};
 
 use super::value::{At, Destination, Frame, Queues, Rate, Seed, Text};
@@ -59,6 +59,8 @@ pub struct ScenarioFile {
     /// When the master asks all workers what traffic control counted: the sums are in the trace.
     #[serde(default)]
     pub show_tc: Vec<At<Text<Nanos>>>,
+    /// Traffic statistics. Default: off.
+    pub iftraf: Option<IftrafTable>,
     /// What arrives from outside, at ring ports.
     #[serde(default)]
     pub input: Vec<At<InputTable>>,
@@ -205,6 +207,9 @@ pub struct LcoreTable {
     /// if no lcore says `tx`: the first of them gets queue 0 of every port, the second queue 1, and
     /// so on.
     pub tx: Option<At<Queues>>,
+    /// Of one worker: it takes the pings of all workers, so that those of one flow are on one core
+    /// (DPVS: icmp_redirect_core). Default: false.
+    pub icmp_redirect: Option<At<bool>>,
 }
 
 /// What an lcore is for.
@@ -416,6 +421,14 @@ pub struct LimitsTable {
     pub isol_ring: Option<At<u64>>,
     /// Frames that wait for the kernel side of a device. Default: 2047.
     pub kni_ring: Option<At<u64>>,
+    /// Echoes that wait for the worker that takes them all. Default: 2047.
+    pub icmp_redirect_ring: Option<At<u64>>,
+    /// Traffic samples that wait for the master, of each worker. Default: 1023.
+    pub iftraf_ring: Option<At<u64>>,
+    /// Flows that the master knows to talk. Default: 4096.
+    pub iftraf_flows: Option<At<u64>>,
+    /// Hosts that the master knows to talk. Default: 1024.
+    pub iftraf_hosts: Option<At<u64>>,
     /// Packets that a transmit queue buffers before it bursts them out by itself. Default: 32.
     pub tx_burst: Option<At<u64>>,
     /// Buffers in the pool. Default: 16383.

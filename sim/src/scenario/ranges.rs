@@ -65,6 +65,8 @@ ranges! {
     QSCH_MINBURST = "qsch"."minburst" in Limits::QSCH_LIMIT;
     /// The higher, the earlier.
     CLS_PRIO = "cls"."prio" in (0, 65_535);
+    /// Packets.
+    IFTRAF_EVERY = "iftraf"."every" in (1, 1_048_576);
     /// Bytes of an IPv4 packet.
     ROUTE_MTU = "route"."mtu" in wide16(Limits::MTU);
     /// A packet with TTL 0 may not be sent.
@@ -98,6 +100,11 @@ ranges! {
     MSG_OPEN = "limits"."msg_open" in wide(Limits::MSG_OPEN);
     ISOL_RING = "limits"."isol_ring" in wide(Limits::ISOL_RING);
     KNI_RING = "limits"."kni_ring" in wide(Limits::RING);
+    ICMP_REDIRECT_RING = "limits"."icmp_redirect_ring" in wide(Limits::RING);
+    /// Samples.
+    IFTRAF_RING = "limits"."iftraf_ring" in wide(Limits::RING);
+    IFTRAF_FLOWS = "limits"."iftraf_flows" in wide(Limits::IFTRAF_ENTRIES);
+    IFTRAF_HOSTS = "limits"."iftraf_hosts" in wide(Limits::IFTRAF_ENTRIES);
     /// Packets.
     TX_BURST = "limits"."tx_burst" in wide(Limits::TX_BURST);
     /// Buffers.

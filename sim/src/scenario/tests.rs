@@ -1,12 +1,12 @@
 //! Scenarios in, plans or complaints out.
 
 use super::*;
-use crate::plan::{Cost, PortPlan, Source};
-use dataplane::config::{Limits, Policy, PortQueues};
-use dataplane::control::{Hello, Order, Target};
+use crate::plan::{Command, Cost, PortPlan, Source};
+use dataplane::config::{IftrafConfig, Limits, Policy, PortQueues};
+use dataplane::control::{Hello, Order, Switch, Target};
 use dataplane::job::{JobKind, Role};
 use dataplane::msg::{Call, Priority};
-use dataplane::{Config, LcoreId, PortId, QueueId};
+use dataplane::{Config, Instant, LcoreId, PortId, QueueId};
 
 mod mistakes;
 mod tc;
@@ -300,6 +300,22 @@ fn a_null_port_may_receive_without_end_if_the_run_ends() {
     assert!(parse(&format!("until = \"1ms\"\n{text}")).is_ok());
     let overrides = Overrides { until: Some(Nanos::from_secs(1)), ..Overrides::default() };
     assert!(Scenario::parse(text, "f", Path::new(""), &overrides).is_ok());
+}
+
+#[test]
+fn traffic_statistics_are_off_on_or_switched_on_the_way() {
+    assert_eq!(plan(PORTS).config.iftraf, IftrafConfig::default());
+    let of = |text: &str| plan_with("", &format!("[iftraf]\n{text}"));
+    assert_eq!(of("").config.iftraf, IftrafConfig { on: true, ..IftrafConfig::default() });
+    let plan = of("on = false\nevery = 1\nslot = '10ms'\n[[iftraf.switch]]\nat = '1ms'\non = true");
+    let slot = Nanos::from_millis(10);
+    assert_eq!(plan.config.iftraf, IftrafConfig { on: false, every: 1, slot });
+    let at = Instant::from_nanos(1_000_000);
+    assert_eq!(plan.commands, [Command { at, what: Order::Iftraf(Switch::Enable) }]);
+    let bad = |text: &str| why(&format!("{PORTS}[iftraf]\n{text}"));
+    assert_eq!(bad("slot = '1us'"), "9:8: slot is 1us (expected 1ms to 3600s)");
+    assert_eq!(bad("every = 0"), "9:9: every is 0 (expected 1 to 1048576)");
+    assert!(bad("[[iftraf.switch]]\nat = '1s'").ends_with("the key `on` is missing"));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use crate::plan::{Command, Cost, Costs, Input, Plan, PortPlan, Snapped, Source, WirePlan};
 use dataplane::config::{LcoreConfig, NeighConfig, PortConfig, PortQueues, RouteConfig};
-use dataplane::control::{Hello, Order, Target};
+use dataplane::control::{Hello, Order, Switch, Target};
 use dataplane::job::{JobKind, Role};
 use dataplane::msg::Call;
 use dataplane::rng::Rng;
@@ -109,6 +109,16 @@ pub fn random(seed: u64) -> Plan {
     limits.reasm_fragments = pick(rng, &[1, 4, 8192]);
     limits.msg_ring = pick(rng, &[1, 2, 4095]);
     limits.msg_open = pick(rng, &[1, 1024]);
+    limits.icmp_redirect_ring = pick(rng, &[1, 2047]);
+    limits.iftraf_ring = pick(rng, &[1, 1023]);
+    limits.iftraf_flows = pick(rng, &[1, 4096]);
+    let workers = plan.config.workers().count() as u64;
+    let core = LcoreId(u8::try_from(1 + rng.below(workers)).unwrap());
+    plan.config.icmp_redirect_core = pick(rng, &[None, Some(core)]);
+    let iftraf = &mut plan.config.iftraf;
+    iftraf.on = rng.below(2) == 0;
+    iftraf.every = pick(rng, &[1, 7]);
+    iftraf.slot = Nanos::from_millis(pick(rng, &[1, 1_000]));
     let policy = &mut plan.config.policy;
     policy.timer_interval = Nanos::from_micros(pick(rng, &[10, 333, 5_000]));
     policy.reassembly_timeout = Nanos::from_millis(pick(rng, &[1, 50, 700]));
@@ -206,7 +216,8 @@ fn command(rng: &mut Rng) -> Command {
         timeout: pick(rng, &[None, Some(Nanos::new(100)), Some(Nanos::from_micros(50))]),
         count: pick(rng, &[1, 3, 30]),
     };
-    let what = pick(rng, &[Order::Neigh(change), Order::Hello(hello)]);
+    let switch = Order::Iftraf(pick(rng, &[Switch::Enable, Switch::Disable]));
+    let what = pick(rng, &[Order::Neigh(change), Order::Hello(hello), switch]);
     Command { at: us(rng.below(400_000)), what }
 }
 

@@ -5,6 +5,7 @@ use super::super::file::{CostTable, Profile, RateLimitTable};
 use super::super::ranges;
 use super::super::value::{At, Text};
 use super::Builder;
+use super::lcores::takes_echoes;
 use super::orders::MSG_TIMEOUT;
 use crate::plan::{Cost, Costs};
 use dataplane::Nanos;
@@ -46,6 +47,10 @@ impl Builder<'_> {
             msg_open: MSG_OPEN,
             isol_ring: ISOL_RING,
             kni_ring: KNI_RING,
+            icmp_redirect_ring: ICMP_REDIRECT_RING,
+            iftraf_ring: IFTRAF_RING,
+            iftraf_flows: IFTRAF_FLOWS,
+            iftraf_hosts: IFTRAF_HOSTS,
             tx_burst: TX_BURST,
             pool: POOL,
             rx_descriptors: RX_DESCRIPTORS,
@@ -180,7 +185,9 @@ impl Builder<'_> {
         tables: &[(JobKind, &Option<CostTable>)],
     ) {
         let kni_lcore = lcores.iter().any(|l| l.role == Role::Kni);
-        let Ok(jobs) = JobTable::dpvs(Rows { kni_lcore, ..Rows::default() }) else { return };
+        let icmp_redirect = self.file.lcore.iter().any(|l| takes_echoes(&l.value));
+        let rows = Rows { kni_lcore, icmp_redirect, ..Rows::default() };
+        let Ok(jobs) = JobTable::dpvs(rows) else { return };
         for role in Role::ALL {
             let schedule = jobs.schedule(role);
             // Not the SLOW jobs: they do not run in each turn.

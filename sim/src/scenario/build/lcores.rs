@@ -38,6 +38,11 @@ struct Claim {
     span: Span,
 }
 
+/// Whether the lcore is to take the echoes of all workers.
+pub(super) fn takes_echoes(lcore: &LcoreTable) -> bool {
+    lcore.icmp_redirect.as_ref().is_some_and(|at| at.value)
+}
+
 impl Builder<'_> {
     /// The lcores, and with them the number of queues of each port.
     pub(super) fn lcores(&mut self) -> Vec<LcoreConfig> {
@@ -126,6 +131,27 @@ impl Builder<'_> {
             }
         }
         self.faults.extend(faults);
+    }
+
+    /// The worker that takes the echoes of all.
+    pub(super) fn icmp_redirect_core(&mut self) -> Option<LcoreId> {
+        let mut core = None;
+        for table in self.file.lcore.iter().filter(|table| takes_echoes(&table.value)) {
+            let lcore = &table.value;
+            let span = lcore.icmp_redirect.as_ref().map_or(&table.span, |at| &at.span);
+            let id = u8::try_from(lcore.id.value).unwrap_or(u8::MAX);
+            if lcore.role.value != RoleKind::Worker {
+                let message = format!("lcore {id} is no worker, so it cannot take echoes");
+                let fault = Fault::new(span, message, "expected on one worker");
+                self.fault(fault.help("nobody would drain the ring, and every ping be lost"));
+            } else if let Some(LcoreId(first)) = core {
+                let message = format!("lcores {first} and {id} both take the echoes of all");
+                self.fault(Fault::new(span, message, "expected on one worker"));
+            } else {
+                core = Some(LcoreId(id));
+            }
+        }
+        core
     }
 
     fn lcore(

@@ -26,6 +26,35 @@ pub struct HelloTable {
     pub count: Option<At<u64>>,
 }
 
+/// Traffic statistics: workers sample packets, the master sums them up, and the report says who
+/// talked most. Without this table they are off.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[schemars(rename = "iftraf")]
+#[serde(deny_unknown_fields)]
+pub struct IftrafTable {
+    /// Whether they are on from the start. Default: true.
+    pub on: Option<bool>,
+    /// Every so manieth TCP, UDP or SCTP packet is sampled, of each worker, in and out.
+    /// Default: 1024.
+    pub every: Option<At<u64>>,
+    /// The length of each of the 30 slots of the history, 1ms to 1h. Default: 1s.
+    pub slot: Option<At<Text<Nanos>>>,
+    /// When the control plane is told to switch them on or off.
+    #[serde(default)]
+    pub switch: Vec<SwitchTable>,
+}
+
+/// Traffic statistics are switched on or off.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "switch")]
+#[serde(deny_unknown_fields)]
+pub struct SwitchTable {
+    /// When.
+    pub at: Text<Nanos>,
+    /// On or off.
+    pub on: bool,
+}
+
 /// Whether the caller of a message wants to know the answer.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[schemars(rename = "call")]

@@ -201,6 +201,39 @@ fn an_isolated_queue_has_a_worker_and_a_poller() {
     );
 }
 
+// B53
+#[test]
+fn one_worker_takes_the_echoes_and_nobody_else_does() {
+    let lcores = |text: &str| {
+        one(&format!(
+            "[[lcore]]\nid = 0\nrole = 'master'\n[[lcore]]\nid = 1\nrole = 'worker'\n\
+             rx = {{ lan = [0], wan = [0] }}\n{text}\n"
+        ))
+    };
+    for role in ["master", "isol_rx", "kni", "idle"] {
+        let said = lcores(&format!("[[lcore]]\nid = 2\nrole = '{role}'\nicmp_redirect = true"));
+        let said = said.lines().last().unwrap_or_default();
+        assert_eq!(
+            said,
+            "18:17: lcore 2 is no worker, so it cannot take echoes (expected on one worker); \
+             nobody would drain the ring, and every ping be lost",
+            "{role}"
+        );
+    }
+    assert_eq!(
+        lcores(
+            "icmp_redirect = true\n[[lcore]]\nid = 2\nrole = 'worker'\nrx = { lan = [1], wan = [1] }\n\
+             icmp_redirect = true"
+        ),
+        "20:17: lcores 1 and 2 both take the echoes of all (expected on one worker)"
+    );
+    let plan = plan(&format!(
+        "{PORTS}[[lcore]]\nid = 0\nrole = 'master'\nicmp_redirect = false\n[[lcore]]\nid = 4\n\
+         role = 'worker'\nrx = {{ lan = [0], wan = [0] }}\nicmp_redirect = true"
+    ));
+    assert_eq!(plan.config.icmp_redirect_core, Some(LcoreId(4)));
+}
+
 #[test]
 fn each_queue_has_one_owner_and_no_number_is_left_out() {
     let queues = |rx: &str, tx: &str| {

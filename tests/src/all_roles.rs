@@ -1,0 +1,95 @@
+//! Every role and every job in one run, on a real capture, told four times.
+
+use crate::cli::repository;
+use dataplane::job::{JobKind, Role};
+use insta::assert_snapshot;
+use sim::plan::Plan;
+use sim::scenario::{Overrides, Scenario};
+use std::fmt::Write as _;
+use tests::{Told, tell};
+
+/// Jobs that find nothing to do yet: what they are for is not there. Each is to go from this list
+/// as soon as it is. The master has no timers, and so nothing for timer_manage.
+const WITHOUT_WORK: [(Role, JobKind); 4] = [
+    (Role::Master, JobKind::CfgfileReload),
+    (Role::Master, JobKind::TimerManage),
+    (Role::Worker, JobKind::QschSched),
+    (Role::Worker, JobKind::Ipv4Frag),
+];
+
+fn all_roles() -> (Plan, Told) {
+    let path = repository().join("fixtures/scenarios/all-roles.toml");
+    let plan = Scenario::load(&path, &Overrides::default()).unwrap().plan;
+    let told = tell(&plan);
+    (plan, told)
+}
+
+#[test]
+fn every_job_of_every_role_finds_work_in_one_run() {
+    let (plan, told) = all_roles();
+    let roles: Vec<Role> = plan.config.lcores.iter().map(|lcore| lcore.role).collect();
+    assert!(Role::ALL.iter().all(|role| roles.contains(role)), "{roles:?}");
+    let table = plan.config.job_table().unwrap();
+    let (mut found, mut without) = (String::new(), Vec::new());
+    for role in Role::ALL {
+        for job in table.jobs(role) {
+            let lcores = told.outcome.lcores.iter().filter(|lcore| lcore.role == role);
+            let work = lcores.map(|lcore| (lcore.id, lcore.counters.job_items[job.kind.index()]));
+            let work: Vec<_> = work.filter(|(_, items)| *items > 0).collect();
+            if work.is_empty() {
+                without.push((role, job.kind));
+                continue;
+            }
+            let _ = write!(found, "{:<8} {:<19}", role.name(), job.kind.name());
+            for (id, items) in work {
+                let of = format!(" lcore {id} tick");
+                let line = |line: &&str| line.contains(&of) && line.contains(job.kind.name());
+                assert!(told.ticks.lines().any(|l| line(&l)), "lcore {id} {}", job.kind);
+                let _ = write!(found, "  lcore {id}: {items}");
+            }
+            found.push('\n');
+        }
+    }
+    assert_eq!(without, WITHOUT_WORK);
+    assert_snapshot!(found, @"
+    master   msg_master_job       lcore 0: 9
+    master   sockopt_job          lcore 0: 3
+    master   neigh_sync           lcore 0: 2
+    master   iftraf_ring_proc     lcore 0: 28
+    worker   recv_fwd             lcore 1: 29  lcore 2: 12  lcore 3: 36
+    worker   xmit                 lcore 1: 8  lcore 2: 30  lcore 3: 26
+    worker   timer_manage         lcore 2: 3
+    worker   msg_slave_job        lcore 1: 2  lcore 2: 5  lcore 3: 2
+    worker   icmp_redirect_proc   lcore 2: 25
+    worker   neigh_sync           lcore 1: 2  lcore 2: 2  lcore 3: 2
+    isol_rx  isol_pkt_rcv         lcore 4: 14
+    kni      kni_loop             lcore 5: 5
+    ");
+    assert_snapshot!(told.outcome.ledger.to_string(), @"in 68 + made 22 = out 68 + consumed 12 + dropped 10 + held 0");
+}
+
+#[test]
+fn what_each_lcore_counts_in_that_run() {
+    let (_, told) = all_roles();
+    let mut text = String::new();
+    for lcore in &told.outcome.lcores {
+        let _ = write!(text, "lcore {} {}:", lcore.id, lcore.role);
+        let counters = &lcore.counters;
+        for (name, n) in counters.plain().filter(|(name, n)| *n > 0 && *name != "lcore_loop") {
+            let _ = write!(text, " {name} {n}");
+        }
+        for (reason, n) in counters.drops.iter() {
+            let _ = write!(text, " dropped.{reason} {n}");
+        }
+        text.push('\n');
+    }
+    assert_snapshot!(text, @"
+    lcore 0 master: iftraf_summed 28 msg_requests_out 9 msg_replies_in 9
+    lcore 1 worker: ipackets 13 ibytes 5312 ring_packets 16 icmp_redirected 14 opackets 8 obytes 4862 made 6 consumed 4 arp_requests_in 1 arp_replies_in 4 arp_replies_out 1 ip_in 23 ip_forwarded 9 ip_out 7 neigh_changes 2 msg_requests_in 2 msg_handled 2 msg_replies_out 2 dropped.over_mtu 2
+    lcore 2 worker: ipackets 9 ibytes 742 ring_packets 28 icmp_redirected 6 opackets 30 obytes 3270 made 16 consumed 3 arp_replies_in 2 arp_requests_out 5 ip_in 9 ip_delivered 4 ip_forwarded 18 ip_out 28 icmp_in 4 icmp_out 11 icmp_errors_out 7 timers 3 neigh_changes 2 iftraf_samples 2 msg_requests_in 5 msg_handled 5 msg_replies_out 5 dropped.ttl_exceeded 3 dropped.fragmentation_needed 1 dropped.over_mtu 1 dropped.neigh_unreachable 3
+    lcore 3 worker: ipackets 31 ibytes 14158 ring_packets 5 icmp_redirected 5 opackets 26 obytes 13668 consumed 5 arp_replies_in 4 ip_in 31 ip_forwarded 26 ip_out 26 neigh_changes 2 iftraf_samples 26 msg_requests_in 2 msg_handled 2 msg_replies_out 2
+    lcore 4 isol_rx: ipackets 14 ibytes 6832 isol_handed 14
+    lcore 5 kni: ipackets 1 ibytes 42 ring_packets 3 kni_out 3 kni_in 1 opackets 4 obytes 276
+    lcore 6 idle:
+    ");
+}
