@@ -9,7 +9,7 @@
 //! DPVS: ipv4.c. It strips and re-exposes headers on one buffer that several layers remember; we
 //! hand the next stage a value.
 
-pub mod fragment;
+mod fragment;
 pub mod reassembly;
 #[cfg(test)]
 mod tests;

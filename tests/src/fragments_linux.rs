@@ -5,8 +5,11 @@
 //! sent, byte for byte, and our counters must count what its own did. What differs is in a table
 //! here, with its reason. And of each public capture with fragments as many datagrams must become
 //! whole as Linux joined: `05d-public-reassembly.tsv`.
+//!
+//! Most cases of the first are in `pcaps/linux-fragments.pcap` too, so that they are always tested.
 
 use crate::captures::folder;
+use crate::cli::repository;
 use dataplane::Counters;
 use dataplane::{Mac, Nanos, PortId};
 use sim::capture::CaptureReader;
@@ -174,6 +177,22 @@ fn fragments_for_us_get_the_answers_that_linux_gives() {
     }
     assert!(wrong.is_empty(), "{wrong}");
     println!("{} cases, {} otherwise", rows.len(), OTHERWISE_LOCAL.len());
+}
+
+#[test]
+fn the_recorded_router_and_we_send_the_same() {
+    let (received, sent) = sides(&repository().join("pcaps/linux-fragments.pcap"), RA);
+    let mut net = router();
+    net.plan.config.policy.reassembly_timeout = secs(3);
+    let (back, through, counters) = replay(&mut net, received);
+    assert!(through.is_empty(), "all are for the router");
+    let ours: Vec<_> = back.iter().map(|frame| own(frame)).collect();
+    let theirs: Vec<_> = sent.iter().map(|frame| own(frame)).collect();
+    assert!(ours == theirs, "we send\n{}and not\n{}", decoded(&back), decoded(&sent));
+    // What that kernel counted in these cases.
+    assert_eq!((counters.reasm_requests, counters.reasm_ok), (126, 27));
+    assert_eq!((counters.reasm_fails, counters.reasm_timeouts), (28, 19));
+    assert_eq!((counters.frag_ok, counters.frag_creates, sent.len()), (22, 44, 57));
 }
 
 /// Cases of `05b-frag-transit-table` in which the options are others, and why; and whether those of
