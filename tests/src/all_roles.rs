@@ -10,11 +10,10 @@ use tests::{Told, tell};
 
 /// Jobs that find nothing to do yet: what they are for is not there. Each is to go from this list
 /// as soon as it is. The master has no timers, and so nothing for timer_manage.
-const WITHOUT_WORK: [(Role, JobKind); 4] = [
+const WITHOUT_WORK: [(Role, JobKind); 3] = [
     (Role::Master, JobKind::CfgfileReload),
     (Role::Master, JobKind::TimerManage),
     (Role::Worker, JobKind::QschSched),
-    (Role::Worker, JobKind::Ipv4Frag),
 ];
 
 fn all_roles() -> (Plan, Told) {

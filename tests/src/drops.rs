@@ -84,15 +84,7 @@ fn shown(reason: DropReason) -> Option<Dut> {
             neighbours(reason)
         }
         R::TxRefused => on_the_way_out(),
-        R::ArpRingFull => between_workers(),
-        R::IcmpRedirectRingFull => {
-            let mut net = one(&icmp_echo(ALICE, DUT_LAN)).with(|p| {
-                p.config.icmp_redirect_core = Some(dataplane::LcoreId(1));
-                p.config.limits.icmp_redirect_ring = 1;
-            });
-            net.lan(&icmp_echo(ALICE, DUT_LAN));
-            net
-        }
+        R::ArpRingFull | R::IcmpRedirectRingFull => between_workers(reason),
     })
 }
 
@@ -121,7 +113,15 @@ fn slow_wire(queue: u32) -> PortPlan {
     PortPlan::Ring(WirePlan { rate: Some(1_000_000), queue, ..WirePlan::default() })
 }
 
-fn between_workers() -> Dut {
+fn between_workers(reason: DropReason) -> Dut {
+    if reason == DropReason::IcmpRedirectRingFull {
+        let mut net = one(&icmp_echo(ALICE, DUT_LAN)).with(|p| {
+            p.config.icmp_redirect_core = Some(dataplane::LcoreId(1));
+            p.config.limits.icmp_redirect_ring = 1;
+        });
+        net.lan(&icmp_echo(ALICE, DUT_LAN));
+        return net;
+    }
     let mut net = dut_with_workers(2).with(|p| p.config.limits.arp_ring = 1);
     net.at(ms(0)).wan(&arp_reply(BOB, DUT_WAN)).wan(&arp_reply(GW, DUT_WAN));
     net

@@ -113,6 +113,7 @@ fn fragments_of_a_ping_stay_where_they_came_in() {
     ");
 }
 
+// B53
 #[test]
 fn what_is_too_short_to_be_a_ping_goes_its_ordinary_way() {
     let mut net = gathered(2, 1);

@@ -95,6 +95,7 @@ fn what_a_vlan_carries_is_its_ports() {
     ");
 }
 
+// B86
 #[test]
 fn what_is_older_than_the_history_is_forgotten_by_virtual_time_alone() {
     let mut net = sampling(1, 1).with(|plan| plan.config.iftraf.slot = ms(1));

@@ -15,7 +15,9 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Slots of a history.
-pub const SLOTS: u64 = 30;
+pub const SLOTS: u64 = LEN as u64;
+/// The same, as the length of an array.
+const LEN: usize = 30;
 /// Talkers that are shown at most.
 pub const TOP: usize = 20;
 
@@ -47,13 +49,13 @@ struct Entry {
     /// The slot of the last sample.
     newest: u64,
     /// Received and sent bytes, by slot modulo their number. A slot is there if it is at most
-    /// `SLOTS - 1` before the newest.
-    slots: [[u64; 2]; SLOTS as usize],
+    /// 29 before the newest.
+    slots: [[u64; 2]; LEN],
 }
 
 impl Entry {
     fn new(slot: u64) -> Entry {
-        Entry { age: 0, newest: slot, slots: [[0; 2]; SLOTS as usize] }
+        Entry { age: 0, newest: slot, slots: [[0; 2]; LEN] }
     }
 
     fn place(slot: u64) -> usize {
@@ -81,7 +83,7 @@ impl Entry {
     /// Received and sent bytes of the slots that are not too old at `slot`.
     fn total(&self, slot: u64) -> [u64; 2] {
         let oldest = (slot + 1).saturating_sub(SLOTS);
-        let slots = (oldest..=self.newest).rev().take(SLOTS as usize);
+        let slots = (oldest..=self.newest).rev().take(LEN);
         let kept = slots.map(|slot| self.slots[Entry::place(slot)]);
         kept.fold([0; 2], |[recv, sent], [r, s]| [recv + r, sent + s])
     }
