@@ -15,7 +15,7 @@ const COMMITS: [&str; 31] = [
 
 /// Branches that bring the tests of the rows that say `PENDING` and name them. Whoever merges one
 /// fills in its rows and takes it out of this list; the list goes when it is empty.
-const PENDING_BRANCHES: [&str; 2] = ["tc", "ctl"];
+const PENDING_BRANCHES: [&str; 1] = ["ctl"];
 
 /// Lines above a test in which it may name a defect.
 const ABOVE: usize = 6;

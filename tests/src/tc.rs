@@ -145,6 +145,7 @@ fn classes_have_rates_of_their_own_and_what_matches_none_stays_at_the_top() {
     ");
 }
 
+// Defect B69.
 #[test]
 fn the_ports_of_a_later_fragment_are_not_read() {
     let mut net = dut().knows(WAN, BOB).qsch(WAN, "root", "", Kind::Pfifo { limit: 100 }).cls(
@@ -167,6 +168,7 @@ fn the_ports_of_a_later_fragment_are_not_read() {
     ");
 }
 
+// Defect B64.
 #[test]
 fn arp_is_known_by_its_type_on_the_way_out_too() {
     // DPVS: the type of what ARP sends is 0, and no classifier for it ever matches.
@@ -240,6 +242,7 @@ fn what_comes_through_a_ring_was_let_in_where_it_was_received() {
     assert_eq!(told.story.matches("passes Qsch wan ingress").count(), 1, "{}", told.story);
 }
 
+// Defect B100.
 #[test]
 fn a_vlan_device_has_trees_of_its_own_beside_those_of_its_port() {
     // Ingress: the port first, with the tag; then the VLAN device. Egress: the other way round.
@@ -309,6 +312,7 @@ fn a_vlan_device_can_be_shaped_both_ways() {
     ");
 }
 
+// Defect B59.
 #[test]
 fn frames_with_many_tags_do_not_keep_the_lcore() {
     // DPVS: the parser of match and of pfifo_fast hangs at the second 0x8100.
@@ -326,6 +330,7 @@ fn frames_with_many_tags_do_not_keep_the_lcore() {
     assert_eq!(story.matches("passes Qsch lan ingress").count(), 2, "{story}");
 }
 
+// Defect B60.
 #[test]
 fn what_the_master_sends_is_shaped_once_by_a_worker() {
     // DPVS: it waits in the master's tbf until the next frame comes, and is shaped again.
@@ -354,6 +359,7 @@ fn cls(verb: Verb, handle: &str, prio: u16, verdict: Verdict) -> Order {
     Order::Tc(TcChange::Cls(verb, ClsConfig { dev: WAN, qsch, handle, prio, pattern, verdict }))
 }
 
+// DPVS: B62, 67da73b8.
 #[test]
 fn a_qsch_that_is_deleted_under_traffic_drops_what_waits_in_it_and_below_it() {
     let mut net = burst(dut().knows(WAN, BOB), ms(1), 4)
@@ -500,6 +506,7 @@ fn a_change_that_is_wrong_is_refused_by_name_and_changes_nothing() {
     ");
 }
 
+// Defect B70.
 #[test]
 fn a_change_that_the_workers_cannot_be_told_of_is_not_made_by_the_master_either() {
     // DPVS: the master has it, the workers do not, and every later statistic is an error.

@@ -43,6 +43,7 @@ fn a_failed_draw_takes_nothing_and_keeps_the_time_that_has_passed() {
     assert_eq!(asked, left_alone);
 }
 
+// Defect B65.
 #[test]
 fn a_rate_that_divides_nothing_is_not_rounded() {
     // 7 bits a second: a byte takes 8/7 s, which is no whole number of nanoseconds.

@@ -22,6 +22,7 @@ fn what_is_not_said_may_be_anything() {
     }
 }
 
+// DPVS: 15b71f09.
 #[test]
 fn each_condition_is_about_its_own_field() {
     let frame = udp(ALICE, BOB).ports(4000, 53);
@@ -62,6 +63,7 @@ fn a_frame_that_lacks_what_is_asked_for_does_not_match() {
     assert!(!matches(from, &udp(ALICE, BOB).version(5)));
 }
 
+// Defect B69.
 #[test]
 fn the_bytes_of_a_later_fragment_are_no_ports() {
     let ports = Match { dport: Some(Range(0, u16::MAX)), ..Match::default() };
@@ -72,6 +74,7 @@ fn the_bytes_of_a_later_fragment_are_no_ports() {
     assert!(matches(from, &pieces[1]), "addresses and protocol are in each of them");
 }
 
+// Defect B59.
 #[test]
 fn a_frame_is_known_behind_two_tags_and_not_behind_three() {
     let from = Match { src: only(ALICE), ..Match::default() };

@@ -104,6 +104,7 @@ fn a_top_has_no_parent_and_all_others_have_one_that_is_there() {
     assert_eq!(plan, tree(), "what is refused changes nothing");
 }
 
+// Defect B62.
 #[test]
 fn a_qsch_that_goes_takes_all_below_it_and_their_classifiers_along() {
     let mut plan = tree();
@@ -230,6 +231,7 @@ fn a_classifier_sends_to_children_of_its_qsch_only() {
     assert_eq!(plan, tree());
 }
 
+// Defect B65.
 #[test]
 fn a_latency_is_a_limit_as_linux_computes_it() {
     // captures: 1 Mbit/s, 5k, 50 ms give 11370 bytes.

@@ -42,6 +42,7 @@ fn a_bfifo_holds_its_bytes_and_not_one_more() {
     assert_eq!(kind.admits(&queue, 2), Err(DropReason::QschFull));
 }
 
+// DPVS: B58, fcda8064.
 #[test]
 fn a_pfifo_fast_counts_all_its_bands() {
     // Commit fcda8064 of DPVS: the total was not kept, and the limit never applied.
@@ -56,6 +57,7 @@ fn a_pfifo_fast_counts_all_its_bands() {
     assert_eq!((queue.len(), queue.bytes()), (1024, 1024 * 60));
 }
 
+// Defect B68.
 #[test]
 fn the_length_of_a_queue_does_not_wrap_at_65536() {
     let (queue, why) = filled(&Kind::Pfifo { limit: 65_537 }, 1, 100_000);
