@@ -261,12 +261,6 @@ impl Observer for Teller {
             What::Outside(Outside::Fault(strike)) => {
                 Some(format!("     fault {strike}: {}", strike.kind.explain()))
             }
-            What::Outside(Outside::Command(Order::Tc(change))) => {
-                let (dev, handle) = change.about();
-                let what = change.name().replace('_', " ");
-                Some(format!("     command: {what} {} {handle}", self.port(dev)))
-            }
-            What::Outside(Outside::Command(Order::ShowTc)) => Some("     command: show tc".into()),
             What::Outside(Outside::Arrive { .. } | Outside::Depart { .. }) => None,
         };
         if let Some(text) = text {

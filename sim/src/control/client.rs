@@ -42,7 +42,7 @@ pub fn ask(path: &Path, line: &str) -> Result<(String, Reply), CtlError> {
     if reply.is_empty() {
         return Err(socket(io::Error::new(io::ErrorKind::UnexpectedEof, "it hung up")));
     }
-    match serde_json::from_str(&reply) {
+    match Reply::from_line(&reply) {
         Ok(read) => Ok((reply.trim_end().to_owned(), read)),
         Err(why) => Err(CtlError::Stranger { path: path.to_owned(), why: why.to_string() }),
     }

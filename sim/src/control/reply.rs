@@ -90,6 +90,14 @@ impl Reply {
         Reply { order: Some(outcome.order), lcore: outcome.at.map(|at| at.0), ..reply }
     }
 
+    /// Reads a line that came over the socket.
+    ///
+    /// # Errors
+    /// It is no reply.
+    pub fn from_line(line: &str) -> Result<Reply, serde_json::Error> {
+        serde_json::from_str(line)
+    }
+
     /// The line that goes over the socket, without its end.
     pub fn to_line(&self) -> String {
         // Numbers and texts: nothing in a reply cannot be written.

@@ -148,6 +148,7 @@ fn status(run: &dyn Steered, halt: Option<Halt>) -> Reply {
     };
     let held = match status.held {
         0 => String::new(),
+        1 => ", 1 packet held".to_owned(),
         n => format!(", {n} packets held"),
     };
     let text = format!("at {} after {} events{held}; {next}", status.at, status.events);
