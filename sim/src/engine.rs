@@ -150,7 +150,7 @@ impl<'a, F: Fabric, O: Observer> Engine<'a, F, O> {
         };
         let ended = match steered {
             Some(ended) => ended,
-            None => self.to_the_end()?,
+            None => self.run_on()?,
         };
         // Somebody said when: the same run from a plan is told the time.
         let ended = if was_steered && ended == Ended::Quiet { Ended::Until } else { ended };
@@ -163,7 +163,7 @@ impl<'a, F: Fabric, O: Observer> Engine<'a, F, O> {
         Ok((outcome, observer))
     }
 
-    fn to_the_end(&mut self) -> Result<Ended, RunError> {
+    fn run_on(&mut self) -> Result<Ended, RunError> {
         loop {
             let (at, _) = self.next();
             if at >= self.end {

@@ -1,5 +1,6 @@
 //! What happened, told a line at a time.
 
+use dataplane::control::Order;
 use dataplane::device::Devices;
 use dataplane::event::{NeighMove, Reassembly, ReassemblyNote, Value};
 use dataplane::msg::MsgNote;
@@ -254,6 +255,11 @@ impl Observer for Teller {
             What::Lcore(event) => self.told(event),
             What::Outside(Outside::Refused { packet, reason, .. }) => {
                 Some(format!("     dropped {reason} (packet {})", packet.0))
+            }
+            What::Outside(Outside::Command { order, what: Order::Tc(change) }) => {
+                let (dev, handle) = change.about();
+                let what = change.name().replace('_', " ");
+                Some(format!("     order {order}: {what} {} {handle}", self.port(dev)))
             }
             What::Outside(Outside::Command { order, what }) => {
                 Some(format!("     order {order}: {}", words(what)))

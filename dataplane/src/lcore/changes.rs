@@ -7,6 +7,7 @@
 use super::Lcore;
 use crate::change::{self, Change, Edit};
 use crate::control::Refused;
+use crate::ipv4::reassembly;
 use crate::job::Role;
 use crate::neigh;
 use crate::packet::Buf;
@@ -112,7 +113,7 @@ impl<B: Buf> Lcore<B> {
         Ok(())
     }
 
-    /// Forgets whom it knows on the link of a device. Those that were set can be set again; who was
+    /// Forgets whom it knows on the link of a device, and what it holds that came from there. Those that were set can be set again; who was
     /// found out has to be asked again.
     fn flush_neighbours<W: World<Buf = B>>(
         &mut self,
@@ -120,7 +121,10 @@ impl<B: Buf> Lcore<B> {
         undo: &mut Vec<Edit>,
         world: &mut W,
     ) {
-        let set = self.with_env(world, |tables, env, _| neigh::flush(&mut tables.neigh, dev, env));
+        let set = self.with_env(world, |tables, env, _| {
+            reassembly::forget(&mut tables.reassembly, dev, env);
+            neigh::flush(&mut tables.neigh, dev, env)
+        });
         undo.extend(set.into_iter().map(Edit::SetNeighbour));
     }
 }

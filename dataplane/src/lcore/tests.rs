@@ -244,7 +244,7 @@ fn the_master_tells_every_worker_and_says_whose_ring_was_full() {
 }
 
 fn static_bob() -> Order {
-    Order::Neigh(NeighChange { port: WAN, address: BOB.ip, mac: Some(Mac(BOB.mac)) })
+    Order::Neigh(NeighOrder { dev: name("wan"), address: BOB.ip, mac: Some(Mac(BOB.mac)) })
 }
 
 // B08

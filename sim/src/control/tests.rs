@@ -74,34 +74,37 @@ fn other_words_for_the_same_are_taken_too() {
     }
 }
 
+/// Lines that are no orders.
+const WRONG: [&str; 23] = [
+    "",
+    "rout add default",
+    "route",
+    "route ad 10.0.0.0/8 via 192.0.2.9",
+    "route add 10.0.0.0/33 via 192.0.2.9",
+    "route add 10.0.0.1/8 via 192.0.2.9",
+    "route add 10.0.0.0/8 via 192.0.2",
+    "route add 10.0.0.0/8",
+    "route add 10.0.0.0/8 via 192.0.2.9 via 192.0.2.9",
+    "route add 10.0.0.0/8 via 192.0.2.9 mtu 67",
+    "route add 10.0.0.0/8 dev lam",
+    "addr add 198.51.100.2 dev lan",
+    "addr add 198.51.100.2/24 dev lan valid_lft 0s",
+    "addr del 198.51.100.2/24",
+    "neigh add 192.0.2.9 dev wan lladdr 2:0:0:0:0:9",
+    "vlan add dev lan id 4095",
+    "vlan add dev lan id 7 name a/b",
+    "link set lan promisc on",
+    "link set lan forward2kni yes",
+    "stats show lcore 9",
+    "hello workers count 0",
+    "addr show dev lan now",
+    "äddr show",
+];
+
 #[test]
 fn what_is_no_order_is_refused_with_its_column_and_what_was_expected() {
     let mut said = String::new();
-    for line in [
-        "",
-        "rout add default",
-        "route",
-        "route ad 10.0.0.0/8 via 192.0.2.9",
-        "route add 10.0.0.0/33 via 192.0.2.9",
-        "route add 10.0.0.1/8 via 192.0.2.9",
-        "route add 10.0.0.0/8 via 192.0.2",
-        "route add 10.0.0.0/8",
-        "route add 10.0.0.0/8 via 192.0.2.9 via 192.0.2.9",
-        "route add 10.0.0.0/8 via 192.0.2.9 mtu 67",
-        "route add 10.0.0.0/8 dev lam",
-        "addr add 198.51.100.2 dev lan",
-        "addr add 198.51.100.2/24 dev lan valid_lft 0s",
-        "addr del 198.51.100.2/24",
-        "neigh add 192.0.2.9 dev wan lladdr 2:0:0:0:0:9",
-        "vlan add dev lan id 4095",
-        "vlan add dev lan id 7 name a/b",
-        "link set lan promisc on",
-        "link set lan forward2kni yes",
-        "stats show lcore 9",
-        "hello workers count 0",
-        "addr show dev lan now",
-        "äddr show",
-    ] {
+    for line in WRONG {
         let error = parse(line, &names()).unwrap_err();
         let _ = writeln!(said, "{line}\n  {error}");
     }

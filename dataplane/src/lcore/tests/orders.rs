@@ -160,6 +160,22 @@ fn a_vlan_device_goes_with_its_neighbours_and_what_waits_for_them() {
 }
 
 #[test]
+fn a_vlan_device_goes_with_the_fragments_that_came_from_it() {
+    let mut dut = Box::new(&router(1));
+    dut.told(0, vlan("wan", 100));
+    dut.told(10, address("wan.100", "10.0.100.1/24", None));
+    let host = Host { mac: [2, 0, 0, 0, 0, 0x77], ip: ip("10.0.100.9") };
+    let ours = Host { ip: ip("10.0.100.1"), ..DUT_WAN };
+    dut.receive(WAN, &udp(host, ours).mf().vlan(100));
+    dut.tick(20);
+    assert_eq!(dut.held(), 1, "it waits for the rest of the datagram");
+    dut.told(21, Order::VlanDel(name("wan.100")));
+    assert_eq!((dut.held(), dut.drops(1)), (0, vec![(DropReason::DeviceGone, 1)]));
+    dut.tick(60_000);
+    assert_eq!(dut.world.in_use(), 0);
+}
+
+#[test]
 fn a_thousand_vlan_devices_come_and_go_and_leave_nothing() {
     let mut dut = Box::new(&router(2));
     let before = dut.same();
