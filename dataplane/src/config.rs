@@ -8,6 +8,7 @@ mod check_lcores;
 mod error;
 mod limits;
 mod policy;
+mod reload;
 mod rings;
 
 pub use error::ConfigError;

@@ -193,6 +193,10 @@ counters! {
     no_buffer,
     /// Changes of static neighbours applied.
     neigh_changes,
+    /// Orders that are over, done or not: the master's.
+    orders,
+    /// Of these, orders that were refused.
+    orders_refused,
     /// Changes of static neighbours that another lcore's ring had no room for.
     neigh_sync_failed,
     /// Traffic samples put into this worker's iftraf_ring.

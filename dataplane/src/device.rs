@@ -1,12 +1,13 @@
-//! Ports and VLAN devices: what is fixed about them, and whose address is whose.
+//! Ports and VLAN devices, and whose address is whose.
 //!
 //! A physical port has the [`PortId`] of its place in the configuration; VLAN devices follow. Both
 //! are devices: an address, a route or a neighbour is on a device, a queue is on a physical port.
 //!
-//! Invariant: ids are dense, names and addresses unique ([`Config::check`] saw to it).
-//! Not here: queues (`netif.rs`), routes (`route.rs`).
+//! Invariant: names and addresses are unique ([`Config::check`] and `change.rs` see to it); a
+//! number is given once, so that whoever knows the number of a device that has gone finds nobody.
+//! Not here: queues (`netif.rs`), routes (`route.rs`), who may change what (`change.rs`).
 
-use crate::config::Config;
+use crate::config::{Config, Limits};
 use crate::types::{LcoreId, Mac, PortId, VlanId};
 use ipnet::Ipv4Net;
 use std::collections::BTreeMap;
@@ -60,7 +61,8 @@ impl Device {
 /// Every device of the dataplane.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Devices {
-    devices: Vec<Device>,
+    /// By number. A number whose device is gone stays empty: it is never given again.
+    devices: Vec<Option<Device>>,
     vlans: BTreeMap<(PortId, VlanId), PortId>,
     local: BTreeMap<Ipv4Addr, PortId>,
     broadcast: BTreeMap<Ipv4Addr, PortId>,
@@ -104,37 +106,125 @@ impl Devices {
                 device.kni = Some(Kni { port: kni.port, lcore, forward: kni.forward });
             }
         }
-        let nets = || devices.iter().flat_map(|d| d.addresses.iter().map(move |net| (net, d.id)));
-        let local = nets().map(|(net, id)| (net.addr(), id)).collect();
+        let devices = devices.into_iter().map(Some).collect();
+        let (local, broadcast) = Default::default();
+        let mut all = Devices { devices, vlans, local, broadcast };
+        all.index_addresses();
+        all
+    }
+
+    /// Notes again whose address is whose.
+    fn index_addresses(&mut self) {
+        let devices = self.devices.iter().flatten();
+        let nets = || devices.clone().flat_map(|d| d.addresses.iter().map(move |net| (net, d.id)));
+        self.local = nets().map(|(net, id)| (net.addr(), id)).collect();
         let subnets = nets().filter(|(net, _)| net.prefix_len() < 31);
-        let broadcast = subnets.map(|(net, id)| (net.broadcast(), id)).collect();
-        Devices { devices, vlans, local, broadcast }
+        self.broadcast = subnets.map(|(net, id)| (net.broadcast(), id)).collect();
     }
 
     /// How many devices there are.
     pub fn len(&self) -> usize {
-        self.devices.len()
+        self.iter().count()
     }
 
     /// Whether there is no device at all.
     pub fn is_empty(&self) -> bool {
-        self.devices.is_empty()
+        self.len() == 0
     }
 
     /// Every device, in the order of the ids.
-    pub fn iter(&self) -> impl Iterator<Item = &Device> {
-        self.devices.iter()
+    pub fn iter(&self) -> impl Iterator<Item = &Device> + Clone {
+        self.devices.iter().flatten()
     }
 
     /// The device with this id.
     ///
     /// # Panics
-    /// There is none: ids come from the configuration, so this is a bug of ours.
+    /// There is none: whoever may hold the id of a device that has gone asks [`Devices::find`], so
+    /// this is a bug of ours.
     pub fn get(&self, id: PortId) -> &Device {
-        match self.devices.get(id.index()) {
+        match self.find(id) {
             Some(device) => device,
             None => unreachable!("device {} of {}", id.0, self.devices.len()),
         }
+    }
+
+    /// The device with this id, if it is there, and there still.
+    pub fn find(&self, id: PortId) -> Option<&Device> {
+        self.devices.get(id.index())?.as_ref()
+    }
+
+    fn find_mut(&mut self, id: PortId) -> Option<&mut Device> {
+        self.devices.get_mut(id.index())?.as_mut()
+    }
+
+    /// The device with this name.
+    pub fn named(&self, name: &str) -> Option<&Device> {
+        self.iter().find(|device| device.name == name)
+    }
+
+    /// The number that the next device gets; nothing when there is none left.
+    ///
+    /// DPVS gives the lowest free number again, and a frame or a message that names the device
+    /// before it then is about the wrong one (defect B30). A number of ours is given once.
+    pub fn next_id(&self) -> Option<PortId> {
+        u16::try_from(self.devices.len()).ok().filter(|id| *id <= Limits::DEVICE_ID_MAX).map(PortId)
+    }
+
+    /// Puts a device in its place: a new one behind all others, or one back where it was. Between
+    /// may be numbers that other lcores gave and took back.
+    ///
+    /// # Panics
+    /// The place is taken.
+    pub fn put(&mut self, device: Device) {
+        let at = device.id.index();
+        if at >= self.devices.len() {
+            self.devices.resize_with(at + 1, || None);
+        }
+        if let Some(vlan) = device.vlan {
+            self.vlans.insert(vlan, device.id);
+        }
+        let before = self.devices[at].replace(device);
+        assert!(before.is_none(), "a number is given once");
+        self.index_addresses();
+    }
+
+    /// Takes a device away.
+    pub fn take(&mut self, id: PortId) -> Option<Device> {
+        let device = self.devices.get_mut(id.index())?.take()?;
+        if let Some(vlan) = device.vlan {
+            self.vlans.remove(&vlan);
+        }
+        self.index_addresses();
+        Some(device)
+    }
+
+    /// Adds an address to a device, as number `place` of its addresses or behind all of them.
+    pub fn add_address(&mut self, id: PortId, net: Ipv4Net, place: usize) {
+        if let Some(device) = self.find_mut(id) {
+            device.addresses.insert(place.min(device.addresses.len()), net);
+            self.index_addresses();
+        }
+    }
+
+    /// Takes an address from a device. Returns which it was, and its place.
+    pub fn remove_address(&mut self, id: PortId, address: Ipv4Addr) -> Option<(Ipv4Net, usize)> {
+        let device = self.find_mut(id)?;
+        let place = device.addresses.iter().position(|net| net.addr() == address)?;
+        let net = device.addresses.remove(place);
+        self.index_addresses();
+        Some((net, place))
+    }
+
+    /// Sets the MTU of a device. Returns what it was.
+    pub fn set_mtu(&mut self, id: PortId, mtu: u16) -> Option<u16> {
+        Some(std::mem::replace(&mut self.find_mut(id)?.mtu, mtu))
+    }
+
+    /// Sets whether the kernel gets a copy of every frame. Returns what it was.
+    pub fn set_forward(&mut self, id: PortId, forward: bool) -> Option<bool> {
+        let kni = self.find_mut(id)?.kni.as_mut()?;
+        Some(std::mem::replace(&mut kni.forward, forward))
     }
 
     /// The VLAN device for `vid` on a physical port.
@@ -207,5 +297,30 @@ mod tests {
         assert_eq!(near, Some(Ipv4Addr::new(10, 0, 100, 2)));
         let far = vlan.select_source(Ipv4Addr::new(203, 0, 113, 1));
         assert_eq!(far, Some(Ipv4Addr::new(10, 0, 100, 1)));
+    }
+
+    #[test]
+    fn the_last_number_is_given_and_none_after_it() {
+        let mut devices = devices();
+        let vlan = devices.take(PortId(2)).unwrap();
+        let last = PortId(Limits::DEVICE_ID_MAX);
+        while let Some(id) = devices.next_id().filter(|id| *id < last) {
+            devices.put(Device { id, addresses: vec![], ..vlan.clone() });
+            devices.take(id);
+        }
+        devices.put(Device { id: last, ..vlan });
+        assert_eq!((devices.next_id(), devices.len()), (None, 3));
+    }
+
+    #[test]
+    fn a_subnet_keeps_its_broadcast_address_until_its_last_address_goes() {
+        let (mut devices, vlan) = (devices(), PortId(2));
+        let (all, ip) = (Ipv4Addr::new(10, 0, 100, 255), |last| Ipv4Addr::new(10, 0, 100, last));
+        assert_eq!(devices.remove_address(vlan, ip(1)).map(|(_, place)| place), Some(0));
+        assert!(devices.is_broadcast(all));
+        assert_eq!((devices.owner(ip(1)), devices.owner(ip(2))), (None, Some(vlan)));
+        devices.remove_address(vlan, ip(2));
+        assert!(!devices.is_broadcast(all));
+        assert_eq!(devices.remove_address(vlan, ip(2)), None);
     }
 }

@@ -69,6 +69,8 @@ reasons! {
     VlanUnknown = "vlan_unknown",
     /// VLAN id 4095 is reserved; under the `dpvs` profile, VLAN id 0 is refused too.
     VlanReserved = "vlan_reserved",
+    /// The VLAN device of the frame went while the frame was in a ring.
+    DeviceGone = "device_gone",
     /// Nobody handles this EtherType, and the port has no KNI.
     EtherTypeUnknown = "ethertype_unknown",
 

@@ -21,6 +21,8 @@ use std::ops::Range;
 pub enum TimerKey {
     /// The neighbour with this address on this device.
     Neigh(PortId, Ipv4Addr),
+    /// The end of this address of ours, on this device: the master's.
+    Address(PortId, Ipv4Addr),
 }
 
 /// What a stage may touch beside its own table.

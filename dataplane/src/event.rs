@@ -4,11 +4,12 @@
 //! says how it is written, so that the JSON, the digest and the story of a test cannot disagree.
 //! Not here: when and on which lcore it happened; the observer knows the running job.
 
+use crate::control::{Outcome, Refused};
 use crate::drop::DropReason;
 use crate::msg::MsgNote;
 use crate::packet::PacketId;
 use crate::tc::{Handle, QschStats, TcError};
-use crate::types::{LcoreId, Mac, PortId, QueueId};
+use crate::types::{DeviceName, LcoreId, Mac, PortId, QueueId};
 use crate::world::Ring;
 use std::net::Ipv4Addr;
 
@@ -146,6 +147,12 @@ pub enum Event {
     SampleLost { packet: PacketId },
     /// Traffic statistics were switched, or not.
     Iftraf { state: &'static str },
+    /// A device is there, or is there no longer: the master says so when it has done it.
+    Device { port: PortId, name: DeviceName, added: bool },
+    /// The lifetime of an address is over: the master orders itself to take it away.
+    AddressExpired { port: PortId, address: Ipv4Addr, order: u64 },
+    /// An order is over: it is done, or it was refused.
+    Outcome(Outcome),
     /// An ICMP error was not sent, and why.
     IcmpSuppressed { cause: PacketId, why: &'static str },
     /// Something became of a datagram of which we have fragments.
@@ -156,11 +163,13 @@ pub enum Event {
 
 /// The value of one field of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Value {
+pub enum Value<'a> {
     /// A number.
     U64(u64),
-    /// A fixed word.
+    /// A fixed word: letters, digits and underscores.
     Text(&'static str),
+    /// Any text.
+    Str(&'a str),
     /// An IPv4 address.
     Ip(Ipv4Addr),
     /// An Ethernet address.
@@ -239,6 +248,9 @@ impl Event {
             Event::Msg(note) => note.name(),
             Event::SampleLost { .. } => "sample_lost",
             Event::Iftraf { .. } => "iftraf",
+            Event::Device { .. } => "device",
+            Event::AddressExpired { .. } => "address_expired",
+            Event::Outcome(_) => "outcome",
             Event::IcmpSuppressed { .. } => "icmp_suppressed",
             Event::RedirectIgnored { .. } => "redirect_ignored",
             Event::Reassembly(note) => note.what.name(),
@@ -273,12 +285,15 @@ impl Event {
             | Event::ClsShown { .. }
             | Event::TcNotShown { .. }
             | Event::Iftraf { .. }
+            | Event::Device { .. }
+            | Event::AddressExpired { .. }
+            | Event::Outcome(_)
             | Event::NoBuffer { .. } => None,
         }
     }
 
     /// Calls `field` with each field's name and value, always in the same order.
-    pub fn fields(&self, field: &mut dyn FnMut(&'static str, Value)) {
+    pub fn fields(&self, field: &mut dyn FnMut(&'static str, Value<'_>)) {
         match *self {
             Event::Rx { packet, port, queue, len } | Event::Tx { packet, port, queue, len } => {
                 field("pkt", Value::U64(packet.0));
@@ -331,6 +346,9 @@ impl Event {
             Event::Reassembly(note) => reassembly_fields(&note, field),
             Event::SampleLost { packet } => field("pkt", Value::U64(packet.0)),
             Event::Iftraf { state } => field("state", Value::Text(state)),
+            Event::Device { .. } | Event::AddressExpired { .. } | Event::Outcome(_) => {
+                self.control_fields(field);
+            }
             Event::IcmpSuppressed { cause, why } => {
                 field("pkt", Value::U64(cause.0));
                 field("why", Value::Text(why));
@@ -346,7 +364,7 @@ impl Event {
         }
     }
 
-    fn tc_fields(&self, field: &mut dyn FnMut(&'static str, Value)) {
+    fn tc_fields(&self, field: &mut dyn FnMut(&'static str, Value<'_>)) {
         let mut about = |packet: Option<PacketId>, dev, qsch| {
             if let Some(packet) = packet {
                 field("pkt", Value::U64(packet.0));
@@ -382,7 +400,36 @@ impl Event {
         }
     }
 
-    fn neigh_fields(&self, field: &mut dyn FnMut(&'static str, Value)) {
+    fn control_fields(&self, field: &mut dyn FnMut(&'static str, Value<'_>)) {
+        match self {
+            Event::Device { port, name, added } => {
+                field("id", Value::U64(port.0.into()));
+                field("name", Value::Str(name.as_str()));
+                field("added", Value::Bool(*added));
+            }
+            Event::AddressExpired { port, address, order } => {
+                field("port", Value::Port(*port));
+                field("address", Value::Ip(*address));
+                field("order", Value::U64(*order));
+            }
+            Event::Outcome(Outcome { order, refused, at, entries }) => {
+                field("order", Value::U64(*order));
+                field("result", Value::Text(refused.map_or("OK", Refused::code)));
+                if let Some(refused) = refused {
+                    field("why", Value::Text(refused.name()));
+                }
+                if let Some(at) = at {
+                    field("at", Value::U64(at.0.into()));
+                }
+                if let Some(entries) = entries {
+                    field("entries", Value::U64(*entries));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn neigh_fields(&self, field: &mut dyn FnMut(&'static str, Value<'_>)) {
         match *self {
             Event::Neigh(moved) => neigh_fields(&moved, field),
             Event::NeighMac { port, address, mac } => {
@@ -400,7 +447,11 @@ impl Event {
     }
 }
 
-fn made_fields(what: Made, cause: Option<PacketId>, field: &mut dyn FnMut(&'static str, Value)) {
+fn made_fields(
+    what: Made,
+    cause: Option<PacketId>,
+    field: &mut dyn FnMut(&'static str, Value<'_>),
+) {
     field("what", Value::Text(what.name()));
     if let Made::IcmpError(kind, code) = what {
         field("type", Value::U64(kind.into()));
@@ -411,7 +462,7 @@ fn made_fields(what: Made, cause: Option<PacketId>, field: &mut dyn FnMut(&'stat
     }
 }
 
-fn reassembly_fields(note: &ReassemblyNote, field: &mut dyn FnMut(&'static str, Value)) {
+fn reassembly_fields(note: &ReassemblyNote, field: &mut dyn FnMut(&'static str, Value<'_>)) {
     field("pkt", Value::U64(note.packet.0));
     field("src", Value::Ip(note.src));
     field("dst", Value::Ip(note.dst));
@@ -425,14 +476,14 @@ fn change_fields(
     what: &'static str,
     dev: PortId,
     handle: Handle,
-    field: &mut dyn FnMut(&'static str, Value),
+    field: &mut dyn FnMut(&'static str, Value<'_>),
 ) {
     field("what", Value::Text(what));
     field("dev", Value::Port(dev));
     field("handle", Value::Handle(handle));
 }
 
-fn neigh_fields(moved: &NeighMove, field: &mut dyn FnMut(&'static str, Value)) {
+fn neigh_fields(moved: &NeighMove, field: &mut dyn FnMut(&'static str, Value<'_>)) {
     field("port", Value::Port(moved.port));
     field("address", Value::Ip(moved.address));
     field("from", Value::Text(moved.from.unwrap_or("-")));

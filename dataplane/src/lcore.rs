@@ -10,15 +10,16 @@
 //!
 //! DPVS: scheduler.c `dpvs_job_loop`.
 
+mod changes;
 mod iftraf;
 mod jobs;
 mod messages;
+mod orders;
 mod tc;
 #[cfg(test)]
 mod tests;
 
 use crate::config::{Config, ConfigError, Limits, Policy, RxQueue};
-use crate::control::Order;
 use crate::counters::Counters;
 use crate::device::Devices;
 use crate::env::{Env, TimerKey};
@@ -38,7 +39,9 @@ use crate::tc::{Qsch, Tc, TcPlan};
 use crate::time::Instant;
 use crate::timer::TimerWheel;
 use crate::types::{LcoreId, PortId};
-use crate::world::{BURST, NeighChange, Ring, World};
+use crate::world::{BURST, Ring, World};
+use changes::LastChange;
+use orders::Control;
 
 /// Where an lcore is in its loop: the next step is job number `slot` of `tick`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -81,14 +84,14 @@ pub struct Lcore<B> {
     rng: Rng,
     /// The gate at which the last timers ran, when only one tick may run at a time.
     last_gate: Option<Instant>,
-    /// Changes of static neighbours that job neigh_sync has not spread yet.
-    neigh_changes: Vec<NeighChange>,
-    /// What job sockopt_job is to do and has not begun yet.
-    requests: Vec<Order>,
     /// On the master: the trees of traffic control, as they are to be on every worker.
     tc_plan: TcPlan,
     /// Of the master: the samples of all workers, summed up.
     iftraf: Collector,
+    /// What the control plane was told, and what it is about to do: the master's.
+    control: Control,
+    /// The last change that it made to its tables, as long as it may have to be undone.
+    last_change: LastChange,
     counters: Counters,
     next: Next<B>,
     burst: Vec<B>,
@@ -149,10 +152,10 @@ impl<B: Buf> Lcore<B> {
             timers: TimerWheel::new(),
             rng: Rng::new(config.seed).fork(&format!("lcore.{id}.neigh")),
             last_gate: None,
-            neigh_changes: Vec::new(),
-            requests: Vec::new(),
             tc_plan: if mine.role == Role::Master { plan } else { TcPlan::default() },
             iftraf: Collector::new(config),
+            control: Control::new(config, id),
+            last_change: LastChange::default(),
             counters: Counters::default(),
             next: Next::default(),
             burst: Vec::with_capacity(BURST),
@@ -194,6 +197,26 @@ impl<B: Buf> Lcore<B> {
         self.tables.tc.qschs()
     }
 
+    /// The devices that it knows of.
+    pub fn devices(&self) -> &Devices {
+        &self.devices
+    }
+
+    /// Its routes.
+    pub fn routes(&self) -> &Routes {
+        &self.tables.routes
+    }
+
+    /// The switches that it goes by.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// How many timers are armed.
+    pub fn timers(&self) -> usize {
+        self.timers.len()
+    }
+
     /// Packets that wait in it: for other fragments, for a neighbour, in a Qsch, or for job xmit.
     pub fn held(&self) -> u64 {
         let Tables { reassembly, neigh, tc, tx, .. } = &self.tables;
@@ -216,12 +239,7 @@ impl<B: Buf> Lcore<B> {
         if let Some(ready) = self.tables.tc.next_ready() {
             want(JobKind::QschSched, ready);
         }
-        if !self.neigh_changes.is_empty() {
-            want(JobKind::NeighSync, Instant::EPOCH);
-        }
-        if !self.requests.is_empty() {
-            want(JobKind::Sockopt, Instant::EPOCH);
-        }
+        self.control.wants(&mut want);
         if self.policy.reassembly_sweep
             && let Some(due) = self.tables.reassembly.next_due()
         {
@@ -232,17 +250,6 @@ impl<B: Buf> Lcore<B> {
         }
         if let Some(due) = self.tables.msg.next_due() {
             want(Ring::Msg.drained_by(self.role), due);
-        }
-    }
-
-    /// Tells the control plane (the master) to do something. The job that it is for takes it in
-    /// its next run.
-    pub fn order(&mut self, order: Order) {
-        match order {
-            Order::Neigh(change) => self.neigh_changes.push(change),
-            Order::Hello(_) | Order::Tc(_) | Order::ShowTc | Order::Iftraf(_) => {
-                self.requests.push(order);
-            }
         }
     }
 

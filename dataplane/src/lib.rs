@@ -26,6 +26,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod change;
 pub mod config;
 pub mod control;
 pub mod counters;

@@ -27,12 +27,15 @@ pub use kind::{MsgType, Priority};
 pub use note::{MsgNote, Stage};
 pub use xmit::master_xmit;
 
-use crate::control::Hello;
+use crate::change::Change;
+use crate::control::{Hello, NeighEntry, Refused};
+use crate::counters::Counters;
 use crate::iftraf::Sampling;
 use crate::packet::PacketId;
 use crate::tc::{self, ClsEdit, QschEdit, QschStats};
 use crate::time::Instant;
 use crate::types::{LcoreId, PortId};
+use ipnet::Ipv4Net;
 use std::fmt;
 
 /// To how many lcores a request goes.
@@ -95,11 +98,36 @@ pub enum Payload<B> {
     ClsGet,
     /// To sample packets so, or to stop it.
     Iftraf(Option<Sampling>),
+    /// To make a change to its tables, or to say why it cannot.
+    Change {
+        /// The number of the order that it is for.
+        order: u64,
+        /// The change.
+        change: Box<Change>,
+    },
+    /// To undo the change of this order, if that was the last one that it made.
+    Undo {
+        /// The number of the order.
+        order: u64,
+    },
+    /// To say something of its tables or counters.
+    Get(Get),
+}
+
+/// What an lcore is asked to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Get {
+    /// Whom it knows on the links.
+    Neighbours,
+    /// Its addresses.
+    Addresses,
+    /// What it counted.
+    Stats,
 }
 
 impl<B> Payload<B> {
     /// The type of a message that carries it.
-    pub const fn kind(&self) -> MsgType {
+    pub fn kind(&self) -> MsgType {
         match self {
             Payload::Hello => MsgType::Hello,
             Payload::MasterXmit { .. } => MsgType::MasterXmit,
@@ -108,6 +136,11 @@ impl<B> Payload<B> {
             Payload::QschGet => MsgType::QschGet,
             Payload::ClsGet => MsgType::ClsGet,
             Payload::Iftraf(_) => MsgType::IftrafSet,
+            Payload::Change { change, .. } => change.kind(),
+            Payload::Undo { .. } => MsgType::Undo,
+            Payload::Get(Get::Neighbours) => MsgType::NeighGet,
+            Payload::Get(Get::Addresses) => MsgType::IfaGet,
+            Payload::Get(Get::Stats) => MsgType::LcoreStats,
         }
     }
 
@@ -116,6 +149,11 @@ impl<B> Payload<B> {
         match self {
             Payload::Hello => Some(Payload::Hello),
             Payload::Iftraf(sampling) => Some(Payload::Iftraf(*sampling)),
+            Payload::Change { order, change } => {
+                Some(Payload::Change { order: *order, change: change.clone() })
+            }
+            Payload::Undo { order } => Some(Payload::Undo { order: *order }),
+            Payload::Get(what) => Some(Payload::Get(*what)),
             Payload::MasterXmit { .. } => None,
             Payload::QschSet(edit) => Some(Payload::QschSet(*edit)),
             Payload::ClsSet(edit) => Some(Payload::ClsSet(*edit)),
@@ -132,7 +170,10 @@ impl<B> Payload<B> {
             | Payload::QschSet(_)
             | Payload::ClsSet(_)
             | Payload::QschGet
-            | Payload::ClsGet => None,
+            | Payload::ClsGet
+            | Payload::Change { .. }
+            | Payload::Undo { .. }
+            | Payload::Get(_) => None,
             Payload::MasterXmit { frame, .. } => Some(frame),
         }
     }
@@ -145,7 +186,10 @@ impl<B> Payload<B> {
             | Payload::QschSet(_)
             | Payload::ClsSet(_)
             | Payload::QschGet
-            | Payload::ClsGet => None,
+            | Payload::ClsGet
+            | Payload::Change { .. }
+            | Payload::Undo { .. }
+            | Payload::Get(_) => None,
             Payload::MasterXmit { frame, .. } => Some(frame),
         }
     }
@@ -165,6 +209,12 @@ pub enum Reply {
     Qschs(Vec<(tc::About, QschStats)>),
     /// How often the classifiers of the lcore matched.
     Classes(Vec<(tc::ClsName, u64)>),
+    /// Whom the lcore knows on the links, in order of device and address.
+    Neighbours(Vec<NeighEntry>),
+    /// The lcore's addresses, in the order of the devices.
+    Addresses(Vec<(PortId, Ipv4Net)>),
+    /// What the lcore counted.
+    Stats(Box<Counters>),
 }
 
 /// Why an lcore did not do what it was asked for.
@@ -172,6 +222,8 @@ pub enum Reply {
 pub enum Refusal {
     /// The handler could not (`DPVS_MSG_F_CALLBACK_FAIL`).
     Failed,
+    /// The same, and why.
+    Refused(Refused),
     /// This lcore has no handler for messages of that type.
     Unregistered,
 }
@@ -180,7 +232,7 @@ impl Refusal {
     /// What it comes to for the caller.
     pub const fn code(self) -> Code {
         match self {
-            Refusal::Failed => Code::Failed,
+            Refusal::Failed | Refusal::Refused(_) => Code::Failed,
             Refusal::Unregistered => Code::Unregistered,
         }
     }
@@ -197,13 +249,24 @@ pub fn code_of(answer: &Answer) -> Code {
     }
 }
 
+/// Greetings that are under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Greeting {
+    /// The number of the order that they are for.
+    pub order: u64,
+    /// Those that are still to come.
+    pub rest: Hello,
+    /// How the worst one so far ended.
+    pub worst: Code,
+}
+
 /// What a caller goes on with when its conversation is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Then {
     /// With nothing: the trace says how it ended.
     Nothing,
     /// With the rest of these greetings, one after the other.
-    Greet(Hello),
+    Greet(Greeting),
     /// With what traffic control counted on all workers.
     ShowTc,
     /// With giving back the tables of that generation of samples: nobody adds to them any more.
@@ -211,6 +274,10 @@ pub enum Then {
         /// The generation.
         generation: u32,
     },
+    /// With the order of this number, which all have done, or some could not.
+    Order(u64),
+    /// With the end of the order of this number: all have undone it.
+    Undone(u64),
 }
 
 /// How a call ended.

@@ -15,6 +15,7 @@ mod state;
 pub use arp_input::arp_input;
 pub use state::{NeighEvent, State};
 
+use crate::control::{NeighEntry, Refused};
 use crate::drop::DropReason;
 use crate::env::{Env, TimerKey};
 use crate::event::{Event, Made, NeighMove};
@@ -24,7 +25,7 @@ use crate::packet::{Buf, PacketId};
 use crate::path::{Next, Step};
 use crate::time::{Instant, Nanos};
 use crate::timer::TimerId;
-use crate::types::{Mac, PortId};
+use crate::types::{LcoreId, Mac, PortId};
 use crate::wire::arp::{self, Operation};
 use crate::wire::ethernet::{self, EtherType};
 use crate::world::{NeighChange, World};
@@ -65,6 +66,16 @@ impl<B> Default for Neighbours<B> {
 }
 
 impl<B: Buf> Neighbours<B> {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     /// Packets that wait.
     pub fn held(&self) -> u64 {
         self.held
@@ -74,6 +85,20 @@ impl<B: Buf> Neighbours<B> {
     /// and address.
     pub fn iter(&self) -> impl Iterator<Item = (PortId, Ipv4Addr, State, Mac, bool)> + '_ {
         self.entries.iter().map(|((port, ip), e)| (*port, *ip, e.state, e.mac, e.is_static))
+    }
+
+    /// Every neighbour, as the lcore `me` knows it.
+    pub fn entries(&self, me: LcoreId) -> Vec<NeighEntry> {
+        let entry = |((dev, address), e): (&Key, &Entry<B>)| NeighEntry {
+            dev: *dev,
+            address: *address,
+            lcore: me,
+            state: e.state,
+            mac: e.mac,
+            is_static: e.is_static,
+            waiting: e.waiting(),
+        };
+        self.entries.iter().map(entry).collect()
     }
 
     /// Adds a static neighbour before the first tick.
@@ -374,21 +399,35 @@ fn learn<W: World>(
     entry.flush(key, &mut table.held, env, next);
 }
 
-/// Applies a change of a static neighbour (job neigh_sync).
+/// Applies a change of a static neighbour. Returns the MAC that was set before.
+///
+/// DPVS: a MAC that is set for a neighbour that ARP is asking for does not make it static, and the
+/// packets go on waiting (defect B05).
+///
+/// # Errors
+/// There is no room for one more.
 pub fn change<W: World>(
     table: &mut Neighbours<W::Buf>,
     change: NeighChange,
     env: &mut Env<'_, W>,
     next: &mut Next<W::Buf>,
-) {
+) -> Result<Option<Mac>, Refused> {
     let key = (change.port, change.address);
     env.counters.neigh_changes += 1;
+    let before = table.entries.get(&key).filter(|entry| entry.is_static).map(|entry| entry.mac);
+    // DPVS: whoever finds the device gone follows a null pointer (defect B30).
+    if env.devices.find(change.port).is_none() {
+        env.world.observe(moved(key, None, None, "device_gone", 0));
+        return Ok(None);
+    }
     let Some(mac) = change.mac else {
-        return delete(table, key, env);
+        delete(table, key, env);
+        return Ok(before);
     };
     let full = table.entries.len() >= env.limits.neigh_entries as usize;
     if full && !table.entries.contains_key(&key) {
-        return env.world.observe(moved(key, None, None, "table_full", 0));
+        env.world.observe(moved(key, None, None, "table_full", 0));
+        return Err(Refused::NeighTableFull);
     }
     let is_new = !table.entries.contains_key(&key);
     let entry = table.entries.entry(key).or_insert_with(|| Entry::new(State::None));
@@ -403,6 +442,21 @@ pub fn change<W: World>(
     env.world.observe(moved);
     env.world.observe(Event::NeighMac { port: key.0, address: key.1, mac });
     entry.flush(key, &mut table.held, env, next);
+    Ok(before)
+}
+
+/// Forgets every neighbour on the link of a device. Returns those that somebody had set.
+pub fn flush<W: World>(
+    table: &mut Neighbours<W::Buf>,
+    dev: PortId,
+    env: &mut Env<'_, W>,
+) -> Vec<NeighChange> {
+    let link = (dev, Ipv4Addr::UNSPECIFIED)..=(dev, Ipv4Addr::BROADCAST);
+    let there = table.entries.range(link).map(|(key, entry)| (*key, entry.is_static, entry.mac));
+    let there: Vec<_> = there.collect();
+    there.iter().for_each(|(key, ..)| delete(table, *key, env));
+    let set = there.into_iter().filter(|(_, is_static, _)| *is_static);
+    set.map(|((port, address), _, mac)| NeighChange { port, address, mac: Some(mac) }).collect()
 }
 
 fn delete<W: World>(table: &mut Neighbours<W::Buf>, key: Key, env: &mut Env<'_, W>) {

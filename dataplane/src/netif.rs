@@ -95,6 +95,9 @@ pub fn deliver<W: World>(frame: Frame<W::Buf>, env: &mut Env<'_, W>, next: &mut 
         return env.drop(buf, DropReason::EthTruncated);
     };
     let device = buf.meta().port;
+    if env.devices.find(device).is_none() {
+        return env.drop(buf, DropReason::DeviceGone);
+    }
     if !from_ring || env.policy.forward2kni_ring_copies {
         kni::copy(&mut buf, device, env);
     }
@@ -157,7 +160,11 @@ pub fn tag<W: World>(
     env: &mut Env<'_, W>,
     next: &mut Next<W::Buf>,
 ) {
-    let port = match env.devices.get(device).vlan {
+    let Some(vlan) = env.devices.find(device).map(|device| device.vlan) else {
+        // What the master gave us to send may have been on its way for longer than its device.
+        return env.drop(buf, DropReason::DeviceGone);
+    };
+    let port = match vlan {
         None => device,
         Some((port, vid)) => {
             if buf.prepend(vlan::TAG_LEN).is_err() {

@@ -2,15 +2,14 @@
 //!
 //! Rank 5 and 8 of the path. Spec 3.3.
 //!
-//! Invariant: two routes differ in prefix or in device.
+//! Invariant: two routes differ in prefix, in device, or one of them is connected: addresses bring it.
 //! Not here: what happens to the packet then (`ipv4.rs`), the MAC of the next hop (`neigh.rs`).
 //!
-//! DPVS: route.c keeps one list sorted by prefix length and walks it for each packet; deleting
-//! ignores the prefix length (defect B28). We keep one ordered table a prefix length: a lookup
-//! costs O(lengths in use × log routes of that length).
+//! DPVS: route.c keeps one list sorted by prefix length and walks it for each packet. We keep one
+//! ordered table a prefix length: a lookup costs O(lengths in use × log routes of that length).
 
-use crate::config::Config;
-use crate::device::Devices;
+use crate::config::{Config, RouteConfig};
+use crate::device::{Device, Devices};
 use crate::types::PortId;
 use ipnet::Ipv4Net;
 use std::collections::BTreeMap;
@@ -43,12 +42,38 @@ pub enum Routed {
     Forward(Hop),
 }
 
+/// A route as the table knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Entry {
+    hop: Hop,
+    /// The MTU that it was given, if it was given one.
+    asked: Option<u16>,
+    /// How many addresses bring it: none, if it was added by itself. A connected route is there
+    /// while there is one (DPVS: the first address that goes takes it along, defect B31).
+    addresses: u32,
+}
+
+/// A route, for whoever lists them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Listed {
+    /// Where to.
+    pub to: Ipv4Net,
+    /// The device to leave by.
+    pub dev: PortId,
+    /// The gateway; nothing when the destination is on the link.
+    pub via: Option<Ipv4Addr>,
+    /// The largest IPv4 packet, in bytes.
+    pub mtu: u16,
+    /// Whether an address brings it.
+    pub connected: bool,
+}
+
 /// The routes of one lcore.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Routes {
     local: BTreeMap<Ipv4Addr, PortId>,
     /// `by_length[n]`: the routes whose prefix has `n` bits, by network address.
-    by_length: Vec<BTreeMap<u32, Vec<Hop>>>,
+    by_length: Vec<BTreeMap<u32, Vec<Entry>>>,
     /// The lengths that are in use, longest first.
     lengths: Vec<u8>,
 }
@@ -59,31 +84,153 @@ impl Routes {
         let mut routes = Routes { by_length: vec![BTreeMap::new(); 33], ..Routes::default() };
         for device in devices.iter() {
             for net in &device.addresses {
-                routes.local.insert(net.addr(), device.id);
-                if net.prefix_len() < 32 {
-                    routes.add(*net, Hop { dev: device.id, gateway: None, mtu: device.mtu });
-                }
+                routes.connect(*net, device, usize::MAX);
             }
         }
         for route in &config.routes {
-            let limit = devices.get(route.dev).mtu;
-            let mtu = route.mtu.map_or(limit, |mtu| mtu.min(limit));
-            routes.add(route.to, Hop { dev: route.dev, gateway: route.via, mtu });
+            // What an address brings is there already.
+            if !routes.has(route.to, route.dev) {
+                routes.add(*route, devices.get(route.dev).mtu, usize::MAX);
+            }
         }
         routes
     }
 
-    /// Adds a route. Of several for one prefix, the first one is used, as in DPVS. A second one for
-    /// the same prefix and device is ignored: two addresses of one subnet bring the same route.
-    fn add(&mut self, to: Ipv4Net, hop: Hop) {
+    fn at(&self, to: Ipv4Net) -> &[Entry] {
+        let table = &self.by_length[usize::from(to.prefix_len())];
+        table.get(&to.network().to_bits()).map_or(&[], Vec::as_slice)
+    }
+
+    fn at_mut(&mut self, to: Ipv4Net) -> Option<&mut Vec<Entry>> {
+        let table = &mut self.by_length[usize::from(to.prefix_len())];
+        table.get_mut(&to.network().to_bits())
+    }
+
+    fn insert(&mut self, to: Ipv4Net, entry: Entry, place: usize) {
         let length = to.prefix_len();
-        let hops = self.by_length[usize::from(length)].entry(to.network().to_bits()).or_default();
-        if hops.iter().all(|h| h.dev != hop.dev) {
-            hops.push(hop);
-        }
+        let table = &mut self.by_length[usize::from(length)];
+        let entries = table.entry(to.network().to_bits()).or_default();
+        entries.insert(place.min(entries.len()), entry);
         if let Err(at) = self.lengths.binary_search_by(|l| length.cmp(l)) {
             self.lengths.insert(at, length);
         }
+    }
+
+    /// Takes out number `place` of the routes to `to`.
+    fn take(&mut self, to: Ipv4Net, place: usize) {
+        let length = to.prefix_len();
+        let table = &mut self.by_length[usize::from(length)];
+        let bits = to.network().to_bits();
+        if let Some(entries) = table.get_mut(&bits) {
+            entries.remove(place);
+            if entries.is_empty() {
+                table.remove(&bits);
+            }
+        }
+        if table.is_empty() {
+            self.lengths.retain(|l| *l != length);
+        }
+    }
+
+    /// An address of `device` is ours: packets for it end here, and its subnet is on the link. A
+    /// new route to the subnet becomes number `place` of those to it, or the last.
+    pub fn connect(&mut self, net: Ipv4Net, device: &Device, place: usize) {
+        self.local.insert(net.addr(), device.id);
+        if net.prefix_len() == 32 {
+            return;
+        }
+        let same = |e: &&mut Entry| e.hop.dev == device.id && e.addresses > 0;
+        if let Some(entry) = self.at_mut(net).and_then(|entries| entries.iter_mut().find(same)) {
+            entry.addresses += 1;
+            return;
+        }
+        let hop = Hop { dev: device.id, gateway: None, mtu: device.mtu };
+        self.insert(net, Entry { hop, asked: None, addresses: 1 }, place);
+    }
+
+    /// An address of `dev` is ours no longer. Returns the place of the route that went with it.
+    pub fn disconnect(&mut self, net: Ipv4Net, dev: PortId) -> Option<usize> {
+        self.local.remove(&net.addr());
+        let entries = self.at_mut(net)?;
+        let place = entries.iter().position(|e| e.hop.dev == dev && e.addresses > 0)?;
+        entries[place].addresses -= 1;
+        if entries[place].addresses > 0 {
+            return None;
+        }
+        self.take(net, place);
+        Some(place)
+    }
+
+    /// Adds a route, as number `place` of those to its prefix or as the last. Of several to one
+    /// prefix the first is used, as in DPVS. Returns whether it is new: a second one for the same
+    /// prefix and device is not added, but for the one that an address brings.
+    pub fn add(&mut self, route: RouteConfig, device_mtu: u16, place: usize) -> bool {
+        let RouteConfig { to, via, dev, mtu: asked } = route;
+        if self.at(to).iter().any(|entry| entry.hop.dev == dev && entry.addresses == 0) {
+            return false;
+        }
+        let mtu = asked.map_or(device_mtu, |mtu| mtu.min(device_mtu));
+        let hop = Hop { dev, gateway: via, mtu };
+        self.insert(to, Entry { hop, asked, addresses: 0 }, place);
+        true
+    }
+
+    /// The routes to exactly this prefix, its length included, that were added by themselves.
+    ///
+    /// DPVS: the first one of the device whose own prefix covers the network, whatever its length
+    /// (defect B28).
+    pub fn exactly(&self, to: Ipv4Net) -> impl Iterator<Item = RouteConfig> + '_ {
+        let to = to.trunc();
+        self.at(to).iter().filter(|entry| entry.addresses == 0).map(move |entry| entry.config(to))
+    }
+
+    /// Whether there is a route to exactly this prefix by this device, connected or not.
+    pub fn has(&self, to: Ipv4Net, dev: PortId) -> bool {
+        self.at(to).iter().any(|entry| entry.hop.dev == dev)
+    }
+
+    /// Whether an address on some device brings the route to this prefix.
+    pub fn is_connected(&self, to: Ipv4Net) -> bool {
+        self.at(to).iter().any(|entry| entry.addresses > 0)
+    }
+
+    /// Takes away the route to exactly this prefix by this device. Returns it, and its place.
+    pub fn remove(&mut self, to: Ipv4Net, dev: PortId) -> Option<(RouteConfig, usize)> {
+        let to = to.trunc();
+        let entries = self.at_mut(to)?;
+        let place = entries.iter().position(|e| e.hop.dev == dev && e.addresses == 0)?;
+        let was = entries[place].config(to);
+        self.take(to, place);
+        Some((was, place))
+    }
+
+    /// The device carries packets of another size now: so do its routes, as far as they may (DPVS:
+    /// they keep the MTU of the time when they were added, defect B33).
+    pub fn set_mtu(&mut self, dev: PortId, device_mtu: u16) {
+        let entries = self.by_length.iter_mut().flat_map(BTreeMap::values_mut).flatten();
+        for entry in entries.filter(|entry| entry.hop.dev == dev) {
+            entry.hop.mtu = entry.asked.map_or(device_mtu, |mtu| mtu.min(device_mtu));
+        }
+    }
+
+    /// Every route that was added by itself, with the shortest prefix first.
+    pub fn own(&self) -> impl Iterator<Item = RouteConfig> + '_ {
+        self.entries().filter(|(_, entry)| entry.addresses == 0).map(|(to, entry)| entry.config(to))
+    }
+
+    /// Every route, with the shortest prefix first; of those to one prefix, the used one first.
+    pub fn list(&self) -> impl Iterator<Item = Listed> + '_ {
+        self.entries().map(|(to, entry)| {
+            let Hop { dev, gateway: via, mtu } = entry.hop;
+            Listed { to, dev, via, mtu, connected: entry.addresses > 0 }
+        })
+    }
+
+    fn entries(&self) -> impl Iterator<Item = (Ipv4Net, &Entry)> + '_ {
+        self.by_length.iter().zip(0u8..).flat_map(|(table, length)| {
+            let net = move |bits: &u32| Ipv4Net::new_assert(Ipv4Addr::from_bits(*bits), length);
+            table.iter().flat_map(move |(bits, list)| list.iter().map(move |e| (net(bits), e)))
+        })
     }
 
     /// Where a packet that came in on `port` for `dst` goes; nothing: nowhere.
@@ -103,15 +250,21 @@ impl Routes {
         self.lengths.iter().find_map(|length| {
             let mask = u32::MAX.checked_shl(32 - u32::from(*length)).unwrap_or(0);
             let hops = self.by_length[usize::from(*length)].get(&(bits & mask))?;
-            hops.first().copied()
+            hops.first().map(|entry| entry.hop)
         })
+    }
+}
+
+impl Entry {
+    fn config(&self, to: Ipv4Net) -> RouteConfig {
+        RouteConfig { to, via: self.hop.gateway, dev: self.hop.dev, mtu: self.asked }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{PortConfig, RouteConfig};
+    use crate::config::PortConfig;
     use crate::types::Mac;
 
     fn ip(text: &str) -> Ipv4Addr {

@@ -87,7 +87,7 @@ impl<B: Buf> Tc<B> {
     /// Whether packets of a device go through a tree at this hook.
     #[inline]
     pub fn shapes(&self, dev: PortId, hook: Hook) -> bool {
-        self.tops[dev.index()][hook as usize].is_some()
+        self.tops.get(dev.index()).is_some_and(|tops| tops[hook as usize].is_some())
     }
 
     /// Packets that wait in all Qschs.
@@ -217,6 +217,11 @@ impl<B: Buf> Tc<B> {
     }
 
     fn find_tops(&mut self) {
+        // A device may have come since the last change.
+        let last = self.qschs.iter().map(|q| q.planned().config.dev.index() + 1).max().unwrap_or(0);
+        if self.tops.len() < last {
+            self.tops.resize(last, [None; 2]);
+        }
         for (top, dev) in self.tops.iter_mut().zip((0..).map(PortId)) {
             *top = [Hook::Egress, Hook::Ingress].map(|hook| {
                 let named = |config: &QschConfig| (config.dev, config.handle) == (dev, hook.top());
@@ -283,7 +288,7 @@ pub fn hook<W: World>(
     env: &mut Env<'_, W>,
     next: &mut Next<W::Buf>,
 ) {
-    let Some(top) = tc.tops[dev.index()][hook as usize] else {
+    let Some(top) = tc.tops.get(dev.index()).and_then(|tops| tops[hook as usize]) else {
         return next.push(behind(hook, dev, buf, env));
     };
     let key = Key::of(buf.head(), dev);

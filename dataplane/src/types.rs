@@ -23,6 +23,45 @@ pub struct VlanId(u16);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Mac(pub [u8; 6]);
 
+/// The name of a device, by value: 1 to 47 bytes of visible ASCII. An order names its device so, and
+/// the master finds out its number.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DeviceName {
+    bytes: [u8; DeviceName::MAX],
+    len: u8,
+}
+
+impl DeviceName {
+    /// The longest name, in bytes: one of 32 with the `.4094.kni` of its VLAN's kernel side fits.
+    pub const MAX: usize = 47;
+
+    /// The name, if a device can have it.
+    pub fn try_new(name: &str) -> Option<DeviceName> {
+        let visible = name.bytes().all(|b| b.is_ascii_graphic());
+        let len = u8::try_from(name.len()).ok().filter(|len| *len > 0 && visible)?;
+        let mut bytes = [0; DeviceName::MAX];
+        bytes.get_mut(..name.len())?.copy_from_slice(name.as_bytes());
+        Some(DeviceName { bytes, len })
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.bytes[..usize::from(self.len)]).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for DeviceName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl fmt::Debug for DeviceName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
 impl LcoreId {
     /// The highest lcore there may be.
     pub const MAX: u8 = 63;
@@ -147,6 +186,13 @@ mod tests {
     }
 
     // B25
+    #[test]
+    fn a_name_of_47_bytes_fits_and_one_more_does_not() {
+        let name = |n| DeviceName::try_new(&"x".repeat(n));
+        assert_eq!(name(47).map(|name| name.to_string()), Some("x".repeat(47)));
+        assert_eq!((name(0), name(48), DeviceName::try_new("a b")), (None, None, None));
+    }
+
     #[test]
     fn vlan_0_and_4095_are_no_vlans() {
         assert_eq!(VlanId::try_new(0), None);

@@ -16,6 +16,7 @@ mod tests;
 
 pub use execute::{Engine, Failure, Faults, Job, Outcome, Verdict};
 
+use crate::control;
 use crate::decode::{DecodeError, decode_file};
 use crate::fault::FaultKind;
 use crate::guess;
@@ -26,7 +27,7 @@ use args::{Cli, Command, RunArgs, SimArgs};
 use clap::Parser;
 use std::ffi::OsString;
 use std::io::{self, ErrorKind, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 /// Where words go.
@@ -112,15 +113,16 @@ fn dispatch(
     io: &mut Io<'_>,
 ) -> Result<u8, Stop> {
     match command {
-        Command::Run { scenario, port, run } => {
+        Command::Run { scenario, port, control, run } => {
             let mut request = Request::from_file(&scenario)?;
             request.captures = port;
-            execute(request, &run, engine, interrupted, io)
+            execute(request, &run, control, engine, interrupted, io)
         }
+        Command::Ctl { socket, json, verb } => ctl(&socket, &verb.join(" "), json, io),
         Command::Replay { captures, scenario, port, run } => {
             let captures = captures.into_iter().map(args::unnamed).chain(port).collect();
             let request = replay(captures, scenario.as_deref(), &run, io)?;
-            execute(request, &run, engine, interrupted, io)
+            execute(request, &run, None, engine, interrupted, io)
         }
         Command::Sweep { scenario, captures, port, kind, every, run } => {
             let mut request = Request::from_file(&scenario)?;
@@ -191,11 +193,12 @@ fn replay(
 fn execute(
     request: Request,
     run: &RunArgs,
+    control: Option<PathBuf>,
     engine: &mut dyn Engine,
     interrupted: &AtomicBool,
     io: &mut Io<'_>,
 ) -> Result<u8, Stop> {
-    let job = Job { out: run.out.clone(), ..job(request, &run.sim, io)? };
+    let job = Job { out: run.out.clone(), control, ..job(request, &run.sim, io)? };
     let outcome = engine.run(job, interrupted)?;
     report(&outcome, io)
 }
@@ -210,7 +213,26 @@ fn job(mut request: Request, run: &SimArgs, io: &Io<'_>) -> Result<Job, Stop> {
         pace: run.pace(),
         backend: run.backend.into(),
         out: None,
+        control: None,
         progress: io.progress,
+    })
+}
+
+/// Asks a run that listens at a socket, and says what it says.
+fn ctl(socket: &Path, line: &str, json: bool, io: &mut Io<'_>) -> Result<u8, Stop> {
+    let asked = control::ask(socket, line);
+    let (raw, reply) = asked.map_err(|error| Stop::Environment(error.to_string()))?;
+    if json {
+        writeln!(io.out, "{raw}")?;
+    } else if reply.ok {
+        writeln!(io.out, "{}", reply.text)?;
+    } else {
+        writeln!(io.err, "error: {}", reply.text)?;
+    }
+    Ok(match reply.code.as_str() {
+        _ if reply.ok => exit::OK,
+        control::SYNTAX => exit::USAGE,
+        _ => exit::FOUND,
     })
 }
 
@@ -243,7 +265,7 @@ fn jobs(
             let plan = scenario.plan.clone();
             if let Some(backend) = backend {
                 let (pace, out, progress) = (Pace::default(), None, io.progress);
-                let job = Job { request, scenario, pace, backend, out, progress };
+                let job = Job { request, scenario, pace, backend, out, control: None, progress };
                 let outcome = engine.run(job, interrupted)?;
                 code = exit_code(outcome.verdict);
                 if code != exit::OK {

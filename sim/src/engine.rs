@@ -10,9 +10,13 @@
 
 mod core;
 mod lcores;
+mod orders;
 mod outcome;
+mod steer;
 
+pub use orders::Ordered;
 pub use outcome::{Ended, LcoreOutcome, Outcome, QschOutcome};
+pub use steer::{Driver, Halt, Status, Steered, Then};
 
 use crate::capture::CaptureInfo;
 use crate::fabric::{Fabric, FabricError};
@@ -22,9 +26,12 @@ use crate::run::{PlanError, RunError};
 use crate::source::Inputs;
 use crate::trace::{Observer, Outside};
 use crate::world::SimWorld;
+use dataplane::control::{Answered, Order};
 use dataplane::world::Ring;
 use dataplane::{Instant, Lcore, PortId};
 use lcores::{Due, Lcores};
+use orders::Orders;
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// How a run is run. It makes no difference to what happens in it.
@@ -38,6 +45,8 @@ pub struct Conduct<'a> {
     pub patience: Option<Instant>,
     /// Called now and then with the virtual time.
     pub progress: Option<Box<dyn FnMut(Instant) + Send>>,
+    /// Who says how far the run goes; nothing: it runs from its first event to its last.
+    pub driver: Option<&'a mut (dyn Driver + Send)>,
 }
 
 /// How many events there are between two calls of [`Conduct::progress`].
@@ -56,8 +65,10 @@ pub fn run<F: Fabric, O: Observer>(
     check(plan)?;
     let polled = polled(plan)?;
     fabric.begin(plan)?;
+    let Conduct { pace, interrupted, patience, progress, driver } = conduct;
+    let conduct = Conduct { pace, interrupted, patience, progress, driver: None };
     let engine = Engine::new(plan, conduct, fabric, observer);
-    let outcome = engine.and_then(|engine| engine.run(polled));
+    let outcome = engine.and_then(|engine| engine.run(polled, driver));
     if outcome.is_err() {
         fabric.finish();
     }
@@ -71,9 +82,21 @@ struct Engine<'a, F: Fabric, O> {
     inputs: Inputs<'a, F>,
     lcores: Lcores<Lcore<F::Buf>>,
     master: usize,
-    commands: std::iter::Peekable<std::slice::Iter<'a, Command>>,
+    /// What the control plane is still to be told, in order of time; and whether somebody who
+    /// steers the run waits for the answer.
+    commands: VecDeque<(Command, bool)>,
+    orders: Orders,
+    /// The order whose answer somebody waits for, and the answer.
+    live: Option<u64>,
+    live_answer: Option<Answered>,
+    /// Everything before this has happened.
+    now: Instant,
+    /// When the last event happened.
+    last: Option<Instant>,
     /// Only what starts before this happens.
     end: Instant,
+    /// Whether something has happened since it was last asked whether all is quiet.
+    settled: bool,
     events: u64,
     steps: u64,
 }
@@ -99,54 +122,98 @@ impl<'a, F: Fabric, O: Observer> Engine<'a, F, O> {
             inputs,
             lcores,
             master,
-            commands: plan.commands.iter().peekable(),
+            commands: plan.commands.iter().map(|command| (command.clone(), false)).collect(),
+            orders: Orders::default(),
+            live: None,
+            live_answer: None,
+            now: Instant::EPOCH,
+            last: None,
             end: plan.until.map_or(Instant::MAX, |until| Instant::EPOCH.saturating_add(until)),
+            settled: false,
             events: 0,
             steps: 0,
         })
     }
 
-    fn run(mut self, polled: Vec<(PortId, CaptureInfo)>) -> Result<(Outcome, O), RunError> {
-        let mut now = Instant::EPOCH;
-        self.stop_if_quiet(now);
-        let ended = loop {
-            let (step_at, index) = self.lcores.earliest();
-            let outside_at = self.next_outside();
-            let at = step_at.min(outside_at);
-            if at >= self.end {
-                if self.plan.until.is_some() {
-                    break Ended::Until;
-                }
-                if self.end == Instant::MAX || self.is_quiet() {
-                    break Ended::Quiet;
-                }
-                self.end = Instant::MAX;
-                continue;
-            }
-            if self.conduct.patience.is_some_and(|patience| at > patience) {
-                self.end = now;
-                break Ended::Restless;
-            }
-            if self.is_interrupted(at) {
-                self.end = now;
-                break Ended::Interrupted;
-            }
-            now = at;
-            self.events += 1;
-            if outside_at <= step_at {
-                self.outside(at)?;
-            } else {
-                let due = self.lcores.due(index, at);
-                self.step(due);
+    fn run(
+        mut self,
+        polled: Vec<(PortId, CaptureInfo)>,
+        driver: Option<&mut (dyn Driver + Send)>,
+    ) -> Result<(Outcome, O), RunError> {
+        let was_steered = driver.is_some();
+        let steered = match driver {
+            Some(driver) => self.steer(driver)?,
+            None => {
+                self.stop_if_quiet(self.now);
+                None
             }
         };
+        let ended = match steered {
+            Some(ended) => ended,
+            None => self.run_on()?,
+        };
+        // Somebody said when: the same run from a plan is told the time.
+        let ended = if was_steered && ended == Ended::Quiet { Ended::Until } else { ended };
         if self.end == Instant::MAX {
-            self.end = now;
+            self.end = self.now;
         }
         self.lcores.advance_to(self.end);
         let (mut outcome, observer) = self.finish(ended);
         outcome.polled = polled;
         Ok((outcome, observer))
+    }
+
+    fn run_on(&mut self) -> Result<Ended, RunError> {
+        loop {
+            let (at, _) = self.next();
+            if at >= self.end {
+                if self.plan.until.is_some() {
+                    return Ok(Ended::Until);
+                }
+                if self.end == Instant::MAX || self.is_quiet() {
+                    return Ok(Ended::Quiet);
+                }
+                self.end = Instant::MAX;
+                continue;
+            }
+            if self.conduct.patience.is_some_and(|patience| at > patience) {
+                self.end = self.now;
+                return Ok(Ended::Restless);
+            }
+            if self.is_interrupted(at) {
+                self.end = self.now;
+                return Ok(Ended::Interrupted);
+            }
+            self.happen()?;
+            if std::mem::take(&mut self.settled) {
+                self.stop_if_quiet(self.now);
+            }
+        }
+    }
+
+    /// When something next happens, and the lcore that steps then, if it is not outside.
+    fn next(&self) -> (Instant, Option<usize>) {
+        let (step_at, index) = self.lcores.earliest();
+        let outside_at = self.next_outside();
+        match outside_at <= step_at {
+            true => (outside_at, None),
+            false => (step_at, Some(index)),
+        }
+    }
+
+    /// Lets the next thing happen.
+    fn happen(&mut self) -> Result<(), RunError> {
+        let (at, index) = self.next();
+        (self.now, self.last) = (at, Some(at));
+        self.events += 1;
+        match index {
+            None => self.outside(at)?,
+            Some(index) => {
+                let due = self.lcores.due(index, at);
+                self.step(due);
+            }
+        }
+        Ok(())
     }
 
     fn is_interrupted(&mut self, at: Instant) -> bool {
@@ -159,25 +226,46 @@ impl<'a, F: Fabric, O: Observer> Engine<'a, F, O> {
     }
 
     /// When something next happens outside the lcores.
-    fn next_outside(&mut self) -> Instant {
-        let command = self.commands.peek().map_or(Instant::MAX, |command| command.at);
+    fn next_outside(&self) -> Instant {
+        let command = self.commands.front().map_or(Instant::MAX, |(command, _)| command.at);
         command.min(self.world.next_departure()).min(self.inputs.next())
     }
 
     /// The first of what happens outside at `at`.
     fn outside(&mut self, at: Instant) -> Result<(), RunError> {
-        if let Some(command) = self.commands.next_if(|command| command.at <= at) {
-            self.world.trace.outside(at, Outside::Command(command.what));
-            self.lcores.cores_mut()[self.master].order(command.what);
-            self.lcores.wake(self.master, command.what.taken_by(), at);
+        if let Some((command, live)) = self.commands.pop_front_if(|(command, _)| command.at <= at) {
+            self.tell(at, command.what, live);
         } else if self.world.next_departure() <= at {
             self.world.depart(at);
         } else if let Some(index) = self.inputs.happen(at, &mut self.world)? {
             let kinds = self.world.waiting_for(index);
             kinds.for_each(|kind| self.lcores.wake(index, kind, at));
         }
-        self.stop_if_quiet(at);
+        self.settled = true;
         Ok(())
+    }
+
+    /// Tells the control plane to do something.
+    fn tell(&mut self, at: Instant, what: Order, live: bool) {
+        let job = what.taken_by();
+        let order = self.lcores.cores_mut()[self.master].order(what.clone());
+        if live {
+            self.live = Some(order);
+        }
+        self.orders.told(order, at, what.clone());
+        self.world.trace.outside(at, Outside::Command { order, what });
+        self.lcores.wake(self.master, job, at);
+    }
+
+    /// Takes what the control plane has answered.
+    fn hear(&mut self, at: Instant) {
+        while let Some(answered) = self.lcores.cores_mut()[self.master].answered() {
+            if self.live == Some(answered.outcome.order) {
+                self.live = None;
+                self.live_answer = Some(answered.clone());
+            }
+            self.orders.over(at, answered);
+        }
     }
 
     fn step(&mut self, due: Due) {
@@ -197,9 +285,10 @@ impl<'a, F: Fabric, O: Observer> Engine<'a, F, O> {
         if items > 0 {
             self.world.trace.ran(at, run, items);
         }
-        if items > 0 || std::mem::take(&mut self.world.ran_dry) {
-            self.stop_if_quiet(at);
+        if items > 0 && index == self.master {
+            self.hear(at);
         }
+        self.settled |= items > 0 || std::mem::take(&mut self.world.ran_dry);
     }
 
     /// Without a time to stop, a run stops when nothing is to come any more.
@@ -243,6 +332,7 @@ impl<'a, F: Fabric, O: Observer> Engine<'a, F, O> {
         let backend = self.world.fabric.name();
         let chances = self.world.chances();
         let records = self.world.trace.records();
+        let devices = self.world.trace.devices().to_vec();
         let (observer, mut ledger, streams, messages) = self.world.trace.finish();
         ledger.held = held;
         let counters = || self.lcores.cores().iter().map(Lcore::counters);
@@ -260,6 +350,8 @@ impl<'a, F: Fabric, O: Observer> Engine<'a, F, O> {
             ledger,
             messages,
             digests,
+            orders: self.orders.into_list(),
+            devices,
             lcores,
             inputs,
             polled: Vec::new(),

@@ -170,6 +170,9 @@ impl Ledger {
             | Event::NeighSync { .. }
             | Event::NoBuffer { .. }
             | Event::Msg(_)
+            | Event::Device { .. }
+            | Event::AddressExpired { .. }
+            | Event::Outcome(_)
             | Event::IcmpSuppressed { .. }
             | Event::Reassembly(_)
             | Event::SampleLost { .. }
@@ -207,7 +210,7 @@ impl Ledger {
                     queue.no_buffer += u64::from(reason == DropReason::RxNoBuffer);
                 }
             }
-            Outside::Depart { .. } | Outside::Command(_) | Outside::Fault(_) => {}
+            Outside::Depart { .. } | Outside::Command { .. } | Outside::Fault(_) => {}
         }
     }
 

@@ -9,6 +9,7 @@ pub mod capture;
 pub mod chart;
 pub mod cli;
 pub mod clock;
+pub mod control;
 pub mod decode;
 pub mod engine;
 pub mod fabric;

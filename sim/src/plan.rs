@@ -193,7 +193,7 @@ pub enum Snapped {
     Drop,
 }
 
-/// What the control plane is told.
+/// What the control plane is told, at a time of the run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Command {
     /// When.

@@ -12,7 +12,6 @@ use crate::chart;
 use crate::engine::{Ended, Outcome};
 use crate::jobs;
 use crate::ledger::Ledger;
-use crate::output::device_names;
 use crate::plan::{Input, Plan};
 use crate::source::InputTotals;
 use dataplane::{Counters, Instant, Mac};
@@ -20,6 +19,8 @@ use std::fmt::Write as _;
 
 /// Neighbours that a report lists, at most.
 const NEIGHBOURS: usize = 20;
+/// Orders that a report lists, at most.
+const ORDERS: usize = 20;
 /// Rows of a sequence chart, at most.
 const ROWS: usize = 40;
 
@@ -41,7 +42,8 @@ pub fn text(name: &str, plan: &Plan, outcome: &Outcome) -> String {
     let _ = write!(text, "\n{}", jobs::after_run(plan, outcome));
     messages(&mut text, outcome);
     talkers::section(&mut text, plan, outcome);
-    neighbours(&mut text, plan, outcome);
+    orders(&mut text, outcome);
+    neighbours(&mut text, outcome);
     let _ = writeln!(text, "\ntrace {}", outcome.digests.trace);
     for broken in &outcome.broken {
         let _ = writeln!(text, "BROKEN: {broken}");
@@ -210,7 +212,27 @@ fn messages(text: &mut String, outcome: &Outcome) {
     }
 }
 
-fn neighbours(text: &mut String, plan: &Plan, outcome: &Outcome) {
+/// What the control plane was told, and what came of it.
+fn orders(text: &mut String, outcome: &Outcome) {
+    let orders = &outcome.orders;
+    if orders.is_empty() {
+        return;
+    }
+    let over = orders.iter().filter(|order| order.answered.is_some()).count();
+    let refused = orders.iter().filter(|order| order.refused().is_some()).count();
+    let _ = writeln!(text, "\norders to the control plane: {}, {refused} refused", orders.len());
+    if over < orders.len() {
+        let _ = writeln!(text, "  {} were not over when the run ended", orders.len() - over);
+    }
+    for order in orders.iter().take(ORDERS) {
+        let _ = writeln!(text, "  {}", order.line());
+    }
+    if orders.len() > ORDERS {
+        let _ = writeln!(text, "  and {} more, in events.jsonl", orders.len() - ORDERS);
+    }
+}
+
+fn neighbours(text: &mut String, outcome: &Outcome) {
     let known = outcome.lcores.iter();
     let known = known.flat_map(|lcore| lcore.neighbours.iter().map(|known| (*known, lcore.id)));
     let mut known: Vec<_> = known.collect();
@@ -218,7 +240,7 @@ fn neighbours(text: &mut String, plan: &Plan, outcome: &Outcome) {
         return;
     }
     known.sort_unstable();
-    let names = device_names(plan);
+    let names = &outcome.devices;
     let mut groups: Vec<(_, Vec<String>)> = Vec::new();
     for (neighbour, lcore) in known {
         match groups.last_mut() {

@@ -14,12 +14,13 @@ pub use error::{PlanError, RunError};
 pub use terminal::Lockstep;
 
 use crate::cli::exit;
+use crate::control::Server;
 use crate::engine::{self, Conduct, Ended, Outcome};
 use crate::fabric::{DpdkFabric, Fabric, FabricError, HeapFabric};
 use crate::output::Files;
 use crate::plan::{Backend, Pace, Plan};
 use crate::report;
-use crate::scenario::Request;
+use crate::scenario::{Overrides, Request};
 use crate::sweep::{Sweep, Swept};
 use crate::trace::Observer;
 use dataplane::Instant;
@@ -96,6 +97,7 @@ pub fn execute(plan: &Plan, options: &RunOptions<'_>) -> Result<RunSummary, RunE
         interrupted: options.interrupted,
         patience: None,
         progress: options.progress.then(progress),
+        driver: None,
     };
     let Some(dir) = &options.out else {
         let Ran { outcome, real, .. } =
@@ -134,6 +136,42 @@ pub fn sweep(
         })
         .map_err(FabricError::from)?,
     }
+}
+
+/// Runs a plan that somebody steers over a socket, and leaves the files of the same run without
+/// anybody who steers it: in their scenario are the orders that were given, and the end.
+///
+/// # Errors
+/// As for [`execute`].
+pub fn steer(
+    plan: &Plan,
+    options: &RunOptions<'_>,
+    server: &mut Server<'_>,
+) -> Result<RunSummary, RunError> {
+    let conduct = |driver| Conduct {
+        pace: options.pace,
+        interrupted: options.interrupted,
+        patience: None,
+        progress: None,
+        driver: Some(driver),
+    };
+    let Some(dir) = &options.out else {
+        let simulation = Simulation { plan, conduct: conduct(server), observer: () };
+        let Ran { outcome, real, .. } = on(options.backend, simulation)?;
+        let report = report::text(&options.name, plan, &outcome);
+        return Ok(RunSummary { outcome, report, real });
+    };
+    let observer = Files::create(plan, dir)?;
+    let simulation = Simulation { plan, conduct: conduct(server), observer };
+    let Ran { outcome, observer: files, real } = on(options.backend, simulation)?;
+    let report = report::text(&options.name, plan, &outcome);
+    let request = options.request.as_ref().map(|request| Request {
+        scenario: server.session().recorded().scenario(&request.scenario, outcome.end),
+        overrides: Overrides { until: None, ..request.overrides.clone() },
+        ..request.clone()
+    });
+    files.finish(plan, request.as_ref(), &outcome, &report)?;
+    Ok(RunSummary { outcome, report, real })
 }
 
 /// A run that waits for its fabric.

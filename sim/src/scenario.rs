@@ -26,8 +26,11 @@ pub use request::{CaptureArg, Request, RequestError};
 use crate::capture::CaptureInfo;
 use crate::fault::Strike;
 use crate::plan::{Ours, Plan, Snapped, Timing};
+use build::Part;
 use dataplane::Nanos;
+use dataplane::control::Reload;
 use error::Fault;
+pub(crate) use error::did_you_mean;
 use file::ScenarioFile;
 use schemars::Schema;
 use serde::{Deserialize, Serialize};
@@ -103,11 +106,32 @@ impl Scenario {
         let wrong = |faults| ScenarioError::new(file, text, faults);
         let tables: ScenarioFile =
             toml::from_str(text).map_err(|e| wrong(vec![Fault::from_toml(&e, text)]))?;
-        let plan = build::plan(&tables, dir, overrides).map_err(wrong)?;
+        let plan = build::plan(&tables, dir, overrides, Part::All).map_err(wrong)?;
         let stem = || Path::new(file).file_stem().map(|stem| stem.to_string_lossy().into_owned());
         let name = tables.name.or_else(stem).unwrap_or_default();
         Ok(Scenario { name, text: text.to_owned(), plan })
     }
+}
+
+/// The configuration in the scenario file `file`, relative to `dir`, to be put in the place of one
+/// that is used; or what is wrong with it. What it loads itself, later, is not read.
+pub(crate) fn reload(dir: &Path, file: &str, overrides: &Overrides) -> Reload {
+    let path = dir.join(file);
+    let config = || {
+        let text = read_text(&path).map_err(|error| error.to_string())?;
+        let wrong = |faults| ScenarioError::new(file, &text, faults).to_string();
+        let tables: ScenarioFile =
+            toml::from_str(&text).map_err(|e| wrong(vec![Fault::from_toml(&e, &text)]))?;
+        build::plan(&tables, path.parent().unwrap_or(dir), overrides, Part::Config).map_err(wrong)
+    };
+    let config = config().map(|plan| plan.config).map_err(|why| why.replace('\n', "; "));
+    Reload { file: file.to_owned(), config }
+}
+
+/// Where the value of `until` stands in a scenario, if it has one.
+pub(crate) fn until_span(text: &str) -> Option<std::ops::Range<usize>> {
+    let tables: ScenarioFile = toml::from_str(text).ok()?;
+    tables.until.map(|until| until.span)
 }
 
 /// Characters of a device's name.

@@ -150,7 +150,7 @@ fn once<F: Fabric>(
     fabric: &mut F,
 ) -> Result<(Option<Outcome>, Vec<String>), RunError> {
     let (pace, interrupted) = (sweep.pace, sweep.interrupted);
-    let conduct = Conduct { pace, interrupted, patience, progress: None };
+    let conduct = Conduct { pace, interrupted, patience, progress: None, driver: None };
     match catch_unwind(AssertUnwindSafe(|| run(plan, conduct, fabric, ()))) {
         Ok(ran) => {
             let (outcome, ()) = ran?;

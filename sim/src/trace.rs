@@ -12,11 +12,13 @@ mod json;
 
 pub use digest::{Digest, Digests};
 pub use json::JsonLines;
+pub(crate) use json::quoted;
 
 use crate::chart::{MessageLog, Noted};
 use crate::fault::Strike;
 use crate::ledger::Ledger;
 use dataplane::control::Order;
+use dataplane::device::Devices;
 use dataplane::event::Value;
 use dataplane::job::JobKind;
 use dataplane::{Config, DropReason, Event, Instant, LcoreId, PacketId, PortId, QueueId};
@@ -34,7 +36,7 @@ pub struct Run {
 }
 
 /// One thing that happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
     /// Its number: 1, 2, 3 …
     pub n: u64,
@@ -47,7 +49,7 @@ pub struct Record {
 }
 
 /// What happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum What {
     /// On an lcore.
     Lcore(Event),
@@ -56,7 +58,7 @@ pub enum What {
 }
 
 /// What happens outside the lcores.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each field is named by the word that a trace prints")]
 pub enum Outside {
     /// A frame came to a receive queue.
@@ -67,8 +69,8 @@ pub enum Outside {
     /// The wire is through with a frame that it took from a transmit queue. Only wires of a finite
     /// rate say so: others take a frame when it is transmitted.
     Depart { packet: PacketId, port: PortId, queue: QueueId, len: u32 },
-    /// The control plane was told to do something.
-    Command(Order),
+    /// The control plane was told to do something; `order` is the number of the order.
+    Command { order: u64, what: Order },
     /// A call was made to fail on purpose.
     Fault(Strike),
 }
@@ -151,7 +153,7 @@ impl What {
             What::Outside(Outside::Arrive { .. }) => "arrive",
             What::Outside(Outside::Refused { .. }) => "dropped",
             What::Outside(Outside::Depart { .. }) => "depart",
-            What::Outside(Outside::Command(_)) => "command",
+            What::Outside(Outside::Command { .. }) => "command",
             What::Outside(Outside::Fault(_)) => "fault",
         }
     }
@@ -165,35 +167,36 @@ impl What {
                 | Outside::Refused { packet, .. }
                 | Outside::Depart { packet, .. },
             ) => Some(*packet),
-            What::Outside(Outside::Command(_) | Outside::Fault(_)) => None,
+            What::Outside(Outside::Command { .. } | Outside::Fault(_)) => None,
         }
     }
 
     /// Calls `field` with each field's name and value, always in the same order.
-    pub fn fields(&self, field: &mut dyn FnMut(&'static str, Value)) {
-        match *self {
+    pub fn fields(&self, field: &mut dyn FnMut(&'static str, Value<'_>)) {
+        match self {
             What::Lcore(event) => event.fields(field),
             What::Outside(
                 Outside::Arrive { packet, port, queue, len }
                 | Outside::Depart { packet, port, queue, len },
             ) => {
                 field("pkt", Value::U64(packet.0));
-                field("port", Value::Port(port));
+                field("port", Value::Port(*port));
                 field("queue", Value::U64(queue.0.into()));
-                field("len", Value::U64(len.into()));
+                field("len", Value::U64((*len).into()));
             }
             What::Outside(Outside::Refused { packet, port, queue, reason, len }) => {
                 field("pkt", Value::U64(packet.0));
                 field("reason", Value::Text(reason.name()));
-                field("port", Value::Port(port));
+                field("port", Value::Port(*port));
                 if let Some(queue) = queue {
                     field("queue", Value::U64(queue.0.into()));
                 }
-                field("len", Value::U64(len.into()));
+                field("len", Value::U64((*len).into()));
             }
-            What::Outside(Outside::Command(order)) => {
-                field("what", Value::Text(order.name()));
-                order.fields(field);
+            What::Outside(Outside::Command { order, what }) => {
+                field("order", Value::U64(*order));
+                field("what", Value::Text(what.name()));
+                what.fields(field);
             }
             What::Outside(Outside::Fault(strike)) => {
                 field("kind", Value::Text(strike.kind.name()));
@@ -203,12 +206,22 @@ impl What {
     }
 }
 
+/// Notes the name of a device that is new. A number is given once, so the name stays true.
+pub(crate) fn name_device(names: &mut Vec<String>, port: PortId, name: &str) {
+    if names.len() <= port.index() {
+        names.resize(port.index() + 1, String::new());
+    }
+    names[port.index()] = name.to_owned();
+}
+
 /// Where all that happens comes together.
 pub(crate) struct Trace<O> {
     observer: O,
     ledger: Ledger,
     streams: Streams,
     messages: MessageLog,
+    /// The names of all devices that there ever were, by number.
+    devices: Vec<String>,
     n: u64,
 }
 
@@ -217,7 +230,8 @@ impl<O: Observer> Trace<O> {
     pub fn new(config: &Config, observer: O) -> Trace<O> {
         let ledger = Ledger::new(&config.ports);
         let streams = Streams::new(config.lcores.len());
-        Trace { observer, ledger, streams, messages: MessageLog::default(), n: 0 }
+        let devices = Devices::new(config).iter().map(|device| device.name.clone()).collect();
+        Trace { observer, ledger, streams, messages: MessageLog::default(), devices, n: 0 }
     }
 
     /// Something happened on the lcore with this index.
@@ -225,6 +239,9 @@ impl<O: Observer> Trace<O> {
         self.ledger.lcore(&event);
         if let Event::Msg(note) = event {
             self.messages.add(Noted { at, run, note });
+        }
+        if let Event::Device { port, name, added: true } = event {
+            name_device(&mut self.devices, port, name.as_str());
         }
         self.record(at, Some((index, run)), What::Lcore(event));
     }
@@ -260,6 +277,16 @@ impl<O: Observer> Trace<O> {
     /// A job run that found work has ended.
     pub fn ran(&mut self, at: Instant, run: Run, items: u32) {
         self.observer.ran(at, run, items);
+    }
+
+    /// What passed the ports so far.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// The names of all devices that there ever were, by number.
+    pub fn devices(&self) -> &[String] {
+        &self.devices
     }
 
     /// How many things have happened.

@@ -83,6 +83,7 @@ fn shown(reason: DropReason) -> Option<Dut> {
         R::NeighQueueFull | R::NeighTableFull | R::NeighUnreachable | R::NeighDeleted => {
             neighbours(reason)
         }
+        R::DeviceGone => between_two_rings(),
         R::TxRefused => on_the_way_out(),
         R::ArpRingFull | R::IcmpRedirectRingFull => between_workers(reason),
     })
@@ -342,6 +343,20 @@ fn redirected(reason: DropReason) -> Dut {
         _ => icmp_error(ALICE, 5, code, gateway.ip.octets(), &about),
     };
     one(&told)
+}
+
+/// Worker 2 gives worker 1 a copy of an ARP reply in a VLAN, and both hear that the VLAN device has
+/// gone before worker 1 looks into its ring.
+fn between_two_rings() -> Dut {
+    let mut net = dut_with_workers(2).vlan(WAN, 100, "10.0.100.1/24").with(|plan| {
+        // Frames without ports come to queue 0: here it is the second worker's.
+        let [_, first, second] = plan.config.lcores.as_mut_slice() else { return };
+        std::mem::swap(&mut first.queues, &mut second.queues);
+    });
+    let (host, ours) = (BOB.with_ip([10, 0, 100, 9]), DUT_WAN.with_ip([10, 0, 100, 1]));
+    net.at(ms(1)).told("vlan del wan.100");
+    net.at(ms(1)).wan(&arp_reply(host, ours).vlan(100));
+    net
 }
 
 /// An ICMP error that would have to leave by a device without an address.

@@ -23,12 +23,14 @@ pub use story::{Told, frames_out, tell};
 use dataplane::config::{
     KniConfig, LcoreConfig, NeighConfig, PortConfig, PortQueues, RouteConfig, VlanConfig,
 };
-use dataplane::control::{Hello, Order};
+use dataplane::control::{Hello, NeighOrder, Order};
+use dataplane::device::Devices;
 use dataplane::job::Role;
 use dataplane::tc::{ClsConfig, Handle, Kind, Match, QschConfig, Tbf, TokenRate, Verdict};
-use dataplane::world::NeighChange;
+use dataplane::types::DeviceName;
 use dataplane::{Config, Instant, LcoreId, Mac, Nanos, PortId, QueueId, VlanId};
 use fixtures::{DUT_LAN, DUT_WAN, Frame, Host};
+use sim::control::{Names, Verb, parse};
 use sim::plan::{Command, Cost, Costs, Input, Plan, PortPlan, Snapped, Source, WirePlan};
 
 /// The port of ALICE's side.
@@ -160,7 +162,29 @@ impl Dut {
     /// The master is told of a static neighbour.
     pub fn command(&mut self, port: PortId, host: Host, add: bool) -> &mut Dut {
         let mac = add.then_some(Mac(host.mac));
-        self.order(Order::Neigh(NeighChange { port, address: host.ip, mac }))
+        let dev = Devices::new(&self.plan.config).get(port).name.clone();
+        let Some(dev) = DeviceName::try_new(&dev) else { unreachable!("{dev} is a name") };
+        self.order(Order::Neigh(NeighOrder { dev, address: host.ip, mac }))
+    }
+
+    /// The control plane is told, in words.
+    ///
+    /// # Panics
+    /// They are no order, or name a device that is not there and that no earlier one adds.
+    pub fn told(&mut self, words: &str) -> &mut Dut {
+        let config = &self.plan.config;
+        let mut names = Names {
+            devices: Devices::new(config).iter().map(|device| device.name.clone()).collect(),
+            lcores: config.lcores.iter().map(|lcore| lcore.id).collect(),
+        };
+        names.devices.extend(self.plan.commands.iter().filter_map(|command| match &command.what {
+            Order::VlanAdd { name, .. } => Some(name.to_string()),
+            _ => None,
+        }));
+        match parse(words, &names) {
+            Ok(Verb::Order(order)) => self.order(order),
+            other => panic!("{words}: {other:?}"),
+        }
     }
 
     /// The master is told to do something.

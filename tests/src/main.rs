@@ -14,6 +14,7 @@
 //! | `workers` | several lcores: RSS, copies of ARP packets, static neighbours |
 //! | `roles` | isolated receive queues, and the kernel sides of devices |
 //! | `messages` | what lcores tell each other, as sequence charts |
+//! | `control` | what the control plane is told, in scenarios and over a socket |
 //! | `counts` | what lcores count, exactly |
 //! | `iftraf` | traffic samples: who talks most |
 //! | `wire` | rates, queues, and an lcore that falls behind |
@@ -42,6 +43,7 @@ mod bad_input;
 mod captures;
 mod cli;
 mod conformance;
+mod control;
 mod counts;
 mod defects;
 mod determinism;

@@ -120,9 +120,14 @@ fn counters(told: &Told, lcore: u8) -> &Counters {
 
 #[test]
 fn the_charts_in_the_documentation_are_those_of_real_runs() {
-    let path = repository().join("docs/messages.md");
+    assert!(charts_of("docs/messages.md", scenes()).contains(sim::chart::LEGEND));
+}
+
+/// Compares the charts of a page with those of its scenes, or writes them. Returns the page.
+pub fn charts_of(page: &str, scenes: Vec<(&'static str, Dut)>) -> String {
+    let path = repository().join(page);
     let kept = fs::read_to_string(&path).unwrap();
-    let mut charts = scenes().into_iter();
+    let mut charts = scenes.into_iter();
     let mut text = String::new();
     let mut rest = kept.as_str();
     while let Some((before, behind)) = rest.split_once("<!-- chart: ") {
@@ -136,15 +141,12 @@ fn the_charts_in_the_documentation_are_those_of_real_runs() {
     }
     text.push_str(rest);
     assert_eq!(charts.next().map(|(name, _)| name), None, "a scene without a chart");
-    assert!(text.contains(sim::chart::LEGEND), "the marks are explained");
     if env::var_os("DOCS").is_some_and(|how| how == "write") {
         fs::write(&path, &text).unwrap();
     } else {
-        assert!(
-            kept == text,
-            "docs/messages.md is old: run `DOCS=write cargo test -p tests charts`"
-        );
+        assert!(kept == text, "{page} is old: run `DOCS=write cargo test -p tests charts`");
     }
+    text
 }
 
 #[test]
@@ -230,6 +232,12 @@ fn the_report_tells_what_lcores_told_each_other() {
     ┃ a message waits in the ring of this lcore         ↻ to itself
     ● takes a request and carries it out (○ cannot)   + takes an answer, others are missing
     ◆ the conversation is over: ok (◇ not ok)         × dropped, or not sent
+
+    orders to the control plane: 4, 1 refused
+      0.001000000  hello 1 async: done after 70ns
+      0.002000000  hello 2 sync count 2: done after 5920ns
+      0.003000000  hello workers sync: done after 4020ns
+      0.004000000  hello 3 sync timeout 1us: refused, MSG_DROP: it did not answer in time (policy.msg_timeout) after 2160ns
     ");
 }
 

@@ -1,10 +1,11 @@
 //! What happened, told a line at a time.
 
-use dataplane::control::{Hello, Order, Target};
+use dataplane::control::Order;
 use dataplane::device::Devices;
 use dataplane::event::{NeighMove, Reassembly, ReassemblyNote, Value};
 use dataplane::msg::MsgNote;
 use dataplane::{Event, Instant, PortId};
+use sim::control::words;
 use sim::engine::Outcome;
 use sim::plan::{Backend, Pace, Plan};
 use sim::run::simulate;
@@ -94,10 +95,28 @@ fn reassembly(note: &ReassemblyNote) -> String {
     format!("     datagram {id} of {src} {what} {fragments} fragment{s}, {bytes} bytes")
 }
 
+/// `order 3 is done`
+fn over(outcome: &dataplane::control::Outcome) -> String {
+    let mut text = format!("     order {} is ", outcome.order);
+    match outcome.refused {
+        None => text.push_str("done"),
+        Some(why) => {
+            let _ = write!(text, "refused, {}: {}", why.code(), why.name());
+        }
+    }
+    if let Some(at) = outcome.at {
+        let _ = write!(text, " at lcore {at}");
+    }
+    if let Some(n) = outcome.entries {
+        let _ = write!(text, ", {n} entries");
+    }
+    text
+}
+
 /// Runs a plan once.
 fn once(plan: &Plan, backend: Backend, pace: Pace) -> Told {
-    let teller =
-        Teller { devices: Devices::new(&plan.config), story: String::new(), ticks: String::new() };
+    let devices = Devices::new(&plan.config).iter().map(|device| device.name.clone()).collect();
+    let teller = Teller { devices, story: String::new(), ticks: String::new() };
     let (outcome, mut teller) = match simulate(plan, backend, pace, teller) {
         Ok(done) => done,
         Err(error) => panic!("the run failed: {error}"),
@@ -123,14 +142,14 @@ fn assert_same(which: &str, a: &Told, b: &Told) {
 }
 
 struct Teller {
-    devices: Devices,
+    devices: Vec<String>,
     story: String,
     ticks: String,
 }
 
 impl Teller {
     fn port(&self, id: PortId) -> String {
-        self.devices.get(id).name.clone()
+        self.devices[id.index()].clone()
     }
 
     fn line(&mut self, at: Instant, run: Option<Run>, port: &str, text: &str) {
@@ -198,6 +217,13 @@ impl Teller {
             }
             Event::TcNotShown { what } => format!("     {what}: not all workers told"),
             Event::Msg(note) => message(&note),
+            Event::Device { name, added, .. } => {
+                format!("     device {name} is {}", if added { "there" } else { "gone" })
+            }
+            Event::AddressExpired { address, order, .. } => {
+                format!("     {address} has expired (order {order})")
+            }
+            Event::Outcome(outcome) => over(&outcome),
             Event::NoBuffer { what, .. } => format!("     no buffer for: {}", what.name()),
             Event::SampleLost { packet } => format!("     sample of packet {} lost", packet.0),
             Event::Iftraf { state } => format!("     iftraf {}", state.replace('_', " ")),
@@ -221,35 +247,26 @@ impl Teller {
 
 impl Observer for Teller {
     fn event(&mut self, record: &Record) {
-        let text = match record.what {
-            What::Lcore(event) => self.told(&event),
+        if let What::Lcore(Event::Device { port, name, added: true }) = record.what {
+            self.devices.resize(port.index() + 1, String::new());
+            self.devices[port.index()] = name.to_string();
+        }
+        let text = match &record.what {
+            What::Lcore(event) => self.told(event),
             What::Outside(Outside::Refused { packet, reason, .. }) => {
                 Some(format!("     dropped {reason} (packet {})", packet.0))
             }
-            What::Outside(Outside::Command(Order::Neigh(change))) => {
-                let verb = if change.mac.is_some() { "add" } else { "delete" };
-                Some(format!("     command: {verb} neighbour {}", change.address))
+            What::Outside(Outside::Command { order, what: Order::Tc(change) }) => {
+                let (dev, handle) = change.about();
+                let what = change.name().replace('_', " ");
+                Some(format!("     order {order}: {what} {} {handle}", self.port(dev)))
             }
-            What::Outside(Outside::Command(Order::Iftraf(switch))) => {
-                Some(format!("     command: iftraf {}", switch.name()))
-            }
-            What::Outside(Outside::Command(Order::Hello(hello))) => {
-                let Hello { to, call, count, .. } = hello;
-                let to = match to {
-                    Target::Lcore(to) => format!("lcore {to}"),
-                    Target::Workers => "all workers".to_owned(),
-                };
-                Some(format!("     command: greet {to} {count} times, {}", call.name()))
+            What::Outside(Outside::Command { order, what }) => {
+                Some(format!("     order {order}: {}", words(what)))
             }
             What::Outside(Outside::Fault(strike)) => {
                 Some(format!("     fault {strike}: {}", strike.kind.explain()))
             }
-            What::Outside(Outside::Command(Order::Tc(change))) => {
-                let (dev, handle) = change.about();
-                let what = change.name().replace('_', " ");
-                Some(format!("     command: {what} {} {handle}", self.port(dev)))
-            }
-            What::Outside(Outside::Command(Order::ShowTc)) => Some("     command: show tc".into()),
             What::Outside(Outside::Arrive { .. } | Outside::Depart { .. }) => None,
         };
         if let Some(text) = text {

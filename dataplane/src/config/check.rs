@@ -1,6 +1,7 @@
 //! Whether a dataplane can be built from a configuration: every rule, and who breaks it.
 
 use super::{Config, ConfigError, IftrafConfig, Limits, Policy, RateLimit, RouteConfig};
+use crate::change::is_host_address;
 use crate::device::Devices;
 use crate::job::{JobTable, RegisterError, Role, Rows};
 use crate::tc::{TcChange, TcPlan, Verb};
@@ -234,10 +235,7 @@ fn device<'a>(
     in_range(&format!("MTU of {name}"), u64::from(mtu), u64::from(min), u64::from(max))?;
     for net in nets {
         let address = net.addr();
-        let wide = net.prefix_len() < 31;
-        let edge = wide && (address == net.network() || address == net.broadcast());
-        let class = address.octets()[0];
-        if edge || class == 0 || class == 127 || class >= 224 {
+        if !is_host_address(*net) {
             return Err(ConfigError::BadAddress { dev: name.to_owned(), address });
         }
         if let Some((_, first)) = addresses.iter().find(|(a, _)| *a == address) {

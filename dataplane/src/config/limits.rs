@@ -83,6 +83,8 @@ impl Limits {
     pub const TBF_RATE: (u64, u64) = (8, 10_000_000_000_000);
     /// Ports that a process may have (`RTE_MAX_ETHPORTS`).
     pub const PORTS: u64 = 32;
+    /// The highest number of a device. A number is given once in a run.
+    pub const DEVICE_ID_MAX: u16 = 65_534;
     /// Queues that a port may have in each direction (`NETIF_MAX_QUEUES`).
     pub const QUEUES: u64 = 16;
 }

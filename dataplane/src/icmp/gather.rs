@@ -73,6 +73,10 @@ pub fn taken<W: World>(mut buf: W::Buf, env: &mut Env<'_, W>) -> Option<Datagram
         return None;
     };
     let device = buf.meta().port;
-    let class = Class::of(header.dst, env.devices.get(device).mac);
+    let Some(mac) = env.devices.find(device).map(|device| device.mac) else {
+        env.drop(buf, DropReason::DeviceGone);
+        return None;
+    };
+    let class = Class::of(header.dst, mac);
     Some(Datagram { buf, ip, from: Origin { device, class } })
 }

@@ -28,6 +28,7 @@ use crate::icmp::{self, ErrorKind, ErrorLimit};
 use crate::packet::{Buf, PacketId};
 use crate::path::{Next, Step};
 use crate::time::Instant;
+use crate::types::PortId;
 use crate::wire::ipv4::{self, Protocol};
 use crate::world::World;
 use std::collections::BTreeMap;
@@ -371,6 +372,17 @@ pub fn expire<W: World>(
     }
     drop_all(queue, DropReason::ReassemblyTimeout, env);
     true
+}
+
+/// Gives up every datagram of which a fragment came in on a device that goes.
+pub fn forget<W: World>(table: &mut Reassembler<W::Buf>, device: PortId, env: &mut Env<'_, W>) {
+    let came =
+        |queue: &Queue<W::Buf>| queue.held.values().any(|(_, packet)| packet.from.device == device);
+    let gone = table.queues.iter().filter(|(_, queue)| came(queue)).map(|(key, _)| *key);
+    for key in gone.collect::<Vec<_>>() {
+        let queue = table.take(&key);
+        refuse(key, queue, None, DropReason::DeviceGone, env);
+    }
 }
 
 /// Refuses a datagram: what is held of it, and the fragment that came.

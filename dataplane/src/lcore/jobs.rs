@@ -16,7 +16,7 @@ use crate::tc;
 use crate::time::Instant;
 use crate::types::{PortId, QueueId};
 use crate::wire::ethernet;
-use crate::world::{BURST, NeighChange, Parcel, Ring, World};
+use crate::world::{BURST, Parcel, Ring, World};
 
 /// Bursts that an isolated-rx lcore takes from a queue in one run, while they are full: a default
 /// receive queue in all.
@@ -39,7 +39,7 @@ impl<B: Buf> Lcore<B> {
             JobKind::QschSched => self.qsch_sched(world),
             JobKind::IftrafRing => self.iftraf_ring_proc(world),
             JobKind::IcmpRedirect => self.icmp_redirect_proc(world),
-            JobKind::CfgfileReload => 0,
+            JobKind::CfgfileReload => self.cfgfile_reload(world),
         }
     }
 
@@ -315,15 +315,14 @@ impl<B: Buf> Lcore<B> {
         while let Some((_, key)) = self.timers.pop_due(upto) {
             items += 1;
             self.counters.timers += 1;
-            self.with_env(world, |tables, env, next| {
-                match key {
-                    TimerKey::Neigh(port, address) => {
-                        let limit = &mut tables.icmp_limit;
-                        neigh::timer(&mut tables.neigh, limit, (port, address), env, next);
-                    }
-                }
-                path::run(tables, env, next);
-            });
+            match key {
+                TimerKey::Neigh(port, address) => self.with_env(world, |tables, env, next| {
+                    let limit = &mut tables.icmp_limit;
+                    neigh::timer(&mut tables.neigh, limit, (port, address), env, next);
+                    path::run(tables, env, next);
+                }),
+                TimerKey::Address(port, address) => self.address_expired(port, address, world),
+            }
         }
         items
     }
@@ -355,11 +354,7 @@ impl<B: Buf> Lcore<B> {
     /// Job neigh_sync: the master sends changes to each worker, a worker applies up to a burst.
     fn neigh_sync<W: World<Buf = B>>(&mut self, world: &mut W) -> u32 {
         if self.role == Role::Master {
-            let changes = std::mem::take(&mut self.neigh_changes);
-            for change in &changes {
-                self.send_change(*change, world);
-            }
-            return u32::try_from(changes.len()).unwrap_or(u32::MAX);
+            return self.spread_neighbours(world);
         }
         let mut items = 0;
         for _ in 0..BURST {
@@ -368,7 +363,8 @@ impl<B: Buf> Lcore<B> {
                 Some(Parcel::Neigh(change)) => {
                     items += 1;
                     self.with_env(world, |tables, env, next| {
-                        neigh::change(&mut tables.neigh, change, env, next);
+                        // Who asked is not told of a table that is full: the trace is.
+                        let _ = neigh::change(&mut tables.neigh, change, env, next);
                         path::run(tables, env, next);
                     });
                 }
@@ -376,15 +372,5 @@ impl<B: Buf> Lcore<B> {
             }
         }
         items
-    }
-
-    /// DPVS: `neigh_sync_core` stops at the first full ring, and the lcores behind it never hear of
-    /// the change (defect B08); we try each, and say which one failed.
-    fn send_change<W: World<Buf = B>>(&mut self, change: NeighChange, world: &mut W) {
-        for to in &self.peers {
-            let sent = world.send(*to, Ring::Neigh, Parcel::Neigh(change)).is_ok();
-            self.counters.neigh_sync_failed += u64::from(!sent);
-            world.observe(Event::NeighSync { to: *to, address: change.address, sent });
-        }
     }
 }

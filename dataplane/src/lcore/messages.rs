@@ -1,11 +1,14 @@
-//! Jobs msg_master_job, msg_slave_job and sockopt_job: what an lcore does with messages. Spec 8.1.
+//! Jobs msg_master_job and msg_slave_job: what an lcore does with messages. Spec 8.1.
 //!
 //! [`Lcore::handle`] is the one match over what requests carry, [`Lcore::go_on`] the one over what
 //! callers go on with.
 
 use super::Lcore;
-use crate::control::{Hello, Order, Target};
-use crate::msg::{Answer, Call, Done, Message, Payload, Reply, Request, Taken, Then};
+use crate::control::{Data, Hello, Refused, Target};
+use crate::drop::DropReason;
+use crate::msg::{
+    Answer, Call, Code, Done, Get, Greeting, Message, Payload, Refusal, Reply, Request, Taken, Then,
+};
 use crate::packet::Buf;
 use crate::path::{self, Step};
 use crate::tc::Edit;
@@ -51,6 +54,11 @@ impl<B: Buf> Lcore<B> {
                 self.tables.sampler.set(sampling);
                 Ok(Reply::Done)
             }
+            // It may have been on its way for longer than its device was there.
+            Payload::MasterXmit { frame, device } if self.devices.find(device).is_none() => {
+                self.with_env(world, |_, env, _| env.drop(frame, DropReason::DeviceGone));
+                Ok(Reply::Done)
+            }
             Payload::MasterXmit { frame, device } => {
                 self.with_env(world, |tables, env, next| {
                     next.push(Step::Egress(frame, device));
@@ -62,6 +70,19 @@ impl<B: Buf> Lcore<B> {
             Payload::ClsSet(edit) => self.edit_tc(Edit::Cls(edit), world),
             Payload::QschGet => Ok(Reply::Qschs(self.tables.tc.stats())),
             Payload::ClsGet => Ok(Reply::Classes(self.tables.tc.hits())),
+            Payload::Change { order, change } => {
+                let made = self.change(order, &change, world);
+                made.map(|()| Reply::Done).map_err(Refusal::Refused)
+            }
+            Payload::Undo { order } => {
+                self.undo(order, world);
+                Ok(Reply::Done)
+            }
+            Payload::Get(Get::Neighbours) => {
+                Ok(Reply::Neighbours(self.tables.neigh.entries(self.id)))
+            }
+            Payload::Get(Get::Addresses) => Ok(Reply::Addresses(self.addresses())),
+            Payload::Get(Get::Stats) => Ok(Reply::Stats(Box::new(self.counters.clone()))),
         }
     }
 
@@ -69,37 +90,25 @@ impl<B: Buf> Lcore<B> {
     fn go_on<W: World<Buf = B>>(&mut self, done: Done, world: &mut W) {
         match done.then {
             Then::Nothing => {}
-            Then::Greet(hello) => self.greet(hello, world),
+            Then::Greet(mut greeting) => {
+                greeting.worst = worse(greeting.worst, done.code);
+                self.greet(greeting, world);
+            }
             Then::ShowTc => self.tc_shown(&done, world),
             Then::IftrafStopped { generation } => self.iftraf_stopped(generation, world),
+            Then::Order(order) => self.all_have_answered(order, done, world),
+            Then::Undone(order) => self.all_have_undone(order, world),
         }
-    }
-
-    /// Job sockopt_job: begins what the control plane was told to do, in that order.
-    pub(super) fn sockopt<W: World<Buf = B>>(&mut self, world: &mut W) -> u32 {
-        let requests = std::mem::take(&mut self.requests);
-        for request in &requests {
-            match *request {
-                Order::Hello(hello) => self.greet(hello, world),
-                // Whether it was made is in the trace.
-                Order::Tc(change) => drop(self.change_tc(change, world)),
-                Order::ShowTc => self.show_tc(world),
-                // Whoever asked is gone; the trace says what came of it.
-                Order::Iftraf(switch) => drop(self.iftraf_switch(switch, world)),
-                Order::Neigh(_) => unreachable!("job neigh_sync takes it"),
-            }
-        }
-        u32::try_from(requests.len()).unwrap_or(u32::MAX)
     }
 
     /// Sends HELLOs, as a loop over DPVS's `msg_send` would: a synchronous one that is under way
     /// comes back here with the rest of them when it is over.
-    fn greet<W: World<Buf = B>>(&mut self, mut hello: Hello, world: &mut W) {
-        while hello.count > 0 {
-            hello.count -= 1;
-            let Hello { to, call, timeout, count } = hello;
+    pub(super) fn greet<W: World<Buf = B>>(&mut self, mut greeting: Greeting, world: &mut W) {
+        while greeting.rest.count > 0 {
+            greeting.rest.count -= 1;
+            let Hello { to, call, timeout, .. } = greeting.rest;
             let sync = call == Call::Sync;
-            let then = if sync && count > 0 { Then::Greet(hello) } else { Then::Nothing };
+            let then = if sync { Then::Greet(greeting) } else { Then::Nothing };
             let request = Request { payload: Payload::Hello, call, timeout, then };
             let sent = self.with_env(world, |tables, env, _| match to {
                 Target::Lcore(to) => tables.msg.unicast(to, request, env),
@@ -108,8 +117,18 @@ impl<B: Buf> Lcore<B> {
             match sent {
                 Ok(_) if sync => return,
                 Ok(_) => {}
-                Err(unsent) => self.with_env(world, |_, env, _| unsent.discard(env)),
+                Err(unsent) => {
+                    greeting.worst = worse(greeting.worst, unsent.code);
+                    self.with_env(world, |_, env, _| unsent.discard(env));
+                }
             }
         }
+        let refused = (greeting.worst != Code::Ok).then_some(Refused::Message(greeting.worst));
+        self.conclude(greeting.order, refused, None, Data::None, world);
     }
+}
+
+/// The first of two codes that is not ok.
+fn worse(a: Code, b: Code) -> Code {
+    if a == Code::Ok { b } else { a }
 }

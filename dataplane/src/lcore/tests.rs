@@ -1,13 +1,15 @@
 mod iftraf;
 mod messages;
+mod orders;
 
 use super::*;
 use crate::config::{LcoreConfig, NeighConfig, PortConfig, PortQueues, VlanConfig};
+use crate::control::{NeighOrder, Order};
 use crate::drop::DropReason;
 use crate::event::Event;
 use crate::heap::{HeapBuf, HeapWorld};
 use crate::time::Nanos;
-use crate::types::{Mac, QueueId};
+use crate::types::{DeviceName, Mac, QueueId};
 use crate::world::Parcel;
 use fixtures::{ALICE, BOB, CAROL, DUT_LAN, DUT_WAN, Host, arp_reply, icmp_echo, udp};
 use proptest::prelude::*;
@@ -15,6 +17,10 @@ use proptest::prelude::*;
 const LAN: PortId = PortId(0);
 const WAN: PortId = PortId(1);
 const Q0: QueueId = QueueId(0);
+
+fn name(name: &str) -> DeviceName {
+    DeviceName::try_new(name).unwrap()
+}
 
 /// A router between ALICE's LAN and BOB's WAN, with `workers` workers.
 fn router(workers: u8) -> Config {
@@ -219,10 +225,10 @@ fn the_master_tells_every_worker_and_says_whose_ring_was_full() {
     config.limits.neigh_ring = 2;
     config.policy.neigh_sync_skip = 3;
     let mut dut = Box::new(&config);
-    for last in 1..=3 {
+    for last in 11..=13 {
         let address = std::net::Ipv4Addr::new(192, 0, 2, last);
         let mac = Some(Mac(BOB.mac));
-        dut.lcores[0].order(Order::Neigh(NeighChange { port: WAN, address, mac }));
+        dut.lcores[0].order(Order::Neigh(NeighOrder { dev: name("wan"), address, mac }));
     }
     assert!(dut.wants(0, JobKind::NeighSync));
     for ms in 0..3 {
@@ -238,7 +244,7 @@ fn the_master_tells_every_worker_and_says_whose_ring_was_full() {
 }
 
 fn static_bob() -> Order {
-    Order::Neigh(NeighChange { port: WAN, address: BOB.ip, mac: Some(Mac(BOB.mac)) })
+    Order::Neigh(NeighOrder { dev: name("wan"), address: BOB.ip, mac: Some(Mac(BOB.mac)) })
 }
 
 // B08

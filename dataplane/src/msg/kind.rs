@@ -84,6 +84,18 @@ types! {
     Hello = 3 "HELLO" Low &[Role::Master, Role::Worker];
     /// A frame of the master's that a worker is to send.
     MasterXmit = 5 "MASTER_XMIT" High &[Role::Worker];
+    /// A route is there.
+    RouteAdd = 6 "ROUTE_ADD" Norm &[Role::Worker];
+    /// A route is gone.
+    RouteDel = 7 "ROUTE_DEL" Norm &[Role::Worker];
+    /// Asks for what an lcore counted.
+    LcoreStats = 8 "NETIF_LCORE_STATS" Low &[Role::Worker];
+    /// Asks whom an lcore knows on the links.
+    NeighGet = 18 "NEIGH_GET" Low &[Role::Worker];
+    /// Asks for an lcore's addresses.
+    IfaGet = 22 "IFA_GET" Low &[Role::Worker];
+    /// An address is there, or gone.
+    IfaSet = 23 "IFA_SET" Norm &[Role::Worker];
     /// Asks for what the Qschs counted.
     QschGet = 27 "TC_QSCH_GET" Low &[Role::Worker];
     /// A change of Qschs.
@@ -92,6 +104,16 @@ types! {
     ClsGet = 29 "TC_CLS_GET" Low &[Role::Worker];
     /// A change of classifiers.
     ClsSet = 30 "TC_CLS_SET" Low &[Role::Worker];
+    /// Routes are gone, of one device or of all.
+    RouteFlush = 44 "ROUTE_FLUSH" Norm &[Role::Worker];
+    /// A VLAN device is there, or gone with all that belongs to it. Not DPVS's.
+    VlanSet = 60 "VLAN_SET" Norm &[Role::Worker];
+    /// A setting of a device has changed. Not DPVS's.
+    LinkSet = 61 "LINK_SET" Norm &[Role::Worker];
+    /// Another configuration is in use. Not DPVS's.
+    ConfigSet = 62 "CONFIG_SET" Norm &[Role::Worker];
+    /// The change of an order is to be undone: not every lcore could make it. Not DPVS's.
+    Undo = 63 "UNDO" High &[Role::Worker];
     /// To sample packets, or to stop it. DPVS has none: its lcores share a flag. The number is ours,
     /// beyond all of DPVS's.
     IftrafSet = 1000 "IFTRAF_SET" Norm &[Role::Worker];

@@ -79,7 +79,7 @@ impl MsgNote {
     }
 
     /// Calls `field` with each field's name and value, always in the same order.
-    pub fn fields(&self, field: &mut dyn FnMut(&'static str, Value)) {
+    pub fn fields(&self, field: &mut dyn FnMut(&'static str, Value<'_>)) {
         field("type", Value::Text(self.kind.name()));
         field("seq", Value::U64(self.seq));
         field("from", Value::U64(self.from.0.into()));

@@ -109,6 +109,13 @@ impl Default for TcPlan {
 }
 
 impl TcPlan {
+    /// Whether a Qsch is on this device, or a classifier asks for it.
+    pub fn names(&self, device: PortId) -> bool {
+        let of = |dev: &Option<PortId>| *dev == Some(device);
+        let asks = |cls: &ClsConfig| of(&cls.pattern.iif) || of(&cls.pattern.oif);
+        self.qschs().iter().any(|qsch| qsch.config.dev == device) || self.classes().iter().any(asks)
+    }
+
     /// The Qschs, in the order of their creation.
     pub fn qschs(&self) -> &[PlannedQsch] {
         &self.qschs
@@ -284,7 +291,7 @@ fn chosen(first: Handle, free: impl Fn(Handle) -> bool) -> Option<Handle> {
 
 /// The MTU of a device that may have Qschs.
 fn mtu(dev: PortId, devices: &Devices) -> Result<u16, TcError> {
-    let device = devices.iter().nth(dev.index()).ok_or(TcError::NoDevice)?;
+    let device = devices.find(dev).ok_or(TcError::NoDevice)?;
     // What goes to the kernel does not go along the path.
     if devices.iter().any(|other| other.kni.is_some_and(|kni| kni.port == dev)) {
         return Err(TcError::KernelSide);
@@ -326,7 +333,7 @@ fn pattern(pattern: &Match, hook: Hook, devices: &Devices) -> Result<(), TcError
         match dev {
             Some(_) if hook == wrong => return Err(TcError::WrongWay),
             // DPVS: a name that nobody has is no condition at all (defect B69).
-            Some(dev) if dev.index() >= devices.len() => return Err(TcError::NoDevice),
+            Some(dev) if devices.find(*dev).is_none() => return Err(TcError::NoDevice),
             Some(_) | None => {}
         }
     }

@@ -51,6 +51,17 @@ const RUN: &str = "\
 Examples:
     lockstep run fixtures/scenarios/router.toml
     lockstep run box.toml --seed 4f2c9ab --out run/
+    lockstep run box.toml --control /tmp/box.sock
+";
+
+const CTL: &str = "\
+Examples:
+    lockstep run box.toml --control /tmp/box.sock --out run/ &
+    lockstep ctl /tmp/box.sock run 10ms
+    lockstep ctl /tmp/box.sock route add 10.0.0.0/8 via 192.0.2.9
+    lockstep ctl /tmp/box.sock neigh show
+    lockstep ctl /tmp/box.sock quit
+A refused order exits with 1, a line that nobody understands with 2.
 ";
 
 const SWEEP: &str = "\
@@ -118,6 +129,9 @@ pub enum Command {
         /// FILE arrives at the port NAME, instead of what the scenario has for it
         #[arg(long, value_name = "NAME=FILE", value_parser = named)]
         port: Vec<CaptureArg>,
+        /// Listen at this Unix socket, and let time pass only as `lockstep ctl` says
+        #[arg(long, value_name = "SOCK")]
+        control: Option<PathBuf>,
         #[command(flatten)]
         run: RunArgs,
     },
@@ -146,6 +160,24 @@ pub enum Command {
         every: u64,
         #[command(flatten)]
         run: SimArgs,
+    },
+    /// Steer a run that listens at a socket: let time pass, look at the box, change it
+    #[command(after_help = format!("{CTL}\n{}", exit::HELP))]
+    Ctl {
+        /// What --control named
+        #[arg(value_name = "SOCK")]
+        socket: PathBuf,
+        /// Print the reply as the line of JSON that it is
+        #[arg(long)]
+        json: bool,
+        /// What is to be done: `help` lists it
+        #[arg(
+            value_name = "VERB",
+            required = true,
+            trailing_var_arg = true,
+            allow_hyphen_values = true
+        )]
+        verb: Vec<String>,
     },
     /// Run again what left its files in DIR, and name the first event that differs
     #[command(after_help = exit::HELP)]

@@ -53,6 +53,8 @@ pub struct Job {
     pub backend: Backend,
     /// Where files go; nothing: only the report.
     pub out: Option<PathBuf>,
+    /// The socket on which somebody steers the run; nothing: nobody does.
+    pub control: Option<PathBuf>,
     /// Whether somebody likes to see progress on the standard error.
     pub progress: bool,
 }

@@ -1,5 +1,6 @@
 //! What a run comes to.
 
+use super::Ordered;
 use crate::capture::CaptureInfo;
 use crate::chart::MessageLog;
 use crate::fault::FaultKind;
@@ -28,6 +29,10 @@ pub struct Outcome {
     pub messages: MessageLog,
     /// Digests of all that happened.
     pub digests: Digests,
+    /// What the control plane was told, and what came of it.
+    pub orders: Vec<Ordered>,
+    /// The names of all devices that there ever were, by number.
+    pub devices: Vec<String>,
     /// The lcores, in the order of their numbers.
     pub lcores: Vec<LcoreOutcome>,
     /// Who talked most, as the master knows it at the end; nothing if nobody asked.

@@ -20,7 +20,7 @@ struct Witness {
 
 impl Observer for Witness {
     fn event(&mut self, record: &Record) {
-        self.records.push(*record);
+        self.records.push(record.clone());
     }
 
     fn frame(&mut self, frame: &crate::trace::Passing<'_>) {

@@ -120,6 +120,9 @@ impl CaptureFile {
             | Event::NeighSync { .. }
             | Event::NoBuffer { .. }
             | Event::Msg(_)
+            | Event::Device { .. }
+            | Event::AddressExpired { .. }
+            | Event::Outcome(_)
             | Event::IcmpSuppressed { .. }
             | Event::Reassembly(_)
             | Event::TcChanged { .. }

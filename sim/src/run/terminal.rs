@@ -1,8 +1,10 @@
 //! What the command line calls, and what it shows.
 
-use super::{RunError, RunOptions, RunSummary, execute};
+use super::{RunError, RunOptions, RunSummary, execute, steer};
 use crate::cli::{Engine, Failure, Faults, Job, Outcome, Verdict, exit};
+use crate::control::{Server, Session};
 use crate::fault::Strike;
+use crate::plan::Plan;
 use crate::scenario::Request;
 use crate::sweep::Sweep;
 use crate::verify::{Verified, VerifyError, verify};
@@ -16,6 +18,7 @@ pub struct Lockstep;
 
 impl Engine for Lockstep {
     fn run(&mut self, job: Job, interrupted: &AtomicBool) -> Result<Outcome, Failure> {
+        let control = job.control.clone();
         let options = RunOptions {
             pace: job.pace,
             backend: job.backend,
@@ -25,7 +28,11 @@ impl Engine for Lockstep {
             name: job.scenario.name,
             request: Some(job.request),
         };
-        let summary = execute(&job.scenario.plan, &options).map_err(Failure::from)?;
+        let plan = &job.scenario.plan;
+        let summary = match control {
+            None => execute(plan, &options)?,
+            Some(path) => steered(&path, plan, &options)?,
+        };
         if job.progress {
             eprint!("\r\x1b[K");
         }
@@ -85,6 +92,18 @@ impl Engine for Lockstep {
         };
         Ok(Outcome { report: format!("{verified}\n"), verdict, lcores: Vec::new() })
     }
+}
+
+/// Runs a plan that is steered over a socket.
+fn steered(path: &Path, plan: &Plan, options: &RunOptions<'_>) -> Result<RunSummary, Failure> {
+    let request = options.request.as_ref();
+    let dir = request.map(|request| request.dir.clone()).unwrap_or_default();
+    let overrides = request.map(|request| request.overrides.clone()).unwrap_or_default();
+    let session = Session::new(plan, dir, overrides);
+    let mut server = Server::bind(path, session, options.interrupted)
+        .map_err(|error| Failure::Environment(error.to_string()))?;
+    eprintln!("listening on {0}: `lockstep ctl {0} help` says what can be asked", path.display());
+    Ok(steer(plan, options, &mut server)?)
 }
 
 impl From<RunError> for Failure {

@@ -46,11 +46,21 @@ struct Builder<'a> {
     kni: Vec<KniConfig>,
 }
 
+/// How much of a scenario is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    /// All of it.
+    All,
+    /// What the box is told from the start: what else it loads later is not even read.
+    Config,
+}
+
 /// The plan of `file`, whose relative paths start in `dir`.
 pub(super) fn plan(
     file: &ScenarioFile,
     dir: &Path,
     overrides: &Overrides,
+    part: Part,
 ) -> Result<Plan, Vec<Fault>> {
     let mut builder = Builder {
         file,
@@ -73,6 +83,10 @@ pub(super) fn plan(
     commands.extend(shaping.commands);
     let (iftraf, switches) = builder.iftraf();
     commands.extend(switches);
+    commands.extend(builder.controls(&lcores));
+    if part == Part::All {
+        commands.extend(builder.reloads());
+    }
     commands.sort_by_key(|command| command.at);
     let limits = builder.limits();
     let policy = builder.policy();

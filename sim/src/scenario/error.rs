@@ -146,7 +146,7 @@ fn unknown_name(message: &str) -> Option<&str> {
 }
 
 /// The known name that is nearest to `name`, as a question; nothing if none is near.
-pub(super) fn did_you_mean(name: &str, known: &[&str]) -> Option<String> {
+pub(crate) fn did_you_mean(name: &str, known: &[&str]) -> Option<String> {
     let best = known.iter().map(|k| (distance(name, k), *k)).min()?;
     (best.0 <= 1 + name.len() / 4).then(|| format!("did you mean `{}`?", best.1))
 }

@@ -6,7 +6,7 @@
 mod orders;
 mod tc;
 
-pub use orders::{HelloTable, IftrafTable, PriorityKind, SwitchTable};
+pub use orders::{ControlTable, HelloTable, IftrafTable, PriorityKind, ReloadTable, SwitchTable};
 pub use tc::{ClsTable, QschKind, QschTable};
 
 use super::value::{At, Destination, Frame, Queues, Rate, Seed, Text};
@@ -61,6 +61,12 @@ pub struct ScenarioFile {
     pub show_tc: Vec<At<Text<Nanos>>>,
     /// Traffic statistics. Default: off.
     pub iftraf: Option<IftrafTable>,
+    /// What the control plane is told on the way, in the words of `lockstep ctl`.
+    #[serde(default)]
+    pub control: Vec<At<ControlTable>>,
+    /// Other configurations, to be used from some time on.
+    #[serde(default)]
+    pub reload: Vec<At<ReloadTable>>,
     /// What arrives from outside, at ring ports.
     #[serde(default)]
     pub input: Vec<At<InputTable>>,

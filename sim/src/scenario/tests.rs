@@ -142,8 +142,8 @@ fn a_neighbour_with_a_time_is_a_command_and_commands_come_in_order_of_time() {
         "#,
     );
     assert!(plan.config.neighbours.is_empty());
-    let adds = |order| matches!(order, Order::Neigh(change) if change.mac.is_some());
-    let told: Vec<_> = plan.commands.iter().map(|c| (c.at.as_nanos(), adds(c.what))).collect();
+    let adds = |order: &Order| matches!(order, Order::Neigh(change) if change.mac.is_some());
+    let told: Vec<_> = plan.commands.iter().map(|c| (c.at.as_nanos(), adds(&c.what))).collect();
     assert_eq!(told, [(5_000_000, true), (9_000_000, false)]);
 }
 
@@ -171,7 +171,7 @@ fn greetings_are_commands_too_and_have_defaults() {
     let first = Hello { to: Target::Lcore(LcoreId(2)), call: Call::Sync, timeout: None, count: 1 };
     let timeout = Some(Nanos::from_micros(1));
     let last = Hello { to: Target::Workers, call: Call::Async, timeout, count: 3 };
-    let told: Vec<_> = plan.commands.iter().map(|c| (c.at.as_nanos(), c.what)).collect();
+    let told: Vec<_> = plan.commands.iter().map(|c| (c.at.as_nanos(), c.what.clone())).collect();
     let [(1_000_000, Order::Hello(a)), (2_000_000, Order::Neigh(_)), (5_000_000, Order::Hello(b))] =
         told.as_slice()
     else {

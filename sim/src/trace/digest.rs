@@ -131,13 +131,13 @@ impl Record<'_> {
         self.bytes([0xff]);
     }
 
-    fn value(&mut self, value: Value) {
+    fn value(&mut self, value: Value<'_>) {
         match value {
             Value::U64(n) => {
                 self.bytes(*b"n");
                 self.number(n);
             }
-            Value::Text(word) => {
+            Value::Text(word) | Value::Str(word) => {
                 self.bytes(*b"t");
                 self.text(word);
             }

@@ -2,9 +2,9 @@
 //!
 //! Written by hand: a trace has millions of lines, and none needs memory of its own.
 
-use super::Record;
+use super::{Record, What, name_device};
 use dataplane::event::Value;
-use dataplane::{Mac, PortId};
+use dataplane::{Event, Mac, PortId};
 use std::io::Write as _;
 
 /// Writes records as lines of JSON.
@@ -21,7 +21,10 @@ impl JsonLines {
     }
 
     /// Appends the line of a record.
-    pub fn line(&self, record: &Record, out: &mut Vec<u8>) {
+    pub fn line(&mut self, record: &Record, out: &mut Vec<u8>) {
+        if let What::Lcore(Event::Device { port, name, added: true }) = record.what {
+            name_device(&mut self.devices, port, &quoted(name.as_str()));
+        }
         out.extend_from_slice(b"{\"n\":");
         number(out, record.n);
         out.extend_from_slice(b",\"t\":");
@@ -47,7 +50,7 @@ impl JsonLines {
         out.extend_from_slice(b"}\n");
     }
 
-    fn value(&self, out: &mut Vec<u8>, value: Value) {
+    fn value(&self, out: &mut Vec<u8>, value: Value<'_>) {
         match value {
             Value::U64(n) => number(out, n),
             // A fixed word: it needs no escapes.
@@ -56,6 +59,7 @@ impl JsonLines {
                 out.extend_from_slice(word.as_bytes());
                 out.push(b'"');
             }
+            Value::Str(text) => out.extend_from_slice(quoted(text).as_bytes()),
             Value::Ip(address) => {
                 out.push(b'"');
                 for (place, octet) in address.octets().into_iter().enumerate() {
@@ -127,11 +131,11 @@ pub(crate) fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trace::{Outside, Run, What};
-    use dataplane::control::Order;
+    use crate::trace::{Outside, Run};
+    use dataplane::control::{NeighOrder, Order, Reload};
     use dataplane::job::JobKind;
-    use dataplane::world::NeighChange;
-    use dataplane::{Event, Instant, LcoreId, PacketId, QueueId};
+    use dataplane::types::DeviceName;
+    use dataplane::{Instant, LcoreId, PacketId, QueueId};
 
     fn line(record: &Record) -> String {
         let mut out = Vec::new();
@@ -154,18 +158,38 @@ mod tests {
 
     #[test]
     fn whatever_a_device_is_called_the_line_is_json() {
-        let change = NeighChange {
-            port: PortId(1),
+        let change = NeighOrder {
+            dev: DeviceName::try_new("w\"a\\n").unwrap(),
             address: [192, 0, 2, 10].into(),
             mac: Some(Mac([2, 0, 0, 0, 0xab, 0])),
         };
-        let what = What::Outside(Outside::Command(Order::Neigh(change)));
+        let what = What::Outside(Outside::Command { order: 7, what: Order::Neigh(change) });
         let record = Record { n: u64::MAX, at: Instant::EPOCH, run: None, what };
         let value: serde_json::Value = serde_json::from_str(&line(&record)).unwrap();
         assert_eq!(value["n"], u64::MAX);
         assert_eq!(value["what"], "neighbour");
-        assert_eq!(value["port"], "w\"a\\n\n");
+        assert_eq!(value["order"], 7);
+        assert_eq!(value["port"], "w\"a\\n");
         assert_eq!(value["address"], "192.0.2.10");
         assert_eq!(value["mac"], "02:00:00:00:ab:00");
+    }
+
+    #[test]
+    fn a_file_name_is_escaped_and_a_device_that_is_added_has_its_name_from_then_on() {
+        let reload = Reload { file: "a\"\n.toml".into(), config: Err(String::new()) };
+        let what = Outside::Command { order: 1, what: Order::Reload(Box::new(reload)) };
+        let record = |what| Record { n: 1, at: Instant::EPOCH, run: None, what };
+        let value: serde_json::Value =
+            serde_json::from_str(&line(&record(What::Outside(what)))).unwrap();
+        assert_eq!(value["file"], "a\"\n.toml");
+        let mut json = JsonLines::new(&["lan".to_owned()]);
+        let mut out = Vec::new();
+        let (port, name) = (PortId(4), DeviceName::try_new("lan.7").unwrap());
+        let added = What::Lcore(Event::Device { port, name, added: true });
+        json.line(&record(added), &mut out);
+        let mac =
+            What::Lcore(Event::NeighMac { port, address: [10, 0, 0, 1].into(), mac: Mac::ZERO });
+        json.line(&record(mac), &mut out);
+        assert!(String::from_utf8(out).unwrap().contains("\"port\":\"lan.7\""));
     }
 }

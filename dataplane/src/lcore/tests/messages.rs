@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::config::KniConfig;
-use crate::control::{Hello, Target};
+use crate::control::{Hello, Order, Target};
 use crate::msg::{Call, Code, Stage};
 use crate::world::{Parcel, Ring};
 

@@ -1,15 +1,16 @@
 //! Plans for tests: the box between two wires, and boxes of which everything is random.
 
+use crate::control::{self, Names, parse};
 use crate::plan::{Command, Cost, Costs, Input, Plan, PortPlan, Snapped, Source, WirePlan};
 use dataplane::config::{LcoreConfig, NeighConfig, PortConfig, PortQueues, RouteConfig};
-use dataplane::control::{Hello, Order, Switch, Target};
+use dataplane::control::{Hello, NeighOrder, Order, Switch, Target};
 use dataplane::job::{JobKind, Role};
 use dataplane::msg::Call;
 use dataplane::rng::Rng;
 use dataplane::tc::{
     ClsConfig, Handle, Kind, Match, QschConfig, Tbf, TcChange, TokenRate, Verb, Verdict,
 };
-use dataplane::world::NeighChange;
+use dataplane::types::DeviceName;
 use dataplane::{Config, Instant, LcoreId, Mac, Nanos, PortId, QueueId};
 use fixtures::{ALICE, BOB, CAROL, DUT_LAN, DUT_WAN, Frame, GW, Host};
 use fixtures::{arp_announce, arp_reply, arp_request, icmp_echo, raw, tcp, udp};
@@ -78,8 +79,8 @@ impl Plan {
     }
 }
 
-fn pick<T: Copy>(rng: &mut Rng, from: &[T]) -> T {
-    from[usize::try_from(rng.below(from.len() as u64)).unwrap()]
+fn pick<T: Clone>(rng: &mut Rng, from: &[T]) -> T {
+    from[usize::try_from(rng.below(from.len() as u64)).unwrap()].clone()
 }
 
 fn number(rng: &mut Rng, from: u64, to: u64) -> u32 {
@@ -145,7 +146,7 @@ pub fn random(seed: u64) -> Plan {
         let to = pick(rng, &[DUT_LAN, DUT_WAN]);
         plan.frames(to, frames);
     }
-    let mut commands: Vec<_> = (0..rng.below(4)).map(|_| command(rng)).collect();
+    let mut commands: Vec<_> = (0..rng.below(8)).map(|_| command(rng)).collect();
     shape(&mut plan, &mut commands, rng);
     commands.sort_by_key(|command| command.at);
     plan.commands = commands;
@@ -209,7 +210,8 @@ fn kind(rng: &mut Rng) -> Kind {
 
 fn command(rng: &mut Rng) -> Command {
     let mac = pick(rng, &[Some(Mac(BOB.mac)), None]);
-    let change = NeighChange { port: PortId(1), address: pick(rng, &[BOB, GW]).ip, mac };
+    let dev = DeviceName::try_new("wan").unwrap();
+    let neigh = NeighOrder { dev, address: pick(rng, &[BOB, GW]).ip, mac };
     let hello = Hello {
         to: pick(rng, &[Target::Workers, Target::Lcore(LcoreId(1)), Target::Lcore(LcoreId(0))]),
         call: pick(rng, &[Call::Sync, Call::Async]),
@@ -217,8 +219,41 @@ fn command(rng: &mut Rng) -> Command {
         count: pick(rng, &[1, 3, 30]),
     };
     let switch = Order::Iftraf(pick(rng, &[Switch::Enable, Switch::Disable]));
-    let what = pick(rng, &[Order::Neigh(change), Order::Hello(hello), switch]);
+    let what = match rng.below(5) {
+        0 => Order::Neigh(neigh),
+        1 => Order::Hello(hello),
+        2 => switch,
+        _ => in_words(rng),
+    };
     Command { at: us(rng.below(400_000)), what }
+}
+
+/// Orders that meet each other: some are refused, some change what the next one finds.
+fn in_words(rng: &mut Rng) -> Order {
+    let names = ["lan", "wan", "wan.7"].map(str::to_owned).to_vec();
+    let names = Names { devices: names, lcores: vec![LcoreId(0), LcoreId(1)] };
+    let words = [
+        "addr add 198.51.100.7/24 dev lan valid_lft 1s",
+        "addr del 198.51.100.1 dev lan",
+        "addr flush dev wan",
+        "addr add 10.7.0.1/16 dev wan.7",
+        "addr show",
+        "route add 203.0.113.0/24 via 192.0.2.254",
+        "route add default via 192.0.2.254 mtu 900",
+        "route del default",
+        "route flush",
+        "route show",
+        "neigh show",
+        "vlan add dev wan id 7",
+        "vlan del wan.7",
+        "link set wan mtu 600",
+        "link show",
+        "stats show",
+    ];
+    match parse(pick(rng, &words), &names) {
+        Ok(control::Verb::Order(order)) => order,
+        other => panic!("{other:?}"),
+    }
 }
 
 fn burst(rng: &mut Rng) -> Vec<(Instant, Frame)> {

@@ -1,10 +1,11 @@
 //! What the control plane is told on the way.
 
 use super::super::error::Fault;
-use super::super::file::{HelloTable, SwitchTable};
+use super::super::file::{ControlTable, HelloTable, SwitchTable};
 use super::super::ranges;
 use super::super::value::At;
 use super::Builder;
+use crate::control::{Names, ParseError, Verb, parse};
 use crate::plan::Command;
 use dataplane::config::{IftrafConfig, LcoreConfig};
 use dataplane::control::{Hello, Order, Switch, Target};
@@ -41,6 +42,47 @@ impl Builder<'_> {
         (config, table.switch.iter().map(command).collect())
     }
 
+    /// The orders in words, in order of time: one may name a VLAN device that an earlier one adds.
+    pub(super) fn controls(&mut self, lcores: &[LcoreConfig]) -> Vec<Command> {
+        let file = self.file;
+        let mut tables: Vec<&At<ControlTable>> = file.control.iter().collect();
+        tables.sort_by_key(|table| table.value.at.value.0);
+        let messages = |l: &&LcoreConfig| matches!(l.role, Role::Master | Role::Worker);
+        let mut names = Names {
+            devices: self.devices.iter().map(|device| device.name.clone()).collect(),
+            lcores: lcores.iter().filter(messages).map(|lcore| lcore.id).collect(),
+        };
+        let mut commands = Vec::new();
+        for table in tables {
+            let at = Instant::from_nanos(table.value.at.value.0.get());
+            let words = &table.value.words;
+            match parse(&words.value, &names) {
+                Ok(Verb::Order(what)) => {
+                    if let Order::VlanAdd { name, .. } = &what {
+                        names.devices.push(name.to_string());
+                    }
+                    commands.push(Command { at, what });
+                }
+                Ok(Verb::Reload(_)) => {
+                    let fault = Fault::new(&words.span, "this is no order in a scenario", "");
+                    self.fault(fault.help("[[reload]] with `at` and `file` does it"));
+                }
+                Err(error) => self.fault(inside(words, error)),
+            }
+        }
+        commands
+    }
+
+    /// The other configurations. What is wrong with one is wrong when it is to be used.
+    pub(super) fn reloads(&self) -> Vec<Command> {
+        let reload = |table: &At<super::super::file::ReloadTable>| {
+            let at = Instant::from_nanos(table.value.at.value.0.get());
+            let reload = super::super::reload(self.dir, &table.value.file.value, self.overrides);
+            Command { at, what: Order::Reload(Box::new(reload)) }
+        };
+        self.file.reload.iter().map(reload).collect()
+    }
+
     fn hello(&mut self, table: &At<HelloTable>, lcores: &[LcoreConfig]) -> Command {
         let hello = &table.value;
         let to = hello.to.value.0;
@@ -65,4 +107,19 @@ impl Builder<'_> {
         });
         Command { at: Instant::from_nanos(hello.at.value.0.get()), what }
     }
+}
+
+/// What is wrong with an order, pointing into the text of the file if the words stand there as they
+/// are, without escapes.
+fn inside(words: &At<String>, error: ParseError) -> Fault {
+    let plain = words.span.len() == words.value.len() + 2;
+    let (from, to) =
+        (words.span.start + 1 + error.span.start, words.span.start + 1 + error.span.end);
+    // At the end of the words the arrow points at the quote.
+    let span = if plain { from..to.max(from + 1) } else { words.span.clone() };
+    let expected = match error.expected.is_empty() {
+        true => String::new(),
+        false => format!("expected {}", error.expected),
+    };
+    Fault::new(&span, error.message, expected).maybe_help(error.help)
 }

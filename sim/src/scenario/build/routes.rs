@@ -7,7 +7,8 @@ use super::super::value::{At, Text};
 use super::{Builder, header};
 use crate::plan::Command;
 use dataplane::config::{NeighConfig, RouteConfig};
-use dataplane::control::Order;
+use dataplane::control::{NeighOrder, Order};
+use dataplane::types::DeviceName;
 use dataplane::world::NeighChange;
 use dataplane::{Instant, Mac, PortId};
 use std::net::Ipv4Addr;
@@ -107,7 +108,10 @@ impl Builder<'_> {
             match (&table.value.at, mac) {
                 (Some(at), _) => {
                     let at = Instant::from_nanos(at.value.0.get());
-                    commands.push(Command { at, what: Order::Neigh(change) });
+                    let name = DeviceName::try_new(&table.value.dev.value);
+                    let Some(dev) = name else { unreachable!("every device has such a name") };
+                    let what = Order::Neigh(NeighOrder { dev, address, mac });
+                    commands.push(Command { at, what });
                 }
                 (None, Some(mac)) => {
                     if neighbours.iter().any(|n| (n.dev, n.address) == (dev, address)) {

@@ -55,6 +55,30 @@ pub struct SwitchTable {
     pub on: bool,
 }
 
+/// Something that the control plane is told: docs/control.md has all of its words.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "control")]
+#[serde(deny_unknown_fields)]
+pub struct ControlTable {
+    /// When.
+    pub at: At<Text<Nanos>>,
+    /// What, such as "route add 10.0.0.0/8 via 192.0.2.9".
+    #[serde(rename = "do")]
+    pub words: At<String>,
+}
+
+/// Another configuration, to be used from some time on.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "reload")]
+#[serde(deny_unknown_fields)]
+pub struct ReloadTable {
+    /// When the control plane is told.
+    pub at: At<Text<Nanos>>,
+    /// A scenario file, relative to this one. What it says of the box is used, as far as a running
+    /// box can change; a broken one is refused then, and the configuration that is used stays.
+    pub file: At<String>,
+}
+
 /// Whether the caller of a message wants to know the answer.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[schemars(rename = "call")]
