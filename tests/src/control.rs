@@ -19,6 +19,7 @@ fn lines(told: &Told, what: &str) -> String {
     lines.map(|line| format!("{}\n", line.trim_end())).collect()
 }
 
+// DPVS: 011df67f.
 #[test]
 fn a_route_that_is_added_is_used_and_one_that_is_deleted_is_not() {
     let mut net = dut_with_workers(2).knows(WAN, GW).knows(LAN, ALICE);
@@ -428,6 +429,7 @@ fn another_configuration_is_used_between_two_packets() {
 }
 
 // B84, B20
+// Defect B83.
 #[test]
 fn a_broken_file_changes_nothing_in_the_middle_of_traffic() {
     let mut net = reloading("reload-broken", &format!("{BOX}\nwhat is this\n"));

@@ -13,10 +13,6 @@ const COMMITS: [&str; 31] = [
     "1b9b1df4", "06beb85e", "7102a7ab", "f5504c6a", "18459fc2", "d015e295", "c8b32f6d",
 ];
 
-/// Branches that bring the tests of the rows that say `PENDING` and name them. Whoever merges one
-/// fills in its rows and takes it out of this list; the list goes when it is empty.
-const PENDING_BRANCHES: [&str; 1] = ["ctl"];
-
 /// Lines above a test in which it may name a defect.
 const ABOVE: usize = 6;
 
@@ -27,15 +23,10 @@ enum Here<'a> {
     Test { file: &'a str, name: &'a str },
     /// It cannot exist here, for this reason.
     Impossible(&'a str),
-    /// These branches bring the tests.
-    Pending(Vec<&'a str>),
 }
 
 impl Here<'_> {
     fn read(text: &str) -> Option<Here<'_>> {
-        if let Some(branches) = text.strip_prefix("PENDING ") {
-            return Some(Here::Pending(branches.split(", ").collect()));
-        }
         if let Some(reason) = text.strip_prefix("cannot exist here: ") {
             return Some(Here::Impossible(reason));
         }
@@ -69,12 +60,8 @@ fn every_defect_has_one_row_and_none_is_empty() {
         for text in here {
             match Here::read(text) {
                 Some(Here::Impossible(reason)) => assert!(reason.len() > 10, "{id}: {reason}"),
-                Some(Here::Pending(branches)) => {
-                    let known = branches.iter().all(|branch| PENDING_BRANCHES.contains(branch));
-                    assert!(known, "{id}: {branches:?}");
-                }
                 Some(Here::Test { .. }) => {}
-                None => panic!("{id}: {text:?} is no test, no reason and no branch"),
+                None => panic!("{id}: {text:?} is no test and no reason"),
             }
         }
     }
@@ -95,18 +82,6 @@ fn every_test_that_the_table_names_is_there_and_names_the_defect() {
                 test(source, name).unwrap_or_else(|| panic!("{id}: no test {name} in {file}"));
             assert!(names(&test, id), "{id}: {name} in {file} does not name it in a comment");
         }
-    }
-}
-
-#[test]
-fn a_branch_that_no_row_waits_for_is_no_longer_listed() {
-    let page = page();
-    let rows = rows(&page);
-    let said: Vec<Here<'_>> =
-        rows.iter().flat_map(|(.., here)| here).filter_map(|text| Here::read(text)).collect();
-    for branch in PENDING_BRANCHES {
-        let waits = |here: &Here<'_>| matches!(here, Here::Pending(b) if b.contains(&branch));
-        assert!(said.iter().any(waits), "no row waits for {branch}");
     }
 }
 

@@ -200,6 +200,20 @@ fn the_kernel_side_of_a_vlan_sees_no_tag() {
     assert_eq!(left(&net, KERNEL), [frame.build()]);
 }
 
+// 18459fc2: DPVS's loops ended at the number of ports, which is one less than the last number here.
+#[test]
+fn the_kernel_side_of_a_vlan_outlives_another_vlan() {
+    let net = dut().vlan(LAN, 8, "10.0.8.1/24").vlan(LAN, 7, "10.0.7.1/24");
+    let mut net = net.kni(PortId(3), false).kni_lcore(9);
+    net.at(ms(0)).told("vlan del lan.8");
+    let frame = raw(ALICE.with_ip([10, 0, 7, 7]), DUT_LAN, 0x88cc, &[7; 46]);
+    net.at(ms(5)).lan(&frame.clone().vlan(7)).lan(&frame.clone().vlan(8));
+    let story = net.run();
+    assert!(story.contains("device lan.8 is gone"), "{story}");
+    assert!(story.contains("dropped vlan_unknown (packet 2)"), "{story}");
+    assert_eq!(left(&net, KERNEL), [frame.build()], "{story}");
+}
+
 #[test]
 fn a_runt_from_the_kernel_is_dropped_by_name_and_never_tagged() {
     for (len, expected) in [(0, 1), (1, 1), (13, 1), (14, 0)] {

@@ -78,6 +78,7 @@ fn route(to: &str, via: Option<&str>, dev: PortId, mtu: Option<u16>) -> RouteCon
     RouteConfig { to: net(to), via: via.map(ip), dev, mtu }
 }
 
+// Defect B28.
 #[test]
 fn a_route_goes_by_its_whole_prefix_and_not_by_its_network() {
     let mut t = tables();
@@ -91,6 +92,7 @@ fn a_route_goes_by_its_whole_prefix_and_not_by_its_network() {
     assert_eq!(t.refused(Change::RemoveRoute(net("10.0.0.0/8"), WAN)), Refused::RouteAbsent);
 }
 
+// Defect B31.
 #[test]
 fn a_connected_route_stays_until_the_last_address_of_its_subnet_goes() {
     let mut t = tables();
@@ -106,6 +108,7 @@ fn a_connected_route_stays_until_the_last_address_of_its_subnet_goes() {
     assert!(!t.devices.is_broadcast(ip("198.51.100.255")));
 }
 
+// Defect B27.
 #[test]
 fn a_removed_vlan_device_leaves_nothing_behind() {
     let mut t = tables();
@@ -118,6 +121,7 @@ fn a_removed_vlan_device_leaves_nothing_behind() {
     assert_eq!(t.refused(Change::RemoveVlan(LAN)), Refused::NotVlan);
 }
 
+// Defect B26.
 #[test]
 fn a_vlan_device_has_the_mtu_and_the_mac_of_its_port_and_a_number_of_its_own() {
     let mut t = tables();
@@ -139,6 +143,7 @@ fn a_vlan_device_has_the_mtu_and_the_mac_of_its_port_and_a_number_of_its_own() {
     assert_eq!(t.devices.next_id(), Some(PortId(4)), "3 is not given again");
 }
 
+// Defect B33.
 #[test]
 fn another_mtu_is_that_of_the_routes_too_as_far_as_they_may() {
     let mut t = tables();
@@ -158,6 +163,7 @@ fn another_mtu_is_that_of_the_routes_too_as_far_as_they_may() {
     }
 }
 
+// Defect B13.
 #[test]
 fn each_refusal_says_what_is_wrong_and_has_a_name_of_its_own() {
     let mut t = tables();

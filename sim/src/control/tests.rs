@@ -56,6 +56,7 @@ fn an_order_is_told_in_the_words_in_which_it_is_given() {
     }
 }
 
+// Defect B102.
 #[test]
 fn other_words_for_the_same_are_taken_too() {
     for (line, same) in [

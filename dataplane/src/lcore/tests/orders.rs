@@ -142,6 +142,7 @@ fn a_full_ring_refuses_an_order_before_any_worker_hears_of_it() {
     assert!(routes.iter().all(|route| route.via.is_none()));
 }
 
+// Defect B07.
 #[test]
 fn a_vlan_device_goes_with_its_neighbours_and_what_waits_for_them() {
     let mut dut = Box::new(&router(1));
@@ -175,6 +176,7 @@ fn a_vlan_device_goes_with_the_fragments_that_came_from_it() {
     assert_eq!(dut.world.in_use(), 0);
 }
 
+// Defect B27.
 #[test]
 fn a_thousand_vlan_devices_come_and_go_and_leave_nothing() {
     let mut dut = Box::new(&router(2));
@@ -194,6 +196,7 @@ fn a_thousand_vlan_devices_come_and_go_and_leave_nothing() {
     assert_eq!((timers, dut.world.in_use()), (0, 0));
 }
 
+// Defects B34, B36.
 #[test]
 fn an_address_with_a_lifetime_goes_by_itself_and_the_master_goes_on() {
     let mut dut = Box::new(&router(2));
@@ -231,6 +234,7 @@ fn an_address_that_is_deleted_first_does_not_expire_later() {
     assert_eq!(dut.lcores[0].timers(), 0);
 }
 
+// Defect B38.
 #[test]
 fn neighbours_are_merged_over_the_workers() {
     let mut dut = Box::new(&router(2));
@@ -247,6 +251,7 @@ fn neighbours_are_merged_over_the_workers() {
     assert_eq!(shown.outcome.entries, Some(list.len() as u64));
 }
 
+// Defect B13.
 #[test]
 fn what_a_client_asks_for_wrongly_is_refused_by_name() {
     let mut dut = Box::new(&router(1));
@@ -299,6 +304,7 @@ fn reload(config: &Config) -> Order {
     Order::Reload(std::boxed::Box::new(Reload { file: "box2.toml".into(), config }))
 }
 
+// Defect B20.
 #[test]
 fn a_reload_changes_what_the_files_disagree_about_and_nothing_else() {
     let old = router(2);
@@ -331,6 +337,7 @@ fn a_reload_changes_what_the_files_disagree_about_and_nothing_else() {
     dut.same();
 }
 
+// Defect B84.
 #[test]
 fn what_a_reload_cannot_change_is_named_and_nothing_is_changed() {
     let old = router(2);

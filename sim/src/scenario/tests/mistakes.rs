@@ -7,6 +7,7 @@ fn one(more: &str) -> String {
     why(&format!("{PORTS}{more}"))
 }
 
+// Defect B83.
 #[test]
 fn syntax_and_types_point_at_the_value() {
     for (text, expected) in [
