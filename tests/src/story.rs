@@ -170,25 +170,9 @@ impl Teller {
         text
     }
 
-    fn told(&self, event: &Event) -> Option<String> {
+    /// What traffic control did.
+    fn shaped(&self, event: &Event) -> Option<String> {
         Some(match *event {
-            Event::Dropped { packet, reason } => {
-                format!("     dropped {reason} (packet {})", packet.0)
-            }
-            Event::Neigh(moved) => self.neigh(&moved),
-            Event::NeighMac { port, address, mac } => {
-                format!("     neigh {} {address} is at {mac}", self.port(port))
-            }
-            Event::Waits { packet, address, waiting } => {
-                format!("     packet {} waits for {address}, {waiting} in all", packet.0)
-            }
-            Event::RingTx { packet, ring, to } => {
-                format!("     packet {} to lcore {to} by its {}", packet.0, ring.name())
-            }
-            Event::NeighSync { to, address, sent } => {
-                let what = if sent { "told" } else { "could not tell" };
-                format!("     {what} lcore {to} of {address}")
-            }
             Event::QschQueued { packet, dev, handle, qlen } => {
                 let dev = self.port(dev);
                 format!("     packet {} in Qsch {dev} {handle}, {qlen} in all", packet.0)
@@ -216,6 +200,36 @@ impl Teller {
                 format!("     cls {} {qsch} {handle} has {hits} hits", self.port(dev))
             }
             Event::TcNotShown { what } => format!("     {what}: not all workers told"),
+            _ => return None,
+        })
+    }
+
+    fn told(&self, event: &Event) -> Option<String> {
+        Some(match *event {
+            Event::Dropped { packet, reason } => {
+                format!("     dropped {reason} (packet {})", packet.0)
+            }
+            Event::Neigh(moved) => self.neigh(&moved),
+            Event::NeighMac { port, address, mac } => {
+                format!("     neigh {} {address} is at {mac}", self.port(port))
+            }
+            Event::Waits { packet, address, waiting } => {
+                format!("     packet {} waits for {address}, {waiting} in all", packet.0)
+            }
+            Event::RingTx { packet, ring, to } => {
+                format!("     packet {} to lcore {to} by its {}", packet.0, ring.name())
+            }
+            Event::NeighSync { to, address, sent } => {
+                let what = if sent { "told" } else { "could not tell" };
+                format!("     {what} lcore {to} of {address}")
+            }
+            Event::QschQueued { .. }
+            | Event::QschSent { .. }
+            | Event::TcChanged { .. }
+            | Event::TcRefused { .. }
+            | Event::QschShown { .. }
+            | Event::ClsShown { .. }
+            | Event::TcNotShown { .. } => return self.shaped(event),
             Event::Msg(note) => message(&note),
             Event::Device { name, added, .. } => {
                 format!("     device {name} is {}", if added { "there" } else { "gone" })

@@ -43,7 +43,7 @@ fn a_change_says_only_what_changes() {
          [[qsch]]\ndev = 'wan'\nat = '9ms'\ndelete = true\n"
     );
     let commands = parse(&text).unwrap().plan.commands;
-    match commands[0].what {
+    match &commands[0].what {
         Order::Tc(TcChange::Qsch(Verb::Change, config)) => match config.kind {
             Kind::Tbf(tbf) => {
                 assert_eq!((tbf.rate.bits, tbf.rate.burst, tbf.limit), (1_000_000, 3000, 9000));
