@@ -541,6 +541,10 @@ fn types_and_results_have_the_names_and_numbers_of_dpvs() {
     insta::assert_snapshot!(types.join("\n"), @"
        3 HELLO        low   master worker
        5 MASTER_XMIT  high  worker
+      27 TC_QSCH_GET  low   worker
+      28 TC_QSCH_SET  norm  worker
+      29 TC_CLS_GET   low   worker
+      30 TC_CLS_SET   low   worker
     1000 IFTRAF_SET   norm  worker
     ");
     let codes = [
