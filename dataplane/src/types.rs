@@ -193,6 +193,7 @@ mod tests {
         assert_eq!((name(0), name(48), DeviceName::try_new("a b")), (None, None, None));
     }
 
+    // B25
     #[test]
     fn vlan_0_and_4095_are_no_vlans() {
         assert_eq!(VlanId::try_new(0), None);

@@ -407,23 +407,23 @@ fn another_configuration_is_used_between_two_packets() {
     assert_snapshot!(net.run(), @"
            ms lcore port    frame
         1.000       lan  <  udp 198.51.100.7:4000 > 203.0.113.5:53 ttl 64 len 32
-        1.009     1 wan  >  udp 198.51.100.7:4000 > 203.0.113.5:53 ttl 63 len 32
+        1.000     1 wan  >  udp 198.51.100.7:4000 > 203.0.113.5:53 ttl 63 len 32
         2.000                 order 1: reload box2.toml
-        2.002     0           message CONFIG_SET #1 lcore 0 > 1 sent
-        2.002     0           message CONFIG_SET #1 lcore 0 > 2 sent
-        2.002     2           message CONFIG_SET #1 lcore 0 > 2 delivered
-        2.002     2           message CONFIG_SET #1 lcore 0 > 2 handled: ok
-        2.002     2           message CONFIG_SET #1 lcore 2 > 0 replied: ok
-        2.004     1           message CONFIG_SET #1 lcore 0 > 1 delivered
-        2.004     1           message CONFIG_SET #1 lcore 0 > 1 handled: ok
-        2.004     1           message CONFIG_SET #1 lcore 1 > 0 replied: ok
-        2.009     0           message CONFIG_SET #1 lcore 2 > 0 answered: ok
-        2.009     0           message CONFIG_SET #1 lcore 1 > 0 answered: ok
-        2.009     0           message CONFIG_SET #1 lcore 0 done: ok
-        2.009     0           order 1 is done
+        2.000     0           message CONFIG_SET #1 lcore 0 > 1 sent
+        2.000     0           message CONFIG_SET #1 lcore 0 > 2 sent
+        2.000     1           message CONFIG_SET #1 lcore 0 > 1 delivered
+        2.000     1           message CONFIG_SET #1 lcore 0 > 1 handled: ok
+        2.000     1           message CONFIG_SET #1 lcore 1 > 0 replied: ok
+        2.000     2           message CONFIG_SET #1 lcore 0 > 2 delivered
+        2.000     2           message CONFIG_SET #1 lcore 0 > 2 handled: ok
+        2.000     2           message CONFIG_SET #1 lcore 2 > 0 replied: ok
+        2.010     0           message CONFIG_SET #1 lcore 1 > 0 answered: ok
+        2.010     0           message CONFIG_SET #1 lcore 2 > 0 answered: ok
+        2.010     0           message CONFIG_SET #1 lcore 0 done: ok
+        2.010     0           order 1 is done
         3.000       lan  <  udp 198.51.100.7:4000 > 203.0.113.5:53 ttl 64 len 32
-        3.003     1           dropped ip_no_route (packet 2)
-        3.006     1 lan  >  icmp 198.51.100.1 > 198.51.100.7 net unreachable (3/0) for [udp 198.51.100.7:4000 > 203.0.113.5:53 ttl 64] ttl 7 tos 0xc0
+        3.000     1           dropped ip_no_route (packet 2)
+        3.000     1 lan  >  icmp 198.51.100.1 > 198.51.100.7 net unreachable (3/0) for [udp 198.51.100.7:4000 > 203.0.113.5:53 ttl 64] ttl 7 tos 0xc0
     in 2 + made 1 = out 2 + consumed 0 + dropped 1 + held 0
     ");
 }
@@ -436,15 +436,15 @@ fn a_broken_file_changes_nothing_in_the_middle_of_traffic() {
     let told = tell(&net.plan);
     assert_snapshot!(lines(&told, "order 1"), @"
     2.000                 order 1: reload box2.toml
-    2.002     0           order 1 is refused, INVAL: reload_broken
+    2.000     0           order 1 is refused, INVAL: reload_broken
     ");
     let said = told.outcome.orders[0].line();
-    assert_snapshot!(said, @"0.002000000  reload box2.toml: refused, INVAL: the file is broken; the old configuration stays: box2.toml:13:6: key with no value (expected `=`) after 2us");
+    assert_snapshot!(said, @"0.002000000  reload box2.toml: refused, INVAL: the file is broken; the old configuration stays: box2.toml:22:6: key with no value (expected `=`) after 20ns");
     assert_eq!(told.outcome.ledger.out, 2, "both packets went");
     let fixed = BOX.replace("workers = 2", "workers = 1");
     net = reloading("reload-fixed", &fixed);
     let told = tell(&net.plan);
-    assert_snapshot!(told.outcome.orders[0].line(), @"0.002000000  reload box2.toml: refused, NOTSUPP: a running box cannot change this; the old configuration stays: the queues of lan, the queues of wan, the lcores, their roles and their queues after 2us");
+    assert_snapshot!(told.outcome.orders[0].line(), @"0.002000000  reload box2.toml: refused, NOTSUPP: a running box cannot change this; the old configuration stays: the queues of lan, the queues of wan, the lcores, their roles and their queues after 20ns");
     assert_eq!(told.outcome.ledger.out, 2);
 }
 
@@ -526,7 +526,36 @@ fn a_run_is_steered_over_its_socket_and_what_it_leaves_runs_again_bit_for_bit() 
             said += &format!("$ lockstep ctl s {words}  [{code}]\n{text}\n");
         }
         if backend == "heap" {
-            assert_snapshot!(said, @"");
+            assert_snapshot!(said, @"
+            $ lockstep ctl s run 10ms  [0]
+            at 0.010000000 after 3 events; nothing more happens by itself
+            $ lockstep ctl s route add 10.0.0.0/8 via 192.0.2.9  [0]
+            done
+            $ lockstep ctl s route add 10.0.0.0/8 via 192.0.2.9  [1]
+            error: EXIST: there is a route to exactly this prefix by this device: delete it first
+            $ lockstep ctl s step 3  [0]
+            at 0.010002561 after 10 events; nothing more happens by itself
+            $ lockstep ctl s route show  [0]
+            to               via          dev  mtu   origin
+            10.0.0.0/8       192.0.2.9    wan  1500  static
+            192.0.2.0/24     -            wan  1500  connected
+            198.51.100.0/24  -            lan  1500  connected
+            203.0.113.0/24   192.0.2.254  wan  1500  static
+            $ lockstep ctl s rout show  [2]
+            error: column 1: `rout` is not known here, expected `addr`, `route`, `neigh`, `vlan`, `link`, `stats`, `iftraf`, `hello` or `reload`; did you mean `route`?
+              rout show
+              ^^^^
+            $ lockstep ctl s neigh show dev wan  [0]
+            dev  address      lladdr             state   lcore  waiting
+            wan  192.0.2.9    02:00:00:00:00:0b  static  1      0
+            wan  192.0.2.9    02:00:00:00:00:0b  static  2      0
+            wan  192.0.2.254  02:00:00:00:00:0c  static  1      0
+            wan  192.0.2.254  02:00:00:00:00:0c  static  2      0
+            $ lockstep ctl s until 1s  [0]
+            at 1.000000000 after 17 events; nothing more happens by itself
+            $ lockstep ctl s addr add 198.51.100.2/24 dev lan valid_lft 5s  [0]
+            done
+            ");
         }
         let (code, json) = net.ctl("--json status");
         let reply: Reply = json_reply(&json);

@@ -83,9 +83,8 @@ fn shown(reason: DropReason) -> Option<Dut> {
         R::NeighQueueFull | R::NeighTableFull | R::NeighUnreachable | R::NeighDeleted => {
             neighbours(reason)
         }
-        R::DeviceGone => between_two_rings(),
         R::TxRefused => on_the_way_out(),
-        R::ArpRingFull | R::IcmpRedirectRingFull => between_workers(reason),
+        R::ArpRingFull | R::IcmpRedirectRingFull | R::DeviceGone => between_workers(reason),
     })
 }
 
@@ -115,6 +114,9 @@ fn slow_wire(queue: u32) -> PortPlan {
 }
 
 fn between_workers(reason: DropReason) -> Dut {
+    if reason == DropReason::DeviceGone {
+        return between_two_rings();
+    }
     if reason == DropReason::IcmpRedirectRingFull {
         let mut net = one(&icmp_echo(ALICE, DUT_LAN)).with(|p| {
             p.config.icmp_redirect_core = Some(dataplane::LcoreId(1));

@@ -123,10 +123,11 @@ fn the_control_plane_switches_them_on_and_off() {
            ms lcore port    frame
         0.000       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 32
         0.005     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 32
-        1.000                 command: iftraf enable
+        1.000                 order 1: iftraf enable
         1.002     0           message IFTRAF_SET #1 lcore 0 > 1 sent
         1.002     0           message IFTRAF_SET #1 lcore 0 > 2 sent
         1.002     0           iftraf enabled
+        1.002     0           order 1 is done
         1.012     2           message IFTRAF_SET #1 lcore 0 > 2 delivered
         1.012     2           message IFTRAF_SET #1 lcore 0 > 2 handled: ok
         1.012     2           message IFTRAF_SET #1 lcore 2 > 0 replied: ok
@@ -138,10 +139,11 @@ fn the_control_plane_switches_them_on_and_off() {
         1.015     0           message IFTRAF_SET #1 lcore 0 done: ok
         2.000       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 32
         2.016     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 32
-        3.000                 command: iftraf disable
+        3.000                 order 2: iftraf disable
         3.009     0           message IFTRAF_SET #2 lcore 0 > 1 sent
         3.009     0           message IFTRAF_SET #2 lcore 0 > 2 sent
         3.009     0           iftraf disabling
+        3.009     0           order 2 is done
         3.011     1           message IFTRAF_SET #2 lcore 0 > 1 delivered
         3.011     1           message IFTRAF_SET #2 lcore 0 > 1 handled: ok
         3.011     1           message IFTRAF_SET #2 lcore 1 > 0 replied: ok

@@ -144,8 +144,9 @@ fn a_static_neighbour_that_is_added_while_packets_wait_lets_them_go() {
         0.002     1           packet 1 waits for 192.0.2.9, 1 in all
         0.002     1           neigh wan 192.0.2.9 none -> send
         0.005     1 wan  >  arp who-has 192.0.2.9 tell 192.0.2.1
-        1.000                 command: add neighbour 192.0.2.9
+        1.000                 order 1: neigh add 192.0.2.9 lladdr 02:00:00:00:00:0b dev wan
         1.004     0           told lcore 1 of 192.0.2.9
+        1.004     0           order 1 is done
         1.020     1           neigh wan 192.0.2.9 send -> reachable
         1.020     1           neigh wan 192.0.2.9 is at 02:00:00:00:00:0b
         1.029     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 32
@@ -167,8 +168,9 @@ fn a_deleted_neighbour_takes_its_packets_along_by_name() {
         0.002     1           packet 1 waits for 192.0.2.9, 1 in all
         0.002     1           neigh wan 192.0.2.9 none -> send
         0.005     1 wan  >  arp who-has 192.0.2.9 tell 192.0.2.1
-        1.000                 command: delete neighbour 192.0.2.9
+        1.000                 order 1: neigh del 192.0.2.9 dev wan
         1.004     0           told lcore 1 of 192.0.2.9
+        1.004     0           order 1 is done
         1.020     1           neigh wan 192.0.2.9 send -> - (deleted)
         1.020     1           dropped neigh_deleted (packet 1)
     in 1 + made 1 = out 1 + consumed 0 + dropped 1 + held 0

@@ -382,9 +382,10 @@ fn a_qsch_that_is_deleted_under_traffic_drops_what_waits_in_it_and_below_it() {
         1.006     1           packet 4 in Qsch wan 1:, 1 in all
         1.012     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 32
         1.012     1 wan  >  udp 198.51.100.7:4002 > 192.0.2.9:53 ttl 63 len 32
-        1.500                 command: qsch del wan root
+        1.500                 order 1: qsch del wan root
         1.506     0           message TC_QSCH_SET #1 lcore 0 > 1 sent
         1.506     0           qsch del wan root
+        1.506     0           order 1 is done
         1.508     1           message TC_QSCH_SET #1 lcore 0 > 1 delivered
         1.508     1           dropped qsch_deleted (packet 2)
         1.508     1           dropped qsch_deleted (packet 4)
@@ -417,10 +418,11 @@ fn a_change_takes_hold_on_all_workers_with_a_full_bucket() {
         1.011     2 wan  >  udp 198.51.100.7:4001 > 192.0.2.9:53 ttl 63 len 32
         1.011     2 wan  >  udp 198.51.100.7:4003 > 192.0.2.9:53 ttl 63 len 32
         1.011     2 wan  >  udp 198.51.100.7:4004 > 192.0.2.9:53 ttl 63 len 32
-        1.500                 command: qsch add wan root
+        1.500                 order 1: qsch add wan root
         1.506     0           message TC_QSCH_SET #1 lcore 0 > 1 sent
         1.506     0           message TC_QSCH_SET #1 lcore 0 > 2 sent
         1.506     0           qsch add wan root
+        1.506     0           order 1 is done
         1.506     1           message TC_QSCH_SET #1 lcore 0 > 1 delivered
         1.506     1           qsch set wan root
         1.506     1           message TC_QSCH_SET #1 lcore 0 > 1 handled: ok
@@ -440,11 +442,12 @@ fn a_change_takes_hold_on_all_workers_with_a_full_bucket() {
         2.001     1           packet 8 in Qsch wan root, 1 in all
         2.003     2           packet 7 in Qsch wan root, 1 in all
         2.005     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 32
-        3.000                 command: qsch change wan root
+        3.000                 order 2: qsch change wan root
         3.006     1           packet 8 passes Qsch wan root
         3.007     0           message TC_QSCH_SET #2 lcore 0 > 1 sent
         3.007     0           message TC_QSCH_SET #2 lcore 0 > 2 sent
         3.007     0           qsch change wan root
+        3.007     0           order 2 is done
         3.011     1 wan  >  udp 198.51.100.7:4002 > 192.0.2.9:53 ttl 63 len 32
         3.014     2           message TC_QSCH_SET #2 lcore 0 > 2 delivered
         3.014     2           qsch set wan root
@@ -483,19 +486,25 @@ fn a_change_that_is_wrong_is_refused_by_name_and_changes_nothing() {
     net.order(cls(Verb::Add, "1:", 0, Verdict::To(named("1:"))));
     assert_snapshot!(net.run(), @"
            ms lcore port    frame
-        0.000                 command: qsch change wan root
-        0.000                 command: qsch add wan root
-        0.000                 command: qsch del wan 1:
-        0.000                 command: cls add wan 1:
-        0.000                 command: qsch add wan root
-        0.000                 command: cls add wan 1:
+        0.000                 order 1: qsch change wan root
+        0.000                 order 2: qsch add wan root
+        0.000                 order 3: qsch del wan 1:
+        0.000                 order 4: cls add wan 1:
+        0.000                 order 5: qsch add wan root
+        0.000                 order 6: cls add wan 1:
         0.008     0           qsch change wan root refused: there is no Qsch root
+        0.008     0           order 1 is refused, NOTEXIST: no_qsch
         0.008     0           qsch add wan root refused: rate must be from 8 bits a second to 10 Tbit/s
+        0.008     0           order 2 is refused, INVAL: rate
         0.008     0           qsch del wan 1: refused: there is no Qsch 1:
+        0.008     0           order 3 is refused, NOTEXIST: no_qsch
         0.008     0           cls add wan 1: refused: there is no Qsch root
+        0.008     0           order 4 is refused, NOTEXIST: no_qsch
         0.008     0           message TC_QSCH_SET #1 lcore 0 > 1 sent
         0.008     0           qsch add wan root
+        0.008     0           order 5 is done
         0.008     0           cls add wan 1: refused: the Qsch has no child 1:
+        0.008     0           order 6 is refused, INVAL: no_child
         0.008     1           message TC_QSCH_SET #1 lcore 0 > 1 delivered
         0.008     1           qsch set wan root
         0.008     1           message TC_QSCH_SET #1 lcore 0 > 1 handled: ok

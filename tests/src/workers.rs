@@ -108,9 +108,10 @@ fn static_neighbours_reach_every_worker_by_its_ring() {
     net.at(ms(4)).command(LAN, ALICE, true);
     assert_snapshot!(net.run_until(ms(10)), @"
            ms lcore port    frame
-        1.000                 command: add neighbour 192.0.2.9
+        1.000                 order 1: neigh add 192.0.2.9 lladdr 02:00:00:00:00:0b dev wan
         1.004     0           told lcore 1 of 192.0.2.9
         1.004     0           told lcore 2 of 192.0.2.9
+        1.004     0           order 1 is done
         1.018     1           neigh wan 192.0.2.9 - -> reachable
         1.018     1           neigh wan 192.0.2.9 is at 02:00:00:00:00:0b
         1.018     2           neigh wan 192.0.2.9 - -> reachable
@@ -119,14 +120,16 @@ fn static_neighbours_reach_every_worker_by_its_ring() {
         2.000       lan  <  udp 198.51.100.7:4001 > 192.0.2.9:53 ttl 64 len 32
         2.006     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 32
         2.006     2 wan  >  udp 198.51.100.7:4001 > 192.0.2.9:53 ttl 63 len 32
-        3.000                 command: delete neighbour 192.0.2.9
+        3.000                 order 2: neigh del 192.0.2.9 dev wan
         3.007     0           told lcore 1 of 192.0.2.9
         3.007     0           told lcore 2 of 192.0.2.9
+        3.007     0           order 2 is done
         3.065     1           neigh wan 192.0.2.9 reachable -> - (deleted)
         3.065     2           neigh wan 192.0.2.9 reachable -> - (deleted)
-        4.000                 command: add neighbour 198.51.100.7
+        4.000                 order 3: neigh add 198.51.100.7 lladdr 02:00:00:00:00:0a dev lan
         4.002     0           told lcore 1 of 198.51.100.7
         4.002     0           told lcore 2 of 198.51.100.7
+        4.002     0           order 3 is done
         4.088     1           neigh lan 198.51.100.7 - -> reachable
         4.088     1           neigh lan 198.51.100.7 is at 02:00:00:00:00:0a
         4.088     2           neigh lan 198.51.100.7 - -> reachable
@@ -144,12 +147,14 @@ fn a_full_neigh_ring_is_told_and_the_other_workers_still_hear() {
     net.at(ms(0)).command(LAN, ALICE, true);
     assert_snapshot!(net.run_until(ms(5)), @"
            ms lcore port    frame
-        0.000                 command: add neighbour 192.0.2.9
-        0.000                 command: add neighbour 198.51.100.7
+        0.000                 order 1: neigh add 192.0.2.9 lladdr 02:00:00:00:00:0b dev wan
+        0.000                 order 2: neigh add 198.51.100.7 lladdr 02:00:00:00:00:0a dev lan
         0.010     0           told lcore 1 of 192.0.2.9
         0.010     0           told lcore 2 of 192.0.2.9
+        0.010     0           order 1 is done
         0.010     0           could not tell lcore 1 of 198.51.100.7
         0.010     0           could not tell lcore 2 of 198.51.100.7
+        0.010     0           order 2 is refused, DPDKAPIFAIL: neigh_ring_full at lcore 1
         1.000     1           neigh wan 192.0.2.9 - -> reachable
         1.000     1           neigh wan 192.0.2.9 is at 02:00:00:00:00:0b
         1.000     2           neigh wan 192.0.2.9 - -> reachable

@@ -539,19 +539,24 @@ fn types_and_results_have_the_names_and_numbers_of_dpvs() {
         format!("{:>4} {kind:<17} {:<5} {}", kind.number(), kind.priority().name(), roles.join(" "))
     });
     insta::assert_snapshot!(types.join("\n"), @"
-     3 HELLO             low   master worker
-     5 MASTER_XMIT       high  worker
-     6 ROUTE_ADD         norm  worker
-     7 ROUTE_DEL         norm  worker
-     8 NETIF_LCORE_STATS low   worker
-    18 NEIGH_GET         low   worker
-    22 IFA_GET           low   worker
-    23 IFA_SET           norm  worker
-    44 ROUTE_FLUSH       norm  worker
-    60 VLAN_SET          norm  worker
-    61 LINK_SET          norm  worker
-    62 CONFIG_SET        norm  worker
-    63 UNDO              high  worker
+       3 HELLO             low   master worker
+       5 MASTER_XMIT       high  worker
+       6 ROUTE_ADD         norm  worker
+       7 ROUTE_DEL         norm  worker
+       8 NETIF_LCORE_STATS low   worker
+      18 NEIGH_GET         low   worker
+      22 IFA_GET           low   worker
+      23 IFA_SET           norm  worker
+      27 TC_QSCH_GET       low   worker
+      28 TC_QSCH_SET       norm  worker
+      29 TC_CLS_GET        low   worker
+      30 TC_CLS_SET        low   worker
+      44 ROUTE_FLUSH       norm  worker
+      60 VLAN_SET          norm  worker
+      61 LINK_SET          norm  worker
+      62 CONFIG_SET        norm  worker
+      63 UNDO              high  worker
+    1000 IFTRAF_SET        norm  worker
     ");
     let codes = [
         Code::Ok,

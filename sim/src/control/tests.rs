@@ -110,10 +110,9 @@ fn what_is_no_order_is_refused_with_its_column_and_what_was_expected() {
         let _ = writeln!(said, "{line}\n  {error}");
     }
     insta::assert_snapshot!(said, @r#"
-
-      column 1: the line ends here, expected `addr`, `route`, `neigh`, `vlan`, `link`, `stats`, `hello` or `reload`
+      column 1: the line ends here, expected `addr`, `route`, `neigh`, `vlan`, `link`, `stats`, `iftraf`, `hello` or `reload`
     rout add default
-      column 1: `rout` is not known here, expected `addr`, `route`, `neigh`, `vlan`, `link`, `stats`, `hello` or `reload`; did you mean `route`?
+      column 1: `rout` is not known here, expected `addr`, `route`, `neigh`, `vlan`, `link`, `stats`, `iftraf`, `hello` or `reload`; did you mean `route`?
     route
       column 6: the line ends here, expected `add`, `del`, `flush` or `show`
     route ad 10.0.0.0/8 via 192.0.2.9
@@ -155,7 +154,7 @@ fn what_is_no_order_is_refused_with_its_column_and_what_was_expected() {
     addr show dev lan now
       column 19: `now` is not known here, expected `dev`
     äddr show
-      column 1: `äddr` is not known here, expected `addr`, `route`, `neigh`, `vlan`, `link`, `stats`, `hello` or `reload`; did you mean `addr`?
+      column 1: `äddr` is not known here, expected `addr`, `route`, `neigh`, `vlan`, `link`, `stats`, `iftraf`, `hello` or `reload`; did you mean `addr`?
     "#);
 }
 

@@ -88,7 +88,7 @@ fn dpdk_carries_what_the_heap_carries() {
 fn random_plans_show_most_of_what_can_happen() {
     let mut drops = dataplane::counters::Drops::default();
     let mut names = std::collections::BTreeSet::new();
-    for seed in 0..150 {
+    for seed in 0..300 {
         let (outcome, witness) = watch(&random(seed), Pace::Skip);
         drops.add(&outcome.ledger.dropped);
         names.extend(witness.records.iter().map(|record| record.what.name()));

@@ -97,6 +97,22 @@ fn the_report_tells_the_run() {
         0 master          36364   0.0 %             0          0          0          0
         1 worker          39831   0.0 %         79662          6          4          2
 
+    lcore job                          runs  with work      items           busy
+        0 cfgfile_reload              36364          0          0             0s
+        0 timer_manage                36364          0          0             0s
+        0 kni_master_proc             36364          0          0             0s
+        0 msg_master_job              36364          0          0             0s
+        0 sockopt_job                 36364          0          0             0s
+        0 neigh_sync                  36363          0          0             0s
+        0 iftraf_ring_proc            36363          0          0             0s
+        1 qsch_sched                  39831          0          0             0s
+        1 recv_fwd                    39831          4          6         1100ns
+        1 xmit                        39830          4          4          200ns
+        1 timer_manage                39830          0          0             0s
+        1 msg_slave_job               39830          0          0             0s
+        1 neigh_sync                    398          0          0             0s
+        1 ipv4_frag                     398          0          0             0s
+
     neighbours known in the end
       lan      198.51.100.7    -                  send       lcore 1
       wan      192.0.2.9       02:00:00:00:00:0b  reachable  lcore 1
