@@ -519,6 +519,10 @@ fn a_run_is_steered_over_its_socket_and_what_it_leaves_runs_again_bit_for_bit() 
             "route show",
             "rout show",
             "neigh show dev wan",
+            "qsch add dev wan root tbf rate 8M burst 10000",
+            "cls add dev wan proto udp dport 7-19 drop",
+            "qsch show",
+            "cls show dev wan",
             "until 1s",
             "addr add 198.51.100.2/24 dev lan valid_lft 5s",
         ] {
@@ -542,7 +546,7 @@ fn a_run_is_steered_over_its_socket_and_what_it_leaves_runs_again_bit_for_bit() 
             198.51.100.0/24  -            lan  1500  connected
             203.0.113.0/24   192.0.2.254  wan  1500  static
             $ lockstep ctl s rout show  [2]
-            error: column 1: `rout` is not known here, expected `addr`, `route`, `neigh`, `vlan`, `link`, `stats`, `iftraf`, `hello` or `reload`; did you mean `route`?
+            error: column 1: `rout` is not known here, expected `addr`, `route`, `neigh`, `vlan`, `link`, `qsch`, `cls`, `stats`, `iftraf`, `hello` or `reload`; did you mean `route`?
               rout show
               ^^^^
             $ lockstep ctl s neigh show dev wan  [0]
@@ -551,8 +555,18 @@ fn a_run_is_steered_over_its_socket_and_what_it_leaves_runs_again_bit_for_bit() 
             wan  192.0.2.9    02:00:00:00:00:0b  static  2      0
             wan  192.0.2.254  02:00:00:00:00:0c  static  1      0
             wan  192.0.2.254  02:00:00:00:00:0c  static  2      0
+            $ lockstep ctl s qsch add dev wan root tbf rate 8M burst 10000  [0]
+            done
+            $ lockstep ctl s cls add dev wan proto udp dport 7-19 drop  [0]
+            done
+            $ lockstep ctl s qsch show  [0]
+            dev  handle  parent  kind  packets  bytes  drops  overlimits  qlen  backlog
+            wan  root    -       tbf   0        0      0      0           0     0
+            $ lockstep ctl s cls show dev wan  [0]
+            dev  qsch  handle  prio  verdict  hits
+            wan  root  8001:   0     drop     0
             $ lockstep ctl s until 1s  [0]
-            at 1.000000000 after 17 events; nothing more happens by itself
+            at 1.000000000 after 37 events; nothing more happens by itself
             $ lockstep ctl s addr add 198.51.100.2/24 dev lan valid_lft 5s  [0]
             done
             ");

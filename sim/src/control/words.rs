@@ -88,6 +88,8 @@ fn shown(show: &Show) -> String {
         Show::Neighbours(dev) => ("neigh show", dev),
         Show::Vlans(dev) => ("vlan show", dev),
         Show::Links(dev) => ("link show", dev),
+        Show::Qschs(dev) => ("qsch show", dev),
+        Show::Classes(dev) => ("cls show", dev),
         Show::Stats(Some(lcore)) => return format!("stats show lcore {lcore}"),
         Show::Stats(None) => return "stats show".to_owned(),
     };

@@ -231,7 +231,8 @@ fn command(rng: &mut Rng) -> Command {
 /// Orders that meet each other: some are refused, some change what the next one finds.
 fn in_words(rng: &mut Rng) -> Order {
     let names = ["lan", "wan", "wan.7"].map(str::to_owned).to_vec();
-    let names = Names { devices: names, lcores: vec![LcoreId(0), LcoreId(1)] };
+    let shaped = vec![("wan".to_owned(), PortId(1))];
+    let names = Names { devices: names, shaped, lcores: vec![LcoreId(0), LcoreId(1)] };
     let words = [
         "addr add 198.51.100.7/24 dev lan valid_lft 1s",
         "addr del 198.51.100.1 dev lan",
@@ -244,6 +245,8 @@ fn in_words(rng: &mut Rng) -> Order {
         "route flush",
         "route show",
         "neigh show",
+        "qsch show",
+        "cls show dev wan",
         "vlan add dev wan id 7",
         "vlan del wan.7",
         "link set wan mtu 600",
