@@ -130,9 +130,7 @@ impl Session {
         }
         match file {
             Some(file) => self.recorded.reload(at, file),
-            // These have numbers in them, and the line has names.
-            None if matches!(order, Order::Tc(_)) => self.recorded.order(at, line.to_owned()),
-            None => self.recorded.order(at, super::words::order(&order)),
+            None => self.recorded.order(at, super::words::order(&order, run.devices())),
         }
         let Some(answered) = run.order(order)? else {
             let why = "the run came to its end, or was interrupted, before the order was over";

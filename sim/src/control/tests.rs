@@ -55,7 +55,7 @@ const ORDERS: [&str; 26] = [
 fn an_order_is_told_in_the_words_in_which_it_is_given() {
     for line in ORDERS {
         match parse(line, &names()) {
-            Ok(Verb::Order(order)) => assert_eq!(words(&order), line),
+            Ok(Verb::Order(order)) => assert_eq!(words(&order, &names().devices), line),
             other => panic!("{line}: {other:?}"),
         }
     }
@@ -175,7 +175,7 @@ proptest! {
         }
         match parse(&line, &names()) {
             Ok(Verb::Order(order)) => {
-                let again = parse(&words(&order), &names());
+                let again = parse(&words(&order, &names().devices), &names());
                 prop_assert_eq!(again, Ok(Verb::Order(order)));
             }
             Ok(Verb::Reload(_)) => {}
@@ -466,6 +466,26 @@ fn traffic_control_is_told_in_the_words_of_dpip() {
     let handle = Handle::new(0x8001, 0);
     let gone = TcChange::DeleteCls { dev, qsch, handle };
     assert_eq!(shaping("cls del dev wan handle 8001:"), gone);
+}
+
+#[test]
+fn an_order_of_traffic_control_is_told_in_words_that_are_read_as_the_same() {
+    for line in [
+        "qsch add dev wan root tbf rate 8000000 burst 10000 limit 30000",
+        "qsch change dev lan ingress tbf rate 8 burst 1 limit 1 peakrate 16 minburst 1514",
+        "qsch replace dev wan handle 1: parent root bfifo limit 3000",
+        "qsch add dev wan parent 1: pfifo_fast limit 7",
+        "qsch del dev wan handle 1:2",
+        "cls add dev wan qsch root prio 9 proto 17 dport 53 target 1:",
+        "cls change dev wan qsch 1: handle 8001: prio 0 pkttype 0x0800 src 10.0.0.0-10.0.0.9 \
+         dst 192.0.2.9 sport 7-19 oif wan drop",
+        "cls del dev lan qsch ingress handle 8001:",
+    ] {
+        match parse(line, &names()) {
+            Ok(Verb::Order(order)) => assert_eq!(words(&order, &names().devices), line),
+            other => panic!("{line}: {other:?}"),
+        }
+    }
 }
 
 #[test]

@@ -185,15 +185,17 @@ fn shape(plan: &mut Plan, commands: &mut Vec<Command>, rng: &mut Rng) {
             }
         }
     }
-    for _ in 0..rng.below(5) {
-        let (dev, handle) = (PortId(1), pick(rng, &[Handle::ROOT, child]));
+    for _ in 0..rng.below(9) {
+        let dev = pick(rng, &[PortId(0), PortId(1)]);
+        let handle = pick(rng, &[Handle::ROOT, Handle::INGRESS, child]);
         let parent = if handle == child { Handle::ROOT } else { Handle::NONE };
         let verb = pick(rng, &[Verb::Add, Verb::Change, Verb::Replace]);
         let config = QschConfig { dev, handle, parent, kind: kind(rng) };
         let change =
             pick(rng, &[TcChange::Qsch(verb, config), TcChange::DeleteQsch { dev, handle }]);
         let what = pick(rng, &[Order::Tc(change), Order::Tc(change), Order::ShowTc]);
-        commands.push(Command { at: us(rng.below(400_000)), what });
+        // Early, when packets still wait.
+        commands.push(Command { at: us(rng.below(60_000)), what });
     }
 }
 
