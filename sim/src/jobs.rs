@@ -139,7 +139,7 @@ fn rows_of(table: &JobTable, role: Role, costs: &Costs) -> Vec<Row> {
             idle_ns: idle,
             per_item_ns: per_item,
             item: kind.item(),
-            what: kind.explain().trim(),
+            what: sentence(kind.explain()),
             drains: None,
             run: None,
         }
@@ -170,6 +170,11 @@ fn drains(config: &Config, (id, role): (LcoreId, Role), kind: JobKind) -> Vec<St
         drains.extend(queues.map(|(port, queue)| format!("{} tx {queue}", name(port))));
     }
     drains
+}
+
+/// Without the place in the specification, which is for whoever reads the source.
+fn sentence(explain: &'static str) -> &'static str {
+    explain.split(" Spec ").next().unwrap_or(explain).trim()
 }
 
 #[cfg(test)]
