@@ -283,10 +283,9 @@ impl<B: Buf> Lcore<B> {
         debug_assert!(to >= from, "time does not run back");
         let begun = |position: Position| position.tick - 1 + u64::from(position.slot > 0);
         self.counters.lcore_loop += begun(to) - begun(from);
-        let before = self.schedule.runs_before(from.tick, from.slot);
-        let after = self.schedule.runs_before(to.tick, to.slot);
-        for kind in JobKind::ALL {
-            self.idle_runs(kind, after[kind.index()] - before[kind.index()]);
+        let runs = self.schedule.runs_between((from.tick, from.slot), (to.tick, to.slot));
+        for (kind, n) in JobKind::ALL.into_iter().zip(runs) {
+            self.idle_runs(kind, n);
         }
         self.position = to;
     }
