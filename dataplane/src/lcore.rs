@@ -19,7 +19,7 @@ mod tc;
 #[cfg(test)]
 mod tests;
 
-use crate::config::{Config, ConfigError, Limits, Policy, RxQueue};
+use crate::config::{Checked, Config, ConfigError, Limits, Policy, RxQueue};
 use crate::counters::Counters;
 use crate::device::Devices;
 use crate::env::{Env, TimerKey};
@@ -103,7 +103,15 @@ impl<B: Buf> Lcore<B> {
     /// # Errors
     /// See [`Config::check`]; or there is no such lcore.
     pub fn new(config: &Config, id: LcoreId) -> Result<Lcore<B>, ConfigError> {
-        config.check()?;
+        Lcore::of(config.checked()?, id)
+    }
+
+    /// The lcore `id` of a configuration that was checked.
+    ///
+    /// # Errors
+    /// There is no such lcore.
+    pub fn of(config: Checked<'_>, id: LcoreId) -> Result<Lcore<B>, ConfigError> {
+        let config = config.get();
         let Some(mine) = config.lcores.iter().find(|l| l.id == id) else {
             return Err(ConfigError::NoLcore(id));
         };
