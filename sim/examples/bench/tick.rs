@@ -3,11 +3,13 @@
 use crate::Failure;
 use crate::watch::Took;
 use dataplane::lcore::Lcore;
+use dataplane::tc::{BucketId, Buckets, Tbf};
 use dataplane::world::{BURST, Parcel, Ring, World};
 use dataplane::{Buf, Config, Event, Instant, LcoreId, Nanos, PacketId, PortId, QueueId};
 use dpdk::{Eal, Mbuf, Pool, Port};
 use fixtures::{ALICE, BOB, DUT_LAN, Host, arp_request, icmp_echo, udp};
 use sim::scenario::{Overrides, Scenario};
+use std::ops::Range;
 use std::path::Path;
 
 /// Bursts that are measured, after a tenth as many that are not.
@@ -33,6 +35,15 @@ address = "192.0.2.9"
 mac = "02:00:00:00:00:0b"
 "#;
 
+/// A tbf that lets all pass, but has to look at each.
+const SHAPER: &str = r#"
+[[qsch]]
+dev = "wan"
+kind = "tbf"
+rate = "1T"
+burst = 1000000
+"#;
+
 const LAN: PortId = PortId(0);
 const WAN: PortId = PortId(1);
 
@@ -55,6 +66,10 @@ pub(crate) fn new(eal: Eal, what: &str) -> Result<Worker, Failure> {
             Worker::new(eal, &with_alice(plain), LAN, (0..256).map(ping).collect())
         }
         "arp" => Worker::new(eal, &plain, LAN, vec![arp_request(ALICE, DUT_LAN).padded().build()]),
+        "tbf" => {
+            let shaped = config(&format!("{}{SHAPER}", crate::replay::ROUTER))?;
+            Worker::new(eal, &shaped, WAN, (0..256).map(|n| flow(n).build()).collect())
+        }
         "vlan" => {
             let tagged = |n| flow(n).vlan(100).build();
             Worker::new(eal, &config(TRUNKS)?, WAN, (0..256).map(tagged).collect())
@@ -99,7 +114,8 @@ impl Worker {
         let port = || Port::ring(eal, &pool, 1, 1, 256, 512);
         let ports = [port()?, port()?];
         let burst = (0..BURST).filter_map(|_| pool.alloc()).collect();
-        let world = Ports { now: Instant::EPOCH, packets: 0, pool, ports };
+        let buckets = Buckets::default();
+        let world = Ports { now: Instant::EPOCH, packets: 0, pool, ports, buckets };
         let lcore = Lcore::new(config, LcoreId(1))?;
         Ok(Worker { lcore, world, out, frames, next: 0, burst })
     }
@@ -143,6 +159,7 @@ struct Ports {
     now: Instant,
     packets: u64,
     ports: [Port; 2],
+    buckets: Buckets,
     pool: Pool,
 }
 
@@ -167,9 +184,13 @@ impl World for Ports {
         self.identify(buf)
     }
 
-    fn duplicate(&mut self, of: &Mbuf) -> Option<Mbuf> {
-        let buf = of.copy(&self.pool);
+    fn duplicate(&mut self, of: &Mbuf, bytes: Range<usize>) -> Option<Mbuf> {
+        let buf = of.copy(bytes, &self.pool);
         self.identify(buf)
+    }
+
+    fn chain(&mut self, head: &mut Mbuf, tail: Mbuf) -> Result<(), Mbuf> {
+        head.chain(tail)
     }
 
     fn free(&mut self, buf: Mbuf) {
@@ -194,6 +215,16 @@ impl World for Ports {
 
     fn recv(&mut self, _: Ring) -> Option<Parcel<Mbuf>> {
         None
+    }
+
+    fn draw(
+        &mut self,
+        bucket: BucketId,
+        tbf: &Tbf,
+        len: usize,
+        now: Instant,
+    ) -> Result<(), Instant> {
+        self.buckets.draw(bucket, tbf, len, now)
     }
 
     fn observe(&mut self, _: Event) {}

@@ -38,7 +38,7 @@ pub(super) fn is_one(name: &str) -> bool {
 
 const MILLION: &str = "@1000000";
 const FORWARD: Side = Bench(&["tick", "forward"]);
-const NO_REASSEMBLY: &str = "the dataplane does not put fragments together yet";
+const NO_WORKLOAD: &str = "our side of this line is not written yet";
 
 /// A line of the forwarding loop, against forwarding itself.
 const fn tick(name: &'static str, what: &'static str, args: &'static [&'static str]) -> Line {
@@ -49,7 +49,7 @@ const fn tick(name: &'static str, what: &'static str, args: &'static [&'static s
 /// A line of reassembly.
 const fn fragments(name: &'static str, what: &'static str, args: &'static [&'static str]) -> Line {
     let peer = Some(Peer("ip_frag", args));
-    let measure = Measure::NotYet { why: NO_REASSEMBLY, peer };
+    let measure = Measure::NotYet { why: NO_WORKLOAD, peer };
     Line { name, what, against: "librte_ip_frag on the same mbufs", measure }
 }
 
@@ -107,7 +107,7 @@ pub(super) const LINES: &[Line] = &[
     tick("echo", "a ping answered, through the same loop", &["tick", "echo"]),
     tick("vlan", "forwarded from VLAN to VLAN, through the same loop", &["tick", "vlan"]),
     tick("arp", "an ARP request answered, through the same loop", &["tick", "arp"]),
-    not_yet("tbf", "forwarded through a tbf, through the same loop", "there is no qsch yet"),
+    tick("tbf", "forwarded through a tbf, through the same loop", &["tick", "tbf"]),
     fragments("reassembly-2x64", "2 fragments of 64 B", &["2", "64", "order"]),
     fragments("reassembly-4x64", "4 fragments of 64 B", &["4", "64", "order"]),
     fragments("reassembly-8x64", "8 fragments of 64 B", &["8", "64", "order"]),
@@ -115,7 +115,7 @@ pub(super) const LINES: &[Line] = &[
     fragments("reassembly-4x1480", "4 fragments of 1480 B", &["4", "1480", "order"]),
     fragments("reassembly-8x1480", "8 fragments of 1480 B", &["8", "1480", "order"]),
     fragments("reassembly-8x1480r", "8 fragments of 1480 B, reversed", &["8", "1480", "reversed"]),
-    not_yet("reassembly-45x1456", "45 fragments of 1456 B; the peer takes 8", NO_REASSEMBLY),
+    not_yet("reassembly-45x1456", "45 fragments of 1456 B; the peer takes 8", NO_WORKLOAD),
     Line {
         name: "idle-hour",
         what: "one virtual hour, 4 workers and a master, 100 neighbours with timers, no traffic",
@@ -177,8 +177,8 @@ pub(super) const LINES: &[Line] = &[
         &["grow", "lcores", "$"],
         &[2, 3, 5, 9, 17, 32],
     ),
-    not_yet("grow-reassembly", "1 to 64 k datagrams held", NO_REASSEMBLY),
-    not_yet("grow-qsch", "a backlog of 1 to 64 k packets", "there is no qsch yet"),
+    not_yet("grow-reassembly", "1 to 64 k datagrams held", NO_WORKLOAD),
+    not_yet("grow-qsch", "a backlog of 1 to 64 k packets", NO_WORKLOAD),
     not_yet("fuzz-parse", "parse_frame, 1 M executions a second", "there is no fuzz target yet"),
     not_yet("fuzz-dataplane", "the dataplane, 200 k a second", "there is no fuzz target yet"),
 ];
