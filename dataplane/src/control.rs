@@ -162,6 +162,10 @@ pub enum Show {
     Vlans(Option<DeviceName>),
     /// The devices, or one.
     Links(Option<DeviceName>),
+    /// The Qschs, of all devices or of one, and what they counted on all workers (TC_QSCH_GET).
+    Qschs(Option<DeviceName>),
+    /// The classifiers, and how often they matched (TC_CLS_GET).
+    Classes(Option<DeviceName>),
     /// What the lcores counted, or one of them (NETIF_LCORE_STATS).
     Stats(Option<LcoreId>),
 }
@@ -343,6 +347,8 @@ impl Show {
             Show::Neighbours(_) => "neighbour_show",
             Show::Vlans(_) => "vlan_show",
             Show::Links(_) => "link_show",
+            Show::Qschs(_) => "qsch_show",
+            Show::Classes(_) => "cls_show",
             Show::Stats(_) => "stats_show",
         }
     }
@@ -353,7 +359,9 @@ impl Show {
             | Show::Routes(dev)
             | Show::Neighbours(dev)
             | Show::Vlans(dev)
-            | Show::Links(dev) => hop(None, dev.as_ref(), field),
+            | Show::Links(dev)
+            | Show::Qschs(dev)
+            | Show::Classes(dev) => hop(None, dev.as_ref(), field),
             Show::Stats(Some(lcore)) => field("of", Value::U64(lcore.0.into())),
             Show::Stats(None) => {}
         }

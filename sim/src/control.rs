@@ -20,7 +20,7 @@ mod words;
 mod tests;
 
 pub use client::{CtlError, ask};
-pub use grammar::{Names, ParseError, Verb, parse};
+pub use grammar::{Names, ParseError, Verb, numbered, parse};
 pub use reply::{Reply, SYNTAX};
 pub use session::Session;
 pub use socket::{LINE_MAX, Server, SocketError};

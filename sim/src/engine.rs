@@ -19,6 +19,7 @@ pub use outcome::{Ended, LcoreOutcome, Outcome, QschOutcome};
 pub use steer::{Driver, Halt, Status, Steered, Then};
 
 use crate::capture::CaptureInfo;
+use crate::control::words;
 use crate::fabric::{Fabric, FabricError};
 use crate::ledger::check_messages;
 use crate::plan::{Command, Pace, Plan, PortPlan, Source};
@@ -254,7 +255,8 @@ impl<'a, F: Fabric, O: Observer> Engine<'a, F, O> {
         if live {
             self.live = Some(order);
         }
-        self.orders.told(order, at, what.clone());
+        let in_words = words(&what, self.world.trace.devices());
+        self.orders.told(order, at, in_words);
         self.world.trace.outside(at, Outside::Command { order, what });
         self.lcores.wake(self.master, job, at);
     }

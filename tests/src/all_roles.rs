@@ -1,7 +1,7 @@
 //! Every role and every job in one run, on a real capture, told four times.
 
 use crate::cli::repository;
-use dataplane::job::{JobKind, Role};
+use dataplane::job::Role;
 use insta::assert_snapshot;
 use sim::plan::Plan;
 use sim::scenario::{Overrides, Scenario};

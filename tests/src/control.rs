@@ -341,7 +341,7 @@ fn when_one_worker_is_late_no_lcore_keeps_the_change() {
     4.001     0           order 1 is refused, MSG_DROP: timed_out at lcore 1
     ");
     // A packet that comes afterwards finds no route on either worker.
-    let mut net = routed_by_a_busy_worker();
+    let mut net = routed_by_a_busy_worker().knows(LAN, ALICE);
     net.at(ms(20)).lan(&udp(ALICE, CAROL)).lan(&udp(ALICE, CAROL).ports(1, 2));
     let told = tell(&net.plan);
     assert_eq!(told.outcome.ledger.dropped[dataplane::DropReason::IpNoRoute], 2);
@@ -497,11 +497,86 @@ impl Listening {
     }
 }
 
+/// A test that fails leaves nobody behind who listens.
+impl Drop for Listening {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 /// All but the manifest, which says how the run was asked for, and the scenario's own text.
 fn what_happened(dir: &Path) -> Vec<(String, Vec<u8>)> {
     let mut files = files(dir);
     files.retain(|(name, _)| name != "manifest.json" && name != "scenario.toml");
     files
+}
+
+/// What is said to a run, and what it answers.
+fn talked(net: &Listening) -> String {
+    let mut said = String::new();
+    for words in [
+        "run 10ms",
+        "route add 10.0.0.0/8 via 192.0.2.9",
+        "route add 10.0.0.0/8 via 192.0.2.9",
+        "step 3",
+        "route show",
+        "rout show",
+        "neigh show dev wan",
+        "qsch add dev wan root tbf rate 8M burst 10000",
+        "cls add dev wan proto udp dport 7-19 drop",
+        "qsch show",
+        "cls show dev wan",
+        "until 1s",
+        "addr add 198.51.100.2/24 dev lan valid_lft 5s",
+    ] {
+        let (code, text) = net.ctl(words);
+        said += &format!("$ lockstep ctl s {words}  [{code}]\n{text}\n");
+    }
+    said
+}
+
+fn assert_answers(said: &str) {
+    assert_snapshot!(said, @"
+    $ lockstep ctl s run 10ms  [0]
+    at 0.010000000 after 3 events; nothing more happens by itself
+    $ lockstep ctl s route add 10.0.0.0/8 via 192.0.2.9  [0]
+    done
+    $ lockstep ctl s route add 10.0.0.0/8 via 192.0.2.9  [1]
+    error: EXIST: there is a route to exactly this prefix by this device: delete it first
+    $ lockstep ctl s step 3  [0]
+    at 0.010002561 after 10 events; nothing more happens by itself
+    $ lockstep ctl s route show  [0]
+    to               via          dev  mtu   origin
+    10.0.0.0/8       192.0.2.9    wan  1500  static
+    192.0.2.0/24     -            wan  1500  connected
+    198.51.100.0/24  -            lan  1500  connected
+    203.0.113.0/24   192.0.2.254  wan  1500  static
+    $ lockstep ctl s rout show  [2]
+    error: column 1: `rout` is not known here, expected `addr`, `route`, `neigh`, `vlan`, `link`, `qsch`, `cls`, `stats`, `iftraf`, `hello` or `reload`; did you mean `route`?
+      rout show
+      ^^^^
+    $ lockstep ctl s neigh show dev wan  [0]
+    dev  address      lladdr             state   lcore  waiting
+    wan  192.0.2.9    02:00:00:00:00:0b  static  1      0
+    wan  192.0.2.9    02:00:00:00:00:0b  static  2      0
+    wan  192.0.2.254  02:00:00:00:00:0c  static  1      0
+    wan  192.0.2.254  02:00:00:00:00:0c  static  2      0
+    $ lockstep ctl s qsch add dev wan root tbf rate 8M burst 10000  [0]
+    done
+    $ lockstep ctl s cls add dev wan proto udp dport 7-19 drop  [0]
+    done
+    $ lockstep ctl s qsch show  [0]
+    dev  handle  parent  kind  packets  bytes  drops  overlimits  qlen  backlog
+    wan  root    -       tbf   0        0      0      0           0     0
+    $ lockstep ctl s cls show dev wan  [0]
+    dev  qsch  handle  prio  verdict  hits
+    wan  root  8001:   0     drop     0
+    $ lockstep ctl s until 1s  [0]
+    at 1.000000000 after 37 events; nothing more happens by itself
+    $ lockstep ctl s addr add 198.51.100.2/24 dev lan valid_lft 5s  [0]
+    done
+    ");
 }
 
 #[test]
@@ -510,52 +585,9 @@ fn a_run_is_steered_over_its_socket_and_what_it_leaves_runs_again_bit_for_bit() 
         let net = Listening::new(&format!("steer-{backend}"), &["--backend", backend]);
         // Somebody who connects and says nothing holds nobody up.
         let silent = UnixStream::connect(net.socket()).unwrap();
-        let mut said = String::new();
-        for words in [
-            "run 10ms",
-            "route add 10.0.0.0/8 via 192.0.2.9",
-            "route add 10.0.0.0/8 via 192.0.2.9",
-            "step 3",
-            "route show",
-            "rout show",
-            "neigh show dev wan",
-            "until 1s",
-            "addr add 198.51.100.2/24 dev lan valid_lft 5s",
-        ] {
-            let (code, text) = net.ctl(words);
-            said += &format!("$ lockstep ctl s {words}  [{code}]\n{text}\n");
-        }
+        let said = talked(&net);
         if backend == "heap" {
-            assert_snapshot!(said, @"
-            $ lockstep ctl s run 10ms  [0]
-            at 0.010000000 after 3 events; nothing more happens by itself
-            $ lockstep ctl s route add 10.0.0.0/8 via 192.0.2.9  [0]
-            done
-            $ lockstep ctl s route add 10.0.0.0/8 via 192.0.2.9  [1]
-            error: EXIST: there is a route to exactly this prefix by this device: delete it first
-            $ lockstep ctl s step 3  [0]
-            at 0.010002561 after 10 events; nothing more happens by itself
-            $ lockstep ctl s route show  [0]
-            to               via          dev  mtu   origin
-            10.0.0.0/8       192.0.2.9    wan  1500  static
-            192.0.2.0/24     -            wan  1500  connected
-            198.51.100.0/24  -            lan  1500  connected
-            203.0.113.0/24   192.0.2.254  wan  1500  static
-            $ lockstep ctl s rout show  [2]
-            error: column 1: `rout` is not known here, expected `addr`, `route`, `neigh`, `vlan`, `link`, `stats`, `iftraf`, `hello` or `reload`; did you mean `route`?
-              rout show
-              ^^^^
-            $ lockstep ctl s neigh show dev wan  [0]
-            dev  address      lladdr             state   lcore  waiting
-            wan  192.0.2.9    02:00:00:00:00:0b  static  1      0
-            wan  192.0.2.9    02:00:00:00:00:0b  static  2      0
-            wan  192.0.2.254  02:00:00:00:00:0c  static  1      0
-            wan  192.0.2.254  02:00:00:00:00:0c  static  2      0
-            $ lockstep ctl s until 1s  [0]
-            at 1.000000000 after 17 events; nothing more happens by itself
-            $ lockstep ctl s addr add 198.51.100.2/24 dev lan valid_lft 5s  [0]
-            done
-            ");
+            assert_answers(&said);
         }
         let (code, json) = net.ctl("--json status");
         let reply: Reply = json_reply(&json);

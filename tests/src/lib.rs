@@ -175,6 +175,7 @@ impl Dut {
         let config = &self.plan.config;
         let mut names = Names {
             devices: Devices::new(config).iter().map(|device| device.name.clone()).collect(),
+            shaped: sim::control::numbered(config),
             lcores: config.lcores.iter().map(|lcore| lcore.id).collect(),
         };
         names.devices.extend(self.plan.commands.iter().filter_map(|command| match &command.what {

@@ -276,7 +276,8 @@ impl Observer for Teller {
                 Some(format!("     order {order}: {what} {} {handle}", self.port(dev)))
             }
             What::Outside(Outside::Command { order, what }) => {
-                Some(format!("     order {order}: {}", words(what)))
+                // Only those above have devices by their numbers.
+                Some(format!("     order {order}: {}", words(what, &[])))
             }
             What::Outside(Outside::Fault(strike)) => {
                 Some(format!("     fault {strike}: {}", strike.kind.explain()))

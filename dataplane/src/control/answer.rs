@@ -4,6 +4,7 @@ use super::Refused;
 use crate::counters::Counters;
 use crate::neigh::State;
 use crate::route::Listed;
+use crate::tc::{ClsConfig, QschConfig, QschStats};
 use crate::time::Nanos;
 use crate::types::{DeviceName, LcoreId, Mac, PortId, VlanId};
 use ipnet::Ipv4Net;
@@ -48,6 +49,10 @@ pub enum Data {
     Vlans(Vec<VlanEntry>),
     /// The devices.
     Links(Vec<LinkEntry>),
+    /// The Qschs in the order of their creation, and what they counted on all workers.
+    Qschs(Vec<(QschConfig, QschStats)>),
+    /// The classifiers in the order of their creation, and how often they matched.
+    Classes(Vec<(ClsConfig, u64)>),
     /// What the lcores counted.
     Stats(Vec<(LcoreId, Counters)>),
 }
@@ -121,6 +126,8 @@ impl Data {
             Data::Neighbours(list) => list.len(),
             Data::Vlans(list) => list.len(),
             Data::Links(list) => list.len(),
+            Data::Qschs(list) => list.len(),
+            Data::Classes(list) => list.len(),
             Data::Stats(list) => list.len(),
         };
         Some(n as u64)

@@ -7,11 +7,14 @@
 //! Not here: whether the order can be done (`dataplane::control::Refused`).
 
 mod objects;
+mod shaping;
 mod words;
 
 use crate::scenario::did_you_mean;
-use dataplane::LcoreId;
+use dataplane::Config;
 use dataplane::control::Order;
+use dataplane::device::Devices;
+use dataplane::{LcoreId, PortId};
 use std::fmt;
 use std::ops::Range;
 
@@ -20,6 +23,8 @@ use std::ops::Range;
 pub struct Names {
     /// The devices that there are.
     pub devices: Vec<String>,
+    /// Of these, those of the configuration, which traffic control may be about, with their numbers.
+    pub shaped: Vec<(String, PortId)>,
     /// The lcores that take messages: the master and the workers.
     pub lcores: Vec<LcoreId>,
 }
@@ -71,6 +76,11 @@ pub fn parse(line: &str, names: &Names) -> Result<Verb, ParseError> {
     let verb = objects::verb(&mut words)?;
     words.end()?;
     Ok(verb)
+}
+
+/// The devices of a configuration, with their numbers.
+pub fn numbered(config: &Config) -> Vec<(String, PortId)> {
+    Devices::new(config).iter().map(|device| (device.name.clone(), device.id)).collect()
 }
 
 /// "`a`, `b` or `c`"

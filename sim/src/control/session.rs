@@ -15,7 +15,7 @@ use crate::run::RunError;
 use crate::scenario::{self, Overrides, text};
 use dataplane::control::Order;
 use dataplane::job::Role;
-use dataplane::{Instant, LcoreId, Nanos};
+use dataplane::{Instant, LcoreId, Nanos, PortId};
 use std::path::PathBuf;
 
 /// What `help` says.
@@ -26,13 +26,15 @@ until TIME      let time pass until then, counted from the start of the run
 status          where the run is
 finish          stop steering: the run goes on to its own end
 quit            end the run here
-addr route neigh vlan link stats iftraf hello reload
+addr route neigh vlan link qsch cls stats iftraf hello reload
                 the control plane: see docs/control.md";
 
 /// Somebody who steers a run.
 #[derive(Debug)]
 pub struct Session {
     lcores: Vec<LcoreId>,
+    /// The devices of the configuration, with their numbers.
+    shaped: Vec<(String, PortId)>,
     dir: PathBuf,
     overrides: Overrides,
     recorded: Recorded,
@@ -45,7 +47,8 @@ impl Session {
         let lcores = lcores.filter(|l| matches!(l.role, Role::Master | Role::Worker));
         let mut lcores: Vec<LcoreId> = lcores.map(|l| l.id).collect();
         lcores.sort_unstable();
-        Session { lcores, dir, overrides, recorded: Recorded::default() }
+        let shaped = grammar::numbered(&plan.config);
+        Session { lcores, shaped, dir, overrides, recorded: Recorded::default() }
     }
 
     /// What was given, and when.
@@ -111,7 +114,8 @@ impl Session {
         run: &mut dyn Steered,
     ) -> Result<(Reply, Option<Then>), RunError> {
         let (at, until) = (run.status().at, run.status().until);
-        let names = Names { devices: run.present(), lcores: self.lcores.clone() };
+        let (shaped, lcores) = (self.shaped.clone(), self.lcores.clone());
+        let names = Names { devices: run.present(), shaped, lcores };
         let (order, file) = match grammar::parse(line, &names) {
             Ok(Verb::Order(order)) => (order, None),
             Ok(Verb::Reload(file)) => {
@@ -126,7 +130,7 @@ impl Session {
         }
         match file {
             Some(file) => self.recorded.reload(at, file),
-            None => self.recorded.order(at, super::words::order(&order)),
+            None => self.recorded.order(at, super::words::order(&order, run.devices())),
         }
         let Some(answered) = run.order(order)? else {
             let why = "the run came to its end, or was interrupted, before the order was over";

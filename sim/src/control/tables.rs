@@ -4,6 +4,7 @@ use super::words::destination;
 use crate::ledger::PortTotals;
 use dataplane::PortId;
 use dataplane::control::Data;
+use dataplane::tc::{ClsConfig, Handle, QschConfig, QschStats, Verdict};
 use serde_json::{Value, json};
 
 /// The table and the data.
@@ -71,8 +72,60 @@ pub(super) fn shown(data: &Data, devices: &[String], ports: &[PortTotals]) -> (S
             table(&["name", "dev", "id"], list.iter().map(row))
         }
         Data::Links(list) => links(list, ports),
+        Data::Qschs(list) => qschs(list, &name),
+        Data::Classes(list) => classes(list, &name),
         Data::Stats(list) => stats(list),
     }
+}
+
+fn qschs<'a>(
+    list: &[(QschConfig, QschStats)],
+    name: &impl Fn(PortId) -> &'a str,
+) -> (String, Value) {
+    let row = |(qsch, stats): &(QschConfig, QschStats)| {
+        let parent = match qsch.parent {
+            Handle::NONE => "-".to_owned(),
+            parent => parent.to_string(),
+        };
+        let mut json = json!({
+            "dev": name(qsch.dev), "handle": qsch.handle.to_string(), "parent": parent,
+            "kind": qsch.kind.name(),
+        });
+        let dev = name(qsch.dev).to_owned();
+        let mut cells = vec![dev, qsch.handle.to_string(), parent, qsch.kind.name().to_owned()];
+        let counts = [
+            ("packets", stats.packets),
+            ("bytes", stats.bytes),
+            ("drops", stats.drops),
+            ("overlimits", stats.overlimits),
+            ("qlen", stats.qlen.into()),
+            ("backlog", stats.backlog),
+        ];
+        for (key, n) in counts {
+            json[key] = n.into();
+            cells.push(n.to_string());
+        }
+        (cells, json)
+    };
+    let head = ["dev", "handle", "parent", "kind", "packets", "bytes", "drops", "overlimits"];
+    table(&[&head[..], &["qlen", "backlog"]].concat(), list.iter().map(row))
+}
+
+fn classes<'a>(list: &[(ClsConfig, u64)], name: &impl Fn(PortId) -> &'a str) -> (String, Value) {
+    let row = |(cls, hits): &(ClsConfig, u64)| {
+        let verdict = match cls.verdict {
+            Verdict::Drop => "drop".to_owned(),
+            Verdict::To(target) => format!("target {target}"),
+        };
+        let json = json!({
+            "dev": name(cls.dev), "qsch": cls.qsch.to_string(), "handle": cls.handle.to_string(),
+            "prio": cls.prio, "verdict": verdict, "hits": hits,
+        });
+        let (qsch, handle) = (cls.qsch.to_string(), cls.handle.to_string());
+        let (prio, hits) = (cls.prio.to_string(), hits.to_string());
+        (vec![name(cls.dev).to_owned(), qsch, handle, prio, verdict, hits], json)
+    };
+    table(&["dev", "qsch", "handle", "prio", "verdict", "hits"], list.iter().map(row))
 }
 
 fn links(list: &[dataplane::control::LinkEntry], ports: &[PortTotals]) -> (String, Value) {

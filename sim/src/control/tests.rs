@@ -5,7 +5,11 @@ use crate::plan::{Backend, Pace};
 use crate::report;
 use crate::run::{RunError, simulate};
 use crate::scenario::{Overrides, Scenario};
+use dataplane::PortId;
 use dataplane::control::Order;
+use dataplane::tc::{
+    ClsConfig, Handle, Kind, Match, QschConfig, Tbf, TcChange, TokenRate, Verb as TcVerb, Verdict,
+};
 use fixtures::{ALICE, BOB, udp};
 use proptest::prelude::*;
 use std::fmt::Write as _;
@@ -13,7 +17,8 @@ use std::path::Path;
 
 fn names() -> Names {
     let devices = ["lan", "wan", "lan.100"].map(str::to_owned).to_vec();
-    Names { devices, lcores: [0, 1, 2].map(dataplane::LcoreId).to_vec() }
+    let shaped = ["lan", "wan"].map(str::to_owned).into_iter().zip((0..).map(PortId)).collect();
+    Names { devices, shaped, lcores: [0, 1, 2].map(dataplane::LcoreId).to_vec() }
 }
 
 /// Lines that are orders, in the words in which they are told again.
@@ -50,7 +55,7 @@ const ORDERS: [&str; 26] = [
 fn an_order_is_told_in_the_words_in_which_it_is_given() {
     for line in ORDERS {
         match parse(line, &names()) {
-            Ok(Verb::Order(order)) => assert_eq!(words(&order), line),
+            Ok(Verb::Order(order)) => assert_eq!(words(&order, &names().devices), line),
             other => panic!("{line}: {other:?}"),
         }
     }
@@ -110,9 +115,9 @@ fn what_is_no_order_is_refused_with_its_column_and_what_was_expected() {
         let _ = writeln!(said, "{line}\n  {error}");
     }
     insta::assert_snapshot!(said, @r#"
-      column 1: the line ends here, expected `addr`, `route`, `neigh`, `vlan`, `link`, `stats`, `iftraf`, `hello` or `reload`
+      column 1: the line ends here, expected `addr`, `route`, `neigh`, `vlan`, `link`, `qsch`, `cls`, `stats`, `iftraf`, `hello` or `reload`
     rout add default
-      column 1: `rout` is not known here, expected `addr`, `route`, `neigh`, `vlan`, `link`, `stats`, `iftraf`, `hello` or `reload`; did you mean `route`?
+      column 1: `rout` is not known here, expected `addr`, `route`, `neigh`, `vlan`, `link`, `qsch`, `cls`, `stats`, `iftraf`, `hello` or `reload`; did you mean `route`?
     route
       column 6: the line ends here, expected `add`, `del`, `flush` or `show`
     route ad 10.0.0.0/8 via 192.0.2.9
@@ -154,7 +159,7 @@ fn what_is_no_order_is_refused_with_its_column_and_what_was_expected() {
     addr show dev lan now
       column 19: `now` is not known here, expected `dev`
     äddr show
-      column 1: `äddr` is not known here, expected `addr`, `route`, `neigh`, `vlan`, `link`, `stats`, `iftraf`, `hello` or `reload`; did you mean `addr`?
+      column 1: `äddr` is not known here, expected `addr`, `route`, `neigh`, `vlan`, `link`, `qsch`, `cls`, `stats`, `iftraf`, `hello` or `reload`; did you mean `addr`?
     "#);
 }
 
@@ -170,7 +175,7 @@ proptest! {
         }
         match parse(&line, &names()) {
             Ok(Verb::Order(order)) => {
-                let again = parse(&words(&order), &names());
+                let again = parse(&words(&order, &names().devices), &names());
                 prop_assert_eq!(again, Ok(Verb::Order(order)));
             }
             Ok(Verb::Reload(_)) => {}
@@ -419,4 +424,123 @@ fn an_order_may_name_a_vlan_device_that_an_earlier_one_adds() {
     let told: Vec<&'static str> = plan.commands.iter().map(|c| c.what.name()).collect();
     assert_eq!(told, ["vlan_add", "address_add"]);
     assert!(matches!(plan.commands[1].what, Order::AddressAdd { .. }));
+}
+
+/// What a line says of traffic control.
+fn shaping(line: &str) -> TcChange {
+    match parse(line, &names()) {
+        Ok(Verb::Order(Order::Tc(change))) => change,
+        other => panic!("{line}: {other:?}"),
+    }
+}
+
+#[test]
+fn traffic_control_is_told_in_the_words_of_dpip() {
+    let rate = TokenRate { bits: 8_000_000, burst: 10_000 };
+    let dev = PortId(1);
+    let top = |kind| QschConfig { dev, handle: Handle::ROOT, parent: Handle::NONE, kind };
+    // 20 ms of a million bytes a second, and the burst: as Linux computes it.
+    let tbf = Kind::Tbf(Tbf { rate, peak: None, limit: 30_000 });
+    assert_eq!(
+        shaping("qsch add dev wan root tbf rate 8M burst 10000 latency 20ms"),
+        TcChange::Qsch(TcVerb::Add, top(tbf))
+    );
+    assert_eq!(
+        shaping("qsch replace dev wan pfifo limit 7"),
+        TcChange::Qsch(TcVerb::Replace, top(Kind::Pfifo { limit: 7 }))
+    );
+    let (one, kind) = (Handle::new(1, 0), Kind::Bfifo { limit: 3000 });
+    assert_eq!(
+        shaping("qsch add parent root handle 1: dev wan bfifo limit 3000"),
+        TcChange::Qsch(TcVerb::Add, QschConfig { dev, handle: one, parent: Handle::ROOT, kind })
+    );
+    let gone = TcChange::DeleteQsch { dev, handle: Handle::INGRESS };
+    assert_eq!(shaping("qsch del dev wan ingress"), gone);
+    let pattern =
+        Match { protocol: Some(17), dport: Some(dataplane::tc::Range(53, 53)), ..Match::default() };
+    let (qsch, handle, verdict) = (Handle::ROOT, Handle::NONE, Verdict::To(one));
+    assert_eq!(
+        shaping("cls add dev wan proto udp dport 53 prio 9 target 1:"),
+        TcChange::Cls(TcVerb::Add, ClsConfig { dev, qsch, handle, prio: 9, pattern, verdict })
+    );
+    let handle = Handle::new(0x8001, 0);
+    let gone = TcChange::DeleteCls { dev, qsch, handle };
+    assert_eq!(shaping("cls del dev wan handle 8001:"), gone);
+}
+
+#[test]
+fn an_order_of_traffic_control_is_told_in_words_that_are_read_as_the_same() {
+    for line in [
+        "qsch add dev wan root tbf rate 8000000 burst 10000 limit 30000",
+        "qsch change dev lan ingress tbf rate 8 burst 1 limit 1 peakrate 16 minburst 1514",
+        "qsch replace dev wan handle 1: parent root bfifo limit 3000",
+        "qsch add dev wan parent 1: pfifo_fast limit 7",
+        "qsch del dev wan handle 1:2",
+        "cls add dev wan qsch root prio 9 proto 17 dport 53 target 1:",
+        "cls change dev wan qsch 1: handle 8001: prio 0 pkttype 0x0800 src 10.0.0.0-10.0.0.9 \
+         dst 192.0.2.9 sport 7-19 oif wan drop",
+        "cls del dev lan qsch ingress handle 8001:",
+    ] {
+        match parse(line, &names()) {
+            Ok(Verb::Order(order)) => assert_eq!(words(&order, &names().devices), line),
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn what_traffic_control_cannot_be_told_is_refused_with_its_column() {
+    let refused = |line: &str| match parse(line, &names()) {
+        Err(error) => format!("{line}\n  {error}"),
+        Ok(order) => panic!("{line}: {order:?}"),
+    };
+    let lines = [
+        "qsch",
+        "qsch add",
+        "qsch add dev wan",
+        "qsch add dev lan.100 pfifo",
+        "qsch add dev wan tbf rate 8M",
+        "qsch add dev wan tbf rate 8 burst 0",
+        "qsch add dev wan pfifo rate 8M",
+        "qsch add dev wan tbf rate 8M burst 9000 limit 1 latency 1ms",
+        "qsch add dev wan root root pfifo",
+        "qsch add dev wan handle x pfifo",
+        "qsch add dev wan tbf rate 8M burst 9000 peakrate 9M",
+        "cls add dev wan proto udp",
+        "cls add dev wan drop target 1:",
+        "cls del dev wan",
+        "cls show wan",
+    ];
+    insta::assert_snapshot!(lines.map(refused).join("\n"), @r#"
+    qsch
+      column 5: the line ends here, expected `add`, `change`, `replace`, `del` or `show`
+    qsch add
+      column 9: the line ends here, expected `dev` and a device
+    qsch add dev wan
+      column 17: the line ends here, expected `pfifo`, `bfifo`, `pfifo_fast` or `tbf`
+    qsch add dev lan.100 pfifo
+      column 14: `lan.100` was added on the way, expected a device of the configuration
+    qsch add dev wan tbf rate 8M
+      column 29: the line ends here, expected `burst` and bytes
+    qsch add dev wan tbf rate 8 burst 0
+      column 35: `0` is out of range, expected bytes from 1 to 4294967295
+    qsch add dev wan pfifo rate 8M
+      column 31: `rate`, `burst`, `latency` and `peakrate` are a tbf's
+    qsch add dev wan tbf rate 8M burst 9000 limit 1 latency 1ms
+      column 60: `limit` and `latency` both say what waits
+    qsch add dev wan root root pfifo
+      column 23: `root` is there twice, expected it once
+    qsch add dev wan handle x pfifo
+      column 25: "x" is no handle, expected a handle, such as `1:`
+    qsch add dev wan tbf rate 8M burst 9000 peakrate 9M
+      column 52: the line ends here, expected `minburst`
+    cls add dev wan proto udp
+      column 26: the line ends here, expected `target` or `drop`
+    cls add dev wan drop target 1:
+      column 22: `target` is there twice, expected it once
+    cls del dev wan
+      column 16: the line ends here, expected `handle` and a handle
+    cls show wan
+      column 10: `wan` is not known here, expected `dev`
+    "#);
 }

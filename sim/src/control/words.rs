@@ -1,16 +1,17 @@
 //! An order, and what came of it, in the words of the grammar.
 
+mod shaping;
+
 use dataplane::control::{
     Answered, Data, Hello, LinkSetting, NeighOrder, Order, Refused, Show, Target,
 };
-use dataplane::event::Value;
 use dataplane::types::DeviceName;
 use ipnet::Ipv4Net;
 use std::fmt::Write as _;
 use std::net::Ipv4Addr;
 
-/// The order, as it is given.
-pub fn order(order: &Order) -> String {
+/// The order, as it is given. `devices` are their names by number.
+pub fn order(order: &Order, devices: &[String]) -> String {
     match order {
         Order::Neigh(NeighOrder { dev, address, mac: Some(mac) }) => {
             format!("neigh add {address} lladdr {mac} dev {dev}")
@@ -20,7 +21,12 @@ pub fn order(order: &Order) -> String {
         }
         Order::Hello(hello) => greeting(hello),
         Order::Iftraf(switch) => format!("iftraf {}", switch.name()),
-        Order::Tc(_) | Order::ShowTc => by_fields(order),
+        Order::Tc(change) => shaping::change(*change, &|dev| match devices.get(dev.index()) {
+            Some(name) => name.clone(),
+            None => format!("#{}", dev.0),
+        }),
+        // A scenario has it as `show_tc`; the sums are in the trace.
+        Order::ShowTc => "show_tc".to_owned(),
         Order::AddressAdd { dev, net, valid } => {
             let valid = valid.map_or(String::new(), |valid| format!(" valid_lft {valid}"));
             format!("addr add {net} dev {dev}{valid}")
@@ -46,25 +52,6 @@ pub fn order(order: &Order) -> String {
     }
 }
 
-/// An order for which there are no words yet: its name and its fields, as in the trace.
-fn by_fields(order: &Order) -> String {
-    let mut text = order.name().to_owned();
-    order.fields(&mut |name, value| {
-        // Writing to a String cannot fail.
-        let _ = match value {
-            Value::U64(n) => write!(text, " {name} {n}"),
-            Value::Text(word) => write!(text, " {name} {word}"),
-            Value::Str(word) => write!(text, " {name} {word}"),
-            Value::Ip(address) => write!(text, " {name} {address}"),
-            Value::Mac(mac) => write!(text, " {name} {mac}"),
-            Value::Port(port) => write!(text, " {name} {}", port.0),
-            Value::Handle(handle) => write!(text, " {name} {handle}"),
-            Value::Bool(yes) => write!(text, " {name} {yes}"),
-        };
-    });
-    text
-}
-
 fn greeting(hello: &Hello) -> String {
     let Hello { to, call, timeout, count } = *hello;
     let mut text = match to {
@@ -88,6 +75,8 @@ fn shown(show: &Show) -> String {
         Show::Neighbours(dev) => ("neigh show", dev),
         Show::Vlans(dev) => ("vlan show", dev),
         Show::Links(dev) => ("link show", dev),
+        Show::Qschs(dev) => ("qsch show", dev),
+        Show::Classes(dev) => ("cls show", dev),
         Show::Stats(Some(lcore)) => return format!("stats show lcore {lcore}"),
         Show::Stats(None) => return "stats show".to_owned(),
     };

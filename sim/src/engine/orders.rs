@@ -1,8 +1,8 @@
 //! The orders of a run, and what came of each.
 
-use crate::control::{outcome, words};
+use crate::control::outcome;
 use dataplane::Instant;
-use dataplane::control::{Answered, Data, Order, Refused};
+use dataplane::control::{Answered, Data, Refused};
 
 /// An order, from when it was given until it was over.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,8 +11,8 @@ pub struct Ordered {
     pub number: u64,
     /// When the master was told it; for one that the master gave itself, when it was over.
     pub at: Instant,
-    /// What it was; nothing when the master gave it itself: the lifetime of an address was over.
-    pub what: Option<Order>,
+    /// What it was, in words.
+    pub what: String,
     /// When it was over, and what came of it. Nothing when the run ended before.
     pub answered: Option<(Instant, Answered)>,
 }
@@ -25,10 +25,7 @@ impl Ordered {
 
     /// `1.000000000  route add 10.0.0.0/8 via 192.0.2.9: done in 4us`
     pub fn line(&self) -> String {
-        let what = match &self.what {
-            Some(order) => words(order),
-            None => "the lifetime of an address is over".to_owned(),
-        };
+        let what = &self.what;
         let came = match &self.answered {
             None => "not over".to_owned(),
             Some((at, answered)) => {
@@ -46,8 +43,8 @@ pub(super) struct Orders(Vec<Ordered>);
 
 impl Orders {
     /// The master was told something.
-    pub fn told(&mut self, number: u64, at: Instant, what: Order) {
-        self.0.push(Ordered { number, at, what: Some(what), answered: None });
+    pub fn told(&mut self, number: u64, at: Instant, what: String) {
+        self.0.push(Ordered { number, at, what, answered: None });
     }
 
     /// An order is over. What was to be shown is kept only for who asks for it now.
@@ -59,7 +56,11 @@ impl Orders {
         let answered = Some((at, answered));
         match self.0.iter_mut().rev().find(|order| order.number == number) {
             Some(order) => order.answered = answered,
-            None => self.0.push(Ordered { number, at, what: None, answered }),
+            // The master gave it itself.
+            None => {
+                let what = "the lifetime of an address is over".to_owned();
+                self.0.push(Ordered { number, at, what, answered });
+            }
         }
     }
 

@@ -111,6 +111,7 @@ fn random_plans_show_most_of_what_can_happen() {
     }
     for name in ["arrive", "depart", "command", "ring_rx", "neigh", "neigh_sync", "no_buffer"]
         .into_iter()
+        .chain(["outcome", "device", "address_expired", "iftraf"])
         .chain(["qsch_queued", "qsch_sent", "tc_changed", "tc_refused", "qsch_shown"])
     {
         assert!(names.contains(name), "{name}");

@@ -10,6 +10,7 @@ use crate::lcore::Lcore;
 use crate::msg::{Answer, Call, Get, Payload, Reply, Request, Then};
 use crate::packet::Buf;
 use crate::route::Listed;
+use crate::tc::{self, ClsConfig, QschConfig, QschStats};
 use crate::time::Instant;
 use crate::types::{DeviceName, LcoreId, PortId};
 use crate::world::World;
@@ -29,7 +30,9 @@ impl<B: Buf> Lcore<B> {
             | Show::Routes(dev)
             | Show::Neighbours(dev)
             | Show::Vlans(dev)
-            | Show::Links(dev) => (dev, None),
+            | Show::Links(dev)
+            | Show::Qschs(dev)
+            | Show::Classes(dev) => (dev, None),
             Show::Stats(lcore) => (None, lcore),
         };
         if let Some(why) = self.unknown(dev.as_ref(), lcore) {
@@ -42,15 +45,17 @@ impl<B: Buf> Lcore<B> {
             Show::Stats(Some(lcore)) if lcore == self.id => {
                 Err(Data::Stats(vec![(lcore, self.counters.clone())]))
             }
-            Show::Addresses(_) => Ok(Get::Addresses),
-            Show::Neighbours(_) => Ok(Get::Neighbours),
-            Show::Stats(_) => Ok(Get::Stats),
+            Show::Addresses(_) => Ok(Payload::Get(Get::Addresses)),
+            Show::Neighbours(_) => Ok(Payload::Get(Get::Neighbours)),
+            Show::Stats(_) => Ok(Payload::Get(Get::Stats)),
+            Show::Qschs(_) => Ok(Payload::QschGet),
+            Show::Classes(_) => Ok(Payload::ClsGet),
         };
-        let what = match what {
-            Ok(what) => what,
+        let payload = match what {
+            Ok(payload) => payload,
             Err(data) => return self.conclude(order, None, None, data, world),
         };
-        let (payload, then) = (Payload::Get(what), Then::Order(order));
+        let then = Then::Order(order);
         let request = Request { payload, call: Call::Sync, timeout: None, then };
         let asked = self.with_env(world, |tables, env, _| match lcore {
             Some(lcore) => tables.msg.unicast(lcore, request, env),
@@ -101,8 +106,42 @@ impl<B: Buf> Lcore<B> {
         meant.map(entry).collect()
     }
 
+    /// The Qschs of the plan, with what all workers counted.
+    fn gathered_qschs(
+        &self,
+        dev: Option<PortId>,
+        answers: &[(LcoreId, Answer)],
+    ) -> Vec<(QschConfig, QschStats)> {
+        let mut sums = tc::sum_qschs(answers);
+        let planned = self.tc_plan.qschs().iter().map(|planned| planned.config);
+        let meant = planned.filter(|qsch| dev.is_none_or(|dev| dev == qsch.dev));
+        meant.map(|q| (q, sums.remove(&(q.dev, q.handle)).unwrap_or_default())).collect()
+    }
+
+    /// The classifiers of the plan, with how often they matched on all workers.
+    fn gathered_classes(
+        &self,
+        dev: Option<PortId>,
+        answers: &[(LcoreId, Answer)],
+    ) -> Vec<(ClsConfig, u64)> {
+        let mut sums = tc::sum_classes(answers);
+        let planned = self.tc_plan.classes().iter().copied();
+        let meant = planned.filter(|cls| dev.is_none_or(|dev| dev == cls.dev));
+        meant.map(|c| (c, sums.remove(&(c.dev, c.qsch, c.handle)).unwrap_or_default())).collect()
+    }
+
     /// Makes one answer of the answers of all.
     pub(super) fn gather(&self, show: Show, answers: Vec<(LcoreId, Answer)>, now: Instant) -> Data {
+        let answers_of = |dev: Option<DeviceName>| dev.and_then(|dev| self.device(&dev).ok());
+        match show {
+            Show::Qschs(dev) => {
+                return Data::Qschs(self.gathered_qschs(answers_of(dev), &answers));
+            }
+            Show::Classes(dev) => {
+                return Data::Classes(self.gathered_classes(answers_of(dev), &answers));
+            }
+            _ => {}
+        }
         let replies = answers.into_iter().filter_map(|(from, answer)| Some((from, answer.ok()?)));
         match show {
             Show::Neighbours(dev) => {
@@ -136,7 +175,11 @@ impl<B: Buf> Lcore<B> {
                 all.sort_by_key(|(lcore, _)| *lcore);
                 Data::Stats(all)
             }
-            Show::Routes(_) | Show::Vlans(_) | Show::Links(_) => Data::None,
+            Show::Routes(_)
+            | Show::Vlans(_)
+            | Show::Links(_)
+            | Show::Qschs(_)
+            | Show::Classes(_) => Data::None,
         }
     }
 }

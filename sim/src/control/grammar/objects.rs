@@ -1,7 +1,7 @@
 //! What each object can be told.
 
 use super::words::Words;
-use super::{ParseError, Verb, either};
+use super::{ParseError, Verb, either, shaping};
 use crate::scenario::text;
 use dataplane::config::Limits;
 use dataplane::control::{
@@ -14,8 +14,8 @@ use ipnet::Ipv4Net;
 use std::net::Ipv4Addr;
 
 /// The objects that there are.
-const OBJECTS: [&str; 9] =
-    ["addr", "route", "neigh", "vlan", "link", "stats", "iftraf", "hello", "reload"];
+const OBJECTS: [&str; 11] =
+    ["addr", "route", "neigh", "vlan", "link", "qsch", "cls", "stats", "iftraf", "hello", "reload"];
 
 type Parsed = Result<Order, ParseError>;
 
@@ -27,6 +27,8 @@ pub(super) fn verb(words: &mut Words<'_>) -> Result<Verb, ParseError> {
         "neigh" => neigh(words),
         "vlan" => vlan(words),
         "link" => link(words),
+        "qsch" => shaping::qsch(words),
+        "cls" => shaping::cls(words),
         "stats" => stats(words),
         "iftraf" => match words.one_of(&["enable", "disable"])? {
             "enable" => Ok(Order::Iftraf(Switch::Enable)),
@@ -52,7 +54,7 @@ struct Keys {
 }
 
 /// Puts a value where none is yet.
-fn put<T>(
+pub(super) fn put<T>(
     words: &Words<'_>,
     key: &super::words::Word<'_>,
     slot: &mut Option<T>,
@@ -137,23 +139,12 @@ fn lifetime(words: &mut Words<'_>) -> Result<Option<Nanos>, ParseError> {
     }
 }
 
-/// That a key is there.
-fn needed<T>(words: &mut Words<'_>, value: Option<T>, what: &str) -> Result<T, ParseError> {
-    match value {
-        Some(value) => Ok(value),
-        None => Err(words
-            .need(what)
-            .err()
-            .unwrap_or_else(|| words.error(0..0, "something is missing", what))),
-    }
-}
-
 fn show(words: &mut Words<'_>, what: fn(Option<DeviceName>) -> Show) -> Parsed {
     Ok(Order::Show(what(Keys::read(words, &["dev"])?.dev)))
 }
 
 fn addr(words: &mut Words<'_>) -> Parsed {
-    let dev = |words: &mut Words<'_>, keys: Keys| needed(words, keys.dev, "`dev` and a device");
+    let dev = |words: &mut Words<'_>, keys: Keys| words.required("`dev` and a device", keys.dev);
     match words.one_of(&["add", "del", "flush", "show"])? {
         "add" => {
             let net = words.read("an address with its prefix length", text::subnet)?;
@@ -187,7 +178,7 @@ fn route(words: &mut Words<'_>) -> Parsed {
             let to = to(words)?;
             let Keys { via, dev, mtu, .. } = Keys::read(words, &["via", "dev", "mtu"])?;
             if via.is_none() && dev.is_none() {
-                needed(words, None::<()>, "`via` and a gateway, or `dev` and a device")?;
+                words.required("`via` and a gateway, or `dev` and a device", None::<()>)?;
             }
             Ok(Order::RouteAdd { to, via, dev, mtu })
         }
@@ -210,9 +201,9 @@ fn neigh(words: &mut Words<'_>) -> Parsed {
     let address = words.read("a neighbour's IPv4 address", text::address)?;
     let known: &[&str] = if add { &["lladdr", "dev"] } else { &["dev"] };
     let keys = Keys::read(words, known)?;
-    let dev = needed(words, keys.dev, "`dev` and a device")?;
+    let dev = words.required("`dev` and a device", keys.dev)?;
     let mac = match add {
-        true => Some(needed(words, keys.mac, "`lladdr` and an Ethernet address")?),
+        true => Some(words.required("`lladdr` and an Ethernet address", keys.mac)?),
         false => None,
     };
     Ok(Order::Neigh(NeighOrder { dev, address, mac }))
@@ -222,9 +213,9 @@ fn vlan(words: &mut Words<'_>) -> Parsed {
     match words.one_of(&["add", "del", "show"])? {
         "add" => {
             let keys = Keys::read(words, &["dev", "link", "id", "name"])?;
-            let port = needed(words, keys.dev, "`dev` and a port")?;
-            let vid = needed(words, keys.vid, "`id` and a VLAN id")?;
-            let name = needed(words, keys.name.or(vlan_name(&port, vid)), "`name` and a name")?;
+            let port = words.required("`dev` and a port", keys.dev)?;
+            let vid = words.required("`id` and a VLAN id", keys.vid)?;
+            let name = words.required("`name` and a name", keys.name.or(vlan_name(&port, vid)))?;
             Ok(Order::VlanAdd { port, vid, name })
         }
         "del" => {
@@ -234,9 +225,9 @@ fn vlan(words: &mut Words<'_>) -> Parsed {
                 return Ok(Order::VlanDel(words.as_device(&word)?));
             }
             let keys = Keys::read(words, &["dev", "link", "id"])?;
-            let dev = needed(words, keys.dev, "the name of a VLAN device")?;
+            let dev = words.required("the name of a VLAN device", keys.dev)?;
             let name = keys.vid.map_or(Some(dev), |vid| vlan_name(&dev, vid));
-            Ok(Order::VlanDel(needed(words, name, "the name of a VLAN device")?))
+            Ok(Order::VlanDel(words.required("the name of a VLAN device", name)?))
         }
         _ => show(words, Show::Vlans),
     }

@@ -3,7 +3,7 @@
 use super::{Names, ParseError, either, meant};
 use crate::scenario::text;
 use dataplane::types::DeviceName;
-use dataplane::{LcoreId, Nanos};
+use dataplane::{LcoreId, Nanos, PortId};
 use std::ops::Range;
 
 /// The words of a line that have not been read yet.
@@ -132,6 +132,38 @@ impl<'a> Words<'a> {
                 Err(error)
             }
         }
+    }
+
+    /// The number of a device that traffic control may be about.
+    pub fn shaped(&mut self) -> Result<PortId, ParseError> {
+        let word = self.need("the name of a device")?;
+        self.as_device(&word)?;
+        let known = self.names.shaped.iter().find(|(name, _)| name == word.text);
+        known.map(|(_, id)| *id).ok_or_else(|| {
+            let message = format!("`{}` was added on the way", word.text);
+            self.error(word.span.clone(), message, "a device of the configuration")
+        })
+    }
+
+    /// `dev DEV`, or nothing.
+    pub fn maybe_dev(&mut self) -> Result<Option<DeviceName>, ParseError> {
+        if self.peek().is_none() {
+            return Ok(None);
+        }
+        self.one_of(&["dev"])?;
+        self.device().map(Some)
+    }
+
+    /// What has to be there by the end of the line.
+    pub fn required<T>(&mut self, what: &str, value: Option<T>) -> Result<T, ParseError> {
+        let end = self.line.trim_end().len();
+        value.ok_or_else(|| self.error(end..end, "the line ends here", what))
+    }
+
+    /// Something that does not go with the rest of the line.
+    pub fn misplaced(&self, why: &str) -> ParseError {
+        let end = self.line.trim_end().len();
+        self.error(end..end, why, "")
     }
 
     /// A name for a device that is to be.

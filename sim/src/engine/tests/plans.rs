@@ -185,15 +185,17 @@ fn shape(plan: &mut Plan, commands: &mut Vec<Command>, rng: &mut Rng) {
             }
         }
     }
-    for _ in 0..rng.below(5) {
-        let (dev, handle) = (PortId(1), pick(rng, &[Handle::ROOT, child]));
+    for _ in 0..rng.below(9) {
+        let dev = pick(rng, &[PortId(0), PortId(1)]);
+        let handle = pick(rng, &[Handle::ROOT, Handle::INGRESS, child]);
         let parent = if handle == child { Handle::ROOT } else { Handle::NONE };
         let verb = pick(rng, &[Verb::Add, Verb::Change, Verb::Replace]);
         let config = QschConfig { dev, handle, parent, kind: kind(rng) };
         let change =
             pick(rng, &[TcChange::Qsch(verb, config), TcChange::DeleteQsch { dev, handle }]);
         let what = pick(rng, &[Order::Tc(change), Order::Tc(change), Order::ShowTc]);
-        commands.push(Command { at: us(rng.below(400_000)), what });
+        // Early, when packets still wait.
+        commands.push(Command { at: us(rng.below(60_000)), what });
     }
 }
 
@@ -231,7 +233,8 @@ fn command(rng: &mut Rng) -> Command {
 /// Orders that meet each other: some are refused, some change what the next one finds.
 fn in_words(rng: &mut Rng) -> Order {
     let names = ["lan", "wan", "wan.7"].map(str::to_owned).to_vec();
-    let names = Names { devices: names, lcores: vec![LcoreId(0), LcoreId(1)] };
+    let shaped = vec![("wan".to_owned(), PortId(1))];
+    let names = Names { devices: names, shaped, lcores: vec![LcoreId(0), LcoreId(1)] };
     let words = [
         "addr add 198.51.100.7/24 dev lan valid_lft 1s",
         "addr del 198.51.100.1 dev lan",
@@ -244,6 +247,8 @@ fn in_words(rng: &mut Rng) -> Order {
         "route flush",
         "route show",
         "neigh show",
+        "qsch show",
+        "cls show dev wan",
         "vlan add dev wan id 7",
         "vlan del wan.7",
         "link set wan mtu 600",

@@ -11,7 +11,7 @@ use dataplane::config::{IftrafConfig, LcoreConfig};
 use dataplane::control::{Hello, Order, Switch, Target};
 use dataplane::job::Role;
 use dataplane::msg::Call;
-use dataplane::{Instant, Nanos};
+use dataplane::{Instant, Nanos, PortId};
 
 /// How long a caller may wait for its answers.
 pub(super) const MSG_TIMEOUT: (Nanos, Nanos) = (Nanos::from_micros(1), Nanos::from_secs(60));
@@ -50,6 +50,7 @@ impl Builder<'_> {
         let messages = |l: &&LcoreConfig| matches!(l.role, Role::Master | Role::Worker);
         let mut names = Names {
             devices: self.devices.iter().map(|device| device.name.clone()).collect(),
+            shaped: self.devices.iter().map(|d| d.name.clone()).zip((0..).map(PortId)).collect(),
             lcores: lcores.iter().filter(messages).map(|lcore| lcore.id).collect(),
         };
         let mut commands = Vec::new();
