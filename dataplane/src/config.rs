@@ -11,6 +11,7 @@ mod policy;
 mod reload;
 mod rings;
 
+pub use check::Checked;
 pub use error::ConfigError;
 pub use limits::{Limits, RateLimit};
 pub use policy::Policy;

@@ -374,19 +374,25 @@ impl Schedule {
         self.init.is_empty() && self.each.is_empty() && self.slow.is_empty()
     }
 
-    /// How often each job runs before job number `slot` of `tick`, which is 1 or more, by
-    /// [`JobKind::index`]. INIT jobs are not counted. O(jobs).
-    pub fn runs_before(&self, tick: u64, slot: usize) -> [u64; JobKind::ALL.len()] {
+    /// How often each job runs, by [`JobKind::index`], from one place in the loop, which is a tick of
+    /// 1 or more and the number of a job in it, to before a later one. O(jobs).
+    pub fn runs_between(&self, from: (u64, usize), to: (u64, usize)) -> [u64; JobKind::ALL.len()] {
         let mut runs = [0; JobKind::ALL.len()];
+        let ticks = to.0 - from.0;
         for (at, kind) in self.each.iter().enumerate() {
-            runs[kind.index()] = tick - 1 + u64::from(at < slot);
+            runs[kind.index()] = ticks + u64::from(at < to.1) - u64::from(at < from.1);
         }
-        let mut at = self.each.len();
+        let mut places = [self.each.len(); 2];
         for (kind, period) in &self.slow {
             let period = u64::from(period.get());
-            let due = tick.is_multiple_of(period);
-            runs[kind.index()] = (tick - 1) / period + u64::from(due && at < slot);
-            at += usize::from(due);
+            let [before, after] = [(from, 0), (to, 1)].map(|((tick, slot), which)| {
+                let ran = (tick - 1) / period;
+                let due = tick - ran * period == period;
+                let at = places[which];
+                places[which] += usize::from(due);
+                ran + u64::from(due && at < slot)
+            });
+            runs[kind.index()] = after - before;
         }
         runs
     }

@@ -19,7 +19,7 @@ mod tc;
 #[cfg(test)]
 mod tests;
 
-use crate::config::{Config, ConfigError, Limits, Policy, RxQueue};
+use crate::config::{Checked, Config, ConfigError, Limits, Policy, RxQueue};
 use crate::counters::Counters;
 use crate::device::Devices;
 use crate::env::{Env, TimerKey};
@@ -103,7 +103,15 @@ impl<B: Buf> Lcore<B> {
     /// # Errors
     /// See [`Config::check`]; or there is no such lcore.
     pub fn new(config: &Config, id: LcoreId) -> Result<Lcore<B>, ConfigError> {
-        config.check()?;
+        Lcore::of(config.checked()?, id)
+    }
+
+    /// The lcore `id` of a configuration that was checked.
+    ///
+    /// # Errors
+    /// There is no such lcore.
+    pub fn of(config: Checked<'_>, id: LcoreId) -> Result<Lcore<B>, ConfigError> {
+        let config = config.get();
         let Some(mine) = config.lcores.iter().find(|l| l.id == id) else {
             return Err(ConfigError::NoLcore(id));
         };
@@ -283,10 +291,9 @@ impl<B: Buf> Lcore<B> {
         debug_assert!(to >= from, "time does not run back");
         let begun = |position: Position| position.tick - 1 + u64::from(position.slot > 0);
         self.counters.lcore_loop += begun(to) - begun(from);
-        let before = self.schedule.runs_before(from.tick, from.slot);
-        let after = self.schedule.runs_before(to.tick, to.slot);
-        for kind in JobKind::ALL {
-            self.idle_runs(kind, after[kind.index()] - before[kind.index()]);
+        let runs = self.schedule.runs_between((from.tick, from.slot), (to.tick, to.slot));
+        for (kind, n) in JobKind::ALL.into_iter().zip(runs) {
+            self.idle_runs(kind, n);
         }
         self.position = to;
     }

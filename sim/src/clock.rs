@@ -11,7 +11,7 @@
 use crate::plan::Costs;
 use dataplane::job::{JobKind, Schedule};
 use dataplane::lcore::Position;
-use dataplane::{Instant, LcoreId};
+use dataplane::{Instant, LcoreId, Nanos};
 
 /// The start of a tick.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +39,9 @@ pub struct StepStart {
 pub fn not_before(at: Instant, by: LcoreId, woken: LcoreId) -> Instant {
     if woken > by { at } else { Instant::from_nanos(at.as_nanos().saturating_add(1)) }
 }
+
+/// So many ticks are walked and not bisected.
+const NEAR: u64 = 4;
 
 /// One turn of a role's loop, with what each job costs when it finds nothing to do.
 #[derive(Clone, Debug)]
@@ -108,7 +111,7 @@ impl Turn {
 
     /// When `tick` starts, if all ticks since `from` are idle.
     pub fn start_of(&self, from: TickStart, tick: u64) -> Instant {
-        from.at.saturating_add(dataplane::Nanos::new(self.cost_until(from.tick, tick)))
+        from.at.saturating_add(Nanos::new(self.cost_until(from.tick, tick)))
     }
 
     /// The first step that starts at `not_before` or later, if all jobs from `from` on are idle.
@@ -136,19 +139,11 @@ impl Turn {
         from: StepStart,
         not_before: Instant,
     ) -> Option<StepStart> {
-        let here = self.first_step(from, not_before);
-        let Position { tick, slot } = here.position;
         if let Some(wanted) = self.each.iter().position(|(each, _)| *each == kind) {
-            if slot <= wanted {
-                let between = self.each[slot..wanted].iter().map(|(_, cost)| cost).sum();
-                let position = Position { tick, slot: wanted };
-                return Some(StepStart { position, at: later(here.at, between) });
-            }
-            let next = self.within(here, Instant::MAX);
-            let before = self.each[..wanted].iter().map(|(_, cost)| cost).sum();
-            let position = Position { tick: next.position.tick, slot: wanted };
-            return Some(StepStart { position, at: later(next.at, before) });
+            return Some(self.first_loop_run(wanted, from, not_before));
         }
+        let here = self.first_step(from, not_before);
+        let Position { tick, .. } = here.position;
         let period = self.slow.iter().find(|job| job.kind == kind)?.period;
         if tick.is_multiple_of(period)
             && let Some(here) = self.in_tick(kind, here)
@@ -160,6 +155,46 @@ impl Turn {
         let due = (tick / period + 1).saturating_mul(period);
         let position = Position { tick: due, slot: 0 };
         self.in_tick(kind, StepStart { position, at: self.start_of(start, due) })
+    }
+
+    /// The first run of LOOP job number `wanted` that starts at `not_before` or later.
+    ///
+    /// It runs once a tick, always as long after the start of the tick. So this is about the starts of
+    /// ticks, counted from where that of `from` would have been, had its jobs so far been idle.
+    fn first_loop_run(&self, wanted: usize, from: StepStart, not_before: Instant) -> StepStart {
+        let Position { tick, slot } = from.position;
+        if from.at >= not_before
+            && let Some(between) = self.each.get(slot..wanted)
+        {
+            let at = later(from.at, between.iter().map(|(_, cost)| cost).sum());
+            return StepStart { position: Position { tick, slot: wanted }, at };
+        }
+        let before = self.cost_before(tick, wanted);
+        let ran = self.cost_before(tick, slot);
+        let due = not_before.saturating_add(Nanos::new(ran)).saturating_since(from.at).get();
+        let (mut ticks, mut cost) = match due.saturating_sub(before) {
+            0 => (0, 0),
+            room => {
+                let (ticks, cost) = self.ticks_within(tick, room - 1);
+                (ticks + 1, cost.saturating_add(self.cost_of(tick + ticks)))
+            }
+        };
+        if ticks == 0 && slot > wanted {
+            (ticks, cost) = (1, self.cost_of(tick));
+        }
+        let at = later(from.at, cost.saturating_add(before) - ran);
+        StepStart { position: Position { tick: tick + ticks, slot: wanted }, at }
+    }
+
+    /// What the jobs of an idle tick before number `slot` cost.
+    fn cost_before(&self, tick: u64, slot: usize) -> u64 {
+        let each = self.each.get(..slot).unwrap_or(&self.each).iter().map(|(_, cost)| cost);
+        let behind = slot.saturating_sub(self.each.len());
+        if behind == 0 {
+            return each.sum();
+        }
+        let slow = self.slow.iter().filter(|job| tick.is_multiple_of(job.period)).take(behind);
+        each.chain(slow.map(|job| &job.cost)).sum()
     }
 
     /// The run of `kind` in the tick of `from`, there or behind it.
@@ -179,30 +214,63 @@ impl Turn {
     /// one of the next tick.
     fn within(&self, from: StepStart, not_before: Instant) -> StepStart {
         let StepStart { position: Position { tick, mut slot }, mut at } = from;
-        while let Some((_, cost)) = self.job_at(tick, slot) {
+        let behind = slot.saturating_sub(self.each.len());
+        let each = self.each.get(slot..).unwrap_or_default().iter().map(|(_, cost)| *cost);
+        let slow = self.slow.iter().filter(|job| tick.is_multiple_of(job.period)).skip(behind);
+        let mut step = |cost| {
             if at >= not_before {
-                return StepStart { position: Position { tick, slot }, at };
+                return Some(StepStart { position: Position { tick, slot }, at });
             }
             at = later(at, cost);
             slot += 1;
+            None
+        };
+        for cost in each {
+            if let Some(here) = step(cost) {
+                return here;
+            }
+        }
+        for job in slow {
+            if let Some(here) = step(job.cost) {
+                return here;
+            }
         }
         StepStart { position: Position { tick: tick + 1, slot: 0 }, at }
     }
 
     /// The last tick that starts before `end`, which is after the start of `from`.
     fn last_before(&self, from: TickStart, end: Instant) -> TickStart {
-        let room = (end - from.at).get() - 1;
+        let (ticks, cost) = self.ticks_within(from.tick, (end - from.at).get() - 1);
+        TickStart { tick: from.tick + ticks, at: later(from.at, cost) }
+    }
+
+    /// The most idle ticks from `from` on that cost no more than `room`, and what they cost.
+    fn ticks_within(&self, from: u64, room: u64) -> (u64, u64) {
         let (mut low, mut beyond) = self.bounds(room);
-        while beyond - low > 1 {
+        while beyond - low > NEAR {
             let middle = low + (beyond - low) / 2;
-            if self.cost_until(from.tick, from.tick.saturating_add(middle)) <= room {
+            if self.cost_until(from, from.saturating_add(middle)) <= room {
                 low = middle;
             } else {
                 beyond = middle;
             }
         }
-        let tick = from.tick + low;
-        TickStart { tick, at: self.start_of(from, tick) }
+        // The last few ticks one by one: that takes less than bisecting them.
+        let mut cost = self.cost_until(from, from + low);
+        while beyond - low > 1 {
+            let more = cost.saturating_add(self.cost_of(from + low));
+            if more > room {
+                break;
+            }
+            (cost, low) = (more, low + 1);
+        }
+        (low, cost)
+    }
+
+    /// What an idle tick costs.
+    fn cost_of(&self, tick: u64) -> u64 {
+        let due = self.slow.iter().filter(|job| tick.is_multiple_of(job.period));
+        due.fold(self.each_cost, |cost, job| cost.saturating_add(job.cost))
     }
 
     /// Numbers of ticks: the first certainly costs no more than `room`, the second certainly more.

@@ -27,6 +27,7 @@ use crate::run::{PlanError, RunError};
 use crate::source::Inputs;
 use crate::trace::{Observer, Outside};
 use crate::world::SimWorld;
+use dataplane::config::Checked;
 use dataplane::control::{Answered, Order};
 use dataplane::world::Ring;
 use dataplane::{Instant, Lcore, PortId};
@@ -63,12 +64,12 @@ pub fn run<F: Fabric, O: Observer>(
     fabric: &mut F,
     observer: O,
 ) -> Result<(Outcome, O), RunError> {
-    check(plan)?;
+    let config = check(plan)?;
     let polled = polled(plan)?;
     fabric.begin(plan)?;
     let Conduct { pace, interrupted, patience, progress, driver } = conduct;
     let conduct = Conduct { pace, interrupted, patience, progress, driver: None };
-    let engine = Engine::new(plan, conduct, fabric, observer);
+    let engine = Engine::new(plan, config, conduct, fabric, observer);
     let outcome = engine.and_then(|engine| engine.run(polled, driver));
     if outcome.is_err() {
         fabric.finish();
@@ -105,6 +106,7 @@ struct Engine<'a, F: Fabric, O> {
 impl<'a, F: Fabric, O: Observer> Engine<'a, F, O> {
     fn new(
         plan: &'a Plan,
+        config: Checked<'_>,
         conduct: Conduct<'a>,
         fabric: &'a mut F,
         observer: O,
@@ -112,7 +114,7 @@ impl<'a, F: Fabric, O: Observer> Engine<'a, F, O> {
         let inputs = Inputs::open(plan, fabric)?;
         let mut ids: Vec<_> = plan.config.lcores.iter().map(|lcore| lcore.id).collect();
         ids.sort_unstable();
-        let cores = ids.iter().map(|id| Lcore::new(&plan.config, *id));
+        let cores = ids.iter().map(|id| Lcore::of(config, *id));
         let cores = cores.collect::<Result<Vec<_>, _>>()?;
         let master = ids.iter().position(|id| Some(*id) == plan.master()).unwrap_or(0);
         let lcores = Lcores::new(cores, &plan.costs, conduct.pace).map_err(PlanError::Free)?;
@@ -383,8 +385,8 @@ fn polled(plan: &Plan) -> Result<Vec<(PortId, CaptureInfo)>, RunError> {
 }
 
 /// Whether the plan can be run at all.
-fn check(plan: &Plan) -> Result<(), RunError> {
-    plan.config.check()?;
+fn check(plan: &Plan) -> Result<Checked<'_>, RunError> {
+    let config = plan.config.checked()?;
     let ports = plan.config.ports.len();
     if plan.ports.len() != ports {
         return Err(PlanError::Ports { ports, plans: plan.ports.len() }.into());
@@ -414,7 +416,7 @@ fn check(plan: &Plan) -> Result<(), RunError> {
     if !plan.commands.is_sorted_by_key(|command| command.at) {
         return Err(PlanError::Order("the commands").into());
     }
-    Ok(())
+    Ok(config)
 }
 
 #[cfg(test)]

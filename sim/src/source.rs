@@ -146,9 +146,13 @@ impl<'p, F: Fabric> Inputs<'p, F> {
     }
 
     fn find_next(&mut self) {
-        let arrivals = self.wires.iter().map(|(wire, _)| arrival(wire.as_ref()));
-        let offers = self.feeds.iter().map(|feed| due(feed, &self.wires));
-        self.next = arrivals.chain(offers).min().unwrap_or(Instant::MAX);
+        self.next = Instant::MAX;
+        for (wire, _) in &self.wires {
+            self.next = self.next.min(arrival(wire.as_ref()));
+        }
+        for feed in &self.feeds {
+            self.next = self.next.min(due(feed, &self.wires));
+        }
     }
 }
 

@@ -254,9 +254,9 @@ impl<O: Observer> Trace<O> {
 
     fn record(&mut self, at: Instant, run: Option<(usize, Run)>, what: What) {
         self.n += 1;
-        self.streams.record(at, run, &what);
-        let run = run.map(|(_, run)| run);
-        self.observer.event(&Record { n: self.n, at, run, what });
+        let record = Record { n: self.n, at, run: run.map(|(_, run)| run), what };
+        self.streams.record(run.map(|(index, _)| index), &record);
+        self.observer.event(&record);
     }
 
     /// A frame was accepted by a transmit queue of an lcore: its bytes, in a row.

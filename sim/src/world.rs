@@ -62,6 +62,7 @@ impl<'f, F: Fabric, O: Observer> SimWorld<'f, F, O> {
             role: lcore.role,
             frames: 0,
             rings: Vec::new(),
+            parcels: 0,
             endless: 0,
         });
         let mut boxes: Vec<_> = boxes.collect();
@@ -387,7 +388,8 @@ impl<F: Fabric, O: Observer> World for SimWorld<'_, F, O> {
             return Err(parcel);
         }
         let Some(index) = self.lcores.iter().position(|m| m.id == to) else { return Err(parcel) };
-        let Some(ring) = self.lcores[index].ring(ring) else { return Err(parcel) };
+        let mailbox = &mut self.lcores[index];
+        let Some(ring) = mailbox.ring(ring) else { return Err(parcel) };
         if ring.parcels >= ring.room {
             return Err(parcel);
         }
@@ -395,6 +397,7 @@ impl<F: Fabric, O: Observer> World for SimWorld<'_, F, O> {
         self.fabric.send(ring.index, parcel)?;
         ring.parcels += 1;
         ring.frames += frames;
+        mailbox.parcels += 1;
         self.woken |= 1 << index;
         Ok(())
     }
@@ -406,10 +409,15 @@ impl<F: Fabric, O: Observer> World for SimWorld<'_, F, O> {
     }
 
     fn recv(&mut self, ring: Ring) -> Option<Parcel<F::Buf>> {
-        let ring = self.lcores[self.index].ring(ring)?;
+        let mailbox = &mut self.lcores[self.index];
+        if mailbox.parcels == 0 {
+            return None;
+        }
+        let ring = mailbox.ring(ring)?;
         ring.parcels = ring.parcels.checked_sub(1)?;
         let parcel = self.fabric.recv(ring.index)?;
         ring.frames -= u32::from(parcel.has_frame());
+        mailbox.parcels -= 1;
         Some(parcel)
     }
 

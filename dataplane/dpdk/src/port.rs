@@ -246,6 +246,15 @@ impl Port {
         self.rx_ring(queue).push(frame)
     }
 
+    /// The wire delivers frames to a receive queue of a ring port, front first, and returns how many
+    /// were accepted. Those are gone from `frames`; what had no room is still there, in order.
+    ///
+    /// # Panics
+    /// This is no ring port, or there is no such queue.
+    pub fn inject_burst(&mut self, queue: QueueId, frames: &mut Vec<Mbuf>) -> usize {
+        self.rx_ring(queue).push_burst(frames)
+    }
+
     /// The wire takes up to `max` frames, oldest first, from a transmit queue of a ring port,
     /// appends them to `into`, and returns how many.
     ///

@@ -28,6 +28,7 @@ unsafe impl<T> Item for Box<T> {}
 /// Dropping it drops what is in it.
 pub struct Ring<T: Item> {
     ring: NonNull<rte_ring>,
+    capacity: usize,
     items: PhantomData<T>,
 }
 
@@ -48,7 +49,9 @@ impl<T: Item> Ring<T> {
         // SAFETY: `name` is a text that the call copies. Socket -1 is any.
         let ring = unsafe { dpdk_sys::rte_ring_create(name.as_ptr(), capacity, -1, flags) };
         let ring = attempt.pointer(ring).map_err(|cause| RingError::Dpdk { capacity, cause })?;
-        Ok(Ring { ring, items: PhantomData })
+        // SAFETY: the ring was just made.
+        let capacity = unsafe { dpdk_sys::rte_ring_get_capacity(ring.as_ptr()) } as usize;
+        Ok(Ring { ring, capacity, items: PhantomData })
     }
 
     /// Puts an item in.
@@ -84,7 +87,7 @@ impl<T: Item> Ring<T> {
 
     /// Takes up to `max` items out, oldest first, appends them to `into` and returns how many.
     pub fn pop_burst(&self, into: &mut Vec<T>, max: usize) -> usize {
-        let max = max.min(self.len());
+        let max = max.min(self.capacity);
         into.reserve(max);
         let got = self.dequeue(into.spare_capacity_mut().as_mut_ptr().cast(), max);
         // SAFETY: the ring wrote `got` items behind the last, where room was reserved.
@@ -105,8 +108,7 @@ impl<T: Item> Ring<T> {
 
     /// Items that it has room for when it is empty.
     pub fn capacity(&self) -> usize {
-        // SAFETY: the ring is alive.
-        (unsafe { dpdk_sys::rte_ring_get_capacity(self.ring.as_ptr()) }) as usize
+        self.capacity
     }
 
     pub(crate) fn as_ptr(&self) -> *mut rte_ring {

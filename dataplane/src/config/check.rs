@@ -9,6 +9,17 @@ use crate::types::{LcoreId, Mac, PortId};
 use ipnet::Ipv4Net;
 use std::net::Ipv4Addr;
 
+/// A configuration that a dataplane can be built from: [`Config::checked`] has seen to it.
+#[derive(Clone, Copy, Debug)]
+pub struct Checked<'a>(&'a Config);
+
+impl<'a> Checked<'a> {
+    /// The configuration.
+    pub fn get(self) -> &'a Config {
+        self.0
+    }
+}
+
 impl Config {
     /// The forwarding workers, in the order of the configuration.
     pub fn workers(&self) -> impl Iterator<Item = LcoreId> + '_ {
@@ -67,6 +78,14 @@ impl Config {
             added.map_err(|why| ConfigError::Tc { what: what(), dev: cls.dev.0, why })?;
         }
         Ok(plan)
+    }
+
+    /// The same, and the proof of it: so that many lcores need only one check.
+    ///
+    /// # Errors
+    /// The first thing that is wrong.
+    pub fn checked(&self) -> Result<Checked<'_>, ConfigError> {
+        self.check().map(|()| Checked(self))
     }
 
     pub(super) fn device_count(&self) -> usize {

@@ -59,8 +59,10 @@ impl Pcap {
             return Ok(Step::Tail(Tail::new(offset, RECORD_HEADER, got)));
         }
         let header = source.peek(RECORD_HEADER);
-        let [seconds, fraction, caplen, orig_len] =
-            [0, 4, 8, 12].map(|at| self.order.u32(header, at));
+        let seconds = self.order.u32(header, 0);
+        let fraction = self.order.u32(header, 4);
+        let caplen = self.order.u32(header, 8);
+        let orig_len = self.order.u32(header, 12);
         if caplen > MAX_RECORD {
             return Err(Problem::absurd_length(index, offset, caplen));
         }

@@ -62,6 +62,7 @@ impl Source {
 
     /// Brings the next `need` bytes into the window and gives how many there are: fewer only at
     /// the end of the file.
+    #[inline]
     pub(super) fn fill(&mut self, need: usize) -> Result<usize, Problem> {
         if self.end - self.start < need {
             self.fill_slowly(need)?;
@@ -69,6 +70,7 @@ impl Source {
         Ok(need.min(self.end - self.start))
     }
 
+    #[cold]
     fn fill_slowly(&mut self, need: usize) -> Result<(), Problem> {
         self.window.copy_within(self.start..self.end, 0);
         self.end -= self.start;

@@ -132,7 +132,11 @@ impl<C: Core> Lcores<C> {
         let mut first: Option<StepStart> = None;
         let mut want = |kind, from| {
             let run = clock.turn.first_run(kind, here, from);
-            first = first.into_iter().chain(run).min_by_key(|run| run.position);
+            if let Some(run) = run
+                && first.is_none_or(|first| run.position < first.position)
+            {
+                first = Some(run);
+            }
         };
         core.wants(&mut want);
         outside.into_iter().for_each(|kind| want(kind, Instant::EPOCH));

@@ -3,13 +3,13 @@
 //! Little-endian. A record is its time, its tick and job (on an lcore), its name, and the values of
 //! its fields, each after a byte that says its kind. Texts end in 0xff, which UTF-8 never contains.
 //!
-//! This is the hottest code beside the dataplane itself: a record is put together in a buffer of
-//! fixed size and hashed at once.
+//! This is the hottest code beside the dataplane itself: records are gathered in a buffer of fixed
+//! size, which is hashed when it is full. Where it is cut makes no difference to a digest.
 
-use super::{Run, What};
+use super::{Outside, Record, What};
 use dataplane::counters::Counters;
 use dataplane::event::Value;
-use dataplane::{Instant, LcoreId, PacketId};
+use dataplane::{Event, Instant, LcoreId, PacketId};
 use std::fmt;
 use xxhash_rust::xxh3::{Xxh3Default, xxh3_64};
 
@@ -37,38 +37,39 @@ pub struct Digests {
 
 /// One rolling digest for each lcore, and one for the outside.
 pub(crate) struct Streams {
-    lcores: Vec<Xxh3Default>,
-    outside: Xxh3Default,
+    lcores: Vec<Stream>,
+    outside: Stream,
 }
 
 impl Streams {
     pub fn new(lcores: usize) -> Streams {
-        let stream = Xxh3Default::new;
-        Streams { lcores: (0..lcores).map(|_| stream()).collect(), outside: stream() }
+        Streams { lcores: (0..lcores).map(|_| Stream::new()).collect(), outside: Stream::new() }
     }
 
-    pub fn record(&mut self, at: Instant, run: Option<(usize, Run)>, what: &What) {
-        let stream = match run {
-            Some((index, _)) => &mut self.lcores[index],
+    /// Something happened: on the lcore with this index, or outside.
+    pub fn record(&mut self, index: Option<usize>, record: &Record) {
+        let stream = match index {
+            Some(index) => &mut self.lcores[index],
             None => &mut self.outside,
         };
-        let mut record = Record { bytes: [0; ROOM], len: 0, stream };
-        record.number(at.as_nanos());
-        if let Some((_, run)) = run {
-            record.number(run.tick);
-            record.bytes([u8::try_from(run.job.index()).unwrap_or(u8::MAX)]);
+        stream.number(record.at.as_nanos());
+        if let Some(run) = record.run {
+            stream.number(run.tick);
+            stream.bytes([u8::try_from(run.job.index()).unwrap_or(u8::MAX)]);
         }
-        record.text(what.name());
-        what.fields(&mut |_, value| record.value(value));
-        record.send();
+        let what = &record.what;
+        stream.text(what.name());
+        match passage(what) {
+            Some(fields) => stream.bytes(fields),
+            None => what.fields(&mut |_, value| stream.value(value)),
+        }
     }
 
     /// What an lcore transmitted.
     pub fn bytes(&mut self, index: usize, packet: PacketId, bytes: &[u8]) {
-        let mut record = [0; 16];
-        record[..8].copy_from_slice(&packet.0.to_le_bytes());
-        record[8..].copy_from_slice(&xxh3_64(bytes).to_le_bytes());
-        self.lcores[index].update(&record);
+        let stream = &mut self.lcores[index];
+        stream.number(packet.0);
+        stream.number(xxh3_64(bytes));
     }
 
     /// The digests, with what each lcore counted in the end.
@@ -80,32 +81,57 @@ impl Streams {
         let mut all = Xxh3Default::new();
         let mut digests = Vec::with_capacity(self.lcores.len());
         for ((id, counters), stream) in lcores.zip(&mut self.lcores) {
-            let mut record = Record { bytes: [0; ROOM], len: 0, stream };
-            numbers(counters, |n| record.number(n));
-            record.send();
-            let digest = Digest(stream.digest());
+            numbers(counters, |n| stream.number(n));
+            let digest = stream.digest();
             all.update(&[id.0]);
             all.update(&digest.0.to_le_bytes());
             digests.push((id, digest));
         }
-        let outside = Digest(self.outside.digest());
+        let outside = self.outside.digest();
         all.update(&outside.0.to_le_bytes());
         all.update(&end.as_nanos().to_le_bytes());
         Digests { trace: Digest(all.digest()), lcores: digests, outside }
     }
 }
 
-/// Bytes of a record that are gathered before they are hashed. Nearly all records have fewer.
-const ROOM: usize = 128;
-
-/// A record on its way into a stream.
-struct Record<'a> {
-    bytes: [u8; ROOM],
-    len: usize,
-    stream: &'a mut Xxh3Default,
+/// The fields of a frame that passes a queue, which nearly all records are about: put together at
+/// once, and the same as [`What::fields`] tells one after the other.
+fn passage(what: &What) -> Option<[u8; 30]> {
+    match *what {
+        What::Lcore(
+            Event::Rx { packet, port, queue, len } | Event::Tx { packet, port, queue, len },
+        )
+        | What::Outside(
+            Outside::Arrive { packet, port, queue, len }
+            | Outside::Depart { packet, port, queue, len },
+        ) => {
+            let mut fields = *b"n--------p--n--------n--------";
+            fields[1..9].copy_from_slice(&packet.0.to_le_bytes());
+            fields[10..12].copy_from_slice(&port.0.to_le_bytes());
+            fields[13..21].copy_from_slice(&u64::from(queue.0).to_le_bytes());
+            fields[22..30].copy_from_slice(&u64::from(len).to_le_bytes());
+            Some(fields)
+        }
+        What::Lcore(_) | What::Outside(_) => None,
+    }
 }
 
-impl Record<'_> {
+/// Bytes that are gathered before they are hashed.
+const ROOM: usize = 1024;
+
+/// A rolling digest, and the bytes that have not gone into it yet.
+struct Stream {
+    bytes: [u8; ROOM],
+    len: usize,
+    hash: Xxh3Default,
+}
+
+impl Stream {
+    fn new() -> Stream {
+        Stream { bytes: [0; ROOM], len: 0, hash: Xxh3Default::new() }
+    }
+
+    #[inline]
     fn bytes<const N: usize>(&mut self, bytes: [u8; N]) {
         const { assert!(N <= ROOM) };
         if ROOM - self.len < N {
@@ -115,6 +141,7 @@ impl Record<'_> {
         self.len += N;
     }
 
+    #[inline]
     fn number(&mut self, n: u64) {
         self.bytes(n.to_le_bytes());
     }
@@ -126,11 +153,12 @@ impl Record<'_> {
             self.len += text.len();
         } else {
             self.send();
-            self.stream.update(text);
+            self.hash.update(text);
         }
         self.bytes([0xff]);
     }
 
+    #[inline]
     fn value(&mut self, value: Value<'_>) {
         match value {
             Value::U64(n) => {
@@ -161,9 +189,16 @@ impl Record<'_> {
         }
     }
 
+    #[cold]
     fn send(&mut self) {
-        self.stream.update(&self.bytes[..self.len]);
+        self.hash.update(&self.bytes[..self.len]);
         self.len = 0;
+    }
+
+    /// The digest of all so far.
+    fn digest(&mut self) -> Digest {
+        self.send();
+        Digest(self.hash.digest())
     }
 }
 
@@ -185,7 +220,7 @@ fn numbers(counters: &Counters, mut number: impl FnMut(u64)) {
 mod tests {
     use super::*;
     use dataplane::event::NeighMove;
-    use dataplane::{Event, PortId};
+    use dataplane::{PortId, QueueId};
 
     fn digest(why: &'static str) -> u64 {
         let mut streams = Streams::new(1);
@@ -198,8 +233,9 @@ mod tests {
             waiting: 3,
         };
         let at = Instant::from_nanos(7);
-        streams.record(at, None, &What::Lcore(Event::Neigh(moved)));
-        streams.outside.digest()
+        let what = What::Lcore(Event::Neigh(moved));
+        streams.record(None, &Record { n: 1, at, run: None, what });
+        streams.outside.digest().0
     }
 
     fn by_hand(why: &str) -> u64 {
@@ -211,15 +247,34 @@ mod tests {
     }
 
     #[test]
+    fn what_is_put_together_at_once_is_what_is_told_field_by_field() {
+        let (packet, port) = (PacketId(0x0102_0304_0506_0708), PortId(0x1112));
+        let (queue, len) = (QueueId(0x2122), 0x3132_3334);
+        for what in [
+            What::Lcore(Event::Rx { packet, port, queue, len }),
+            What::Lcore(Event::Tx { packet, port, queue, len }),
+            What::Outside(Outside::Arrive { packet, port, queue, len }),
+            What::Outside(Outside::Depart { packet, port, queue, len }),
+        ] {
+            let mut stream = Stream::new();
+            what.fields(&mut |_, value| stream.value(value));
+            assert_eq!(passage(&what).as_ref().map(|all| &all[..]), Some(&stream.bytes[..30]));
+            assert_eq!(stream.len, 30);
+        }
+    }
+
+    #[test]
     fn the_encoding_is_as_it_is_told() {
         assert_eq!(digest("reply"), by_hand("reply"));
     }
 
     #[test]
-    fn a_record_that_is_too_long_for_its_buffer_is_hashed_all_the_same() {
-        const LONG: &str = "a reason for a change that takes more room than anybody would ever \
-                            think of giving to a reason, and then some more, and then even more";
-        for len in 0..LONG.len() {
+    fn wherever_the_buffer_ends_the_digest_is_the_same() {
+        const LONG: &str = match std::str::from_utf8(&[b'y'; 2 * ROOM]) {
+            Ok(text) => text,
+            Err(_) => "",
+        };
+        for len in (0..100).chain(ROOM - 100..ROOM + 100).chain([LONG.len()]) {
             assert_eq!(digest(&LONG[..len]), by_hand(&LONG[..len]), "{len}");
         }
     }

@@ -13,6 +13,8 @@ pub(super) struct Mailbox {
     pub frames: u32,
     /// Its rings. Few, so searched in a row.
     pub rings: Vec<RingBox>,
+    /// What waits in all of them together.
+    pub parcels: u32,
     /// Its receive queues that always have something: of pcap and null ports.
     pub endless: u32,
 }
@@ -33,7 +35,8 @@ impl Mailbox {
     /// The jobs for which something waits. One of several rings may come twice.
     pub fn waiting_for(&self) -> impl Iterator<Item = JobKind> + '_ {
         let frames = self.frames > 0 || self.endless > 0;
-        let rings = self.rings.iter().filter(|ring| ring.parcels > 0);
+        let rings = if self.parcels > 0 { &self.rings[..] } else { &[] };
+        let rings = rings.iter().filter(|ring| ring.parcels > 0);
         let rings = rings.map(|ring| ring.ring.drained_by(self.role));
         self.role.receives().filter(|_| frames).into_iter().chain(rings)
     }

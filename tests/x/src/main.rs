@@ -1,6 +1,7 @@
 //! `cargo x`: what one does with this repository, in one word each. It needs nothing but Rust: what
 //! else is missing it installs, saying what and why (`setup.rs`).
 
+mod bench;
 mod setup;
 
 use std::env;
@@ -20,6 +21,7 @@ cargo x COMMAND
   demo     replay a real capture through the dataplane; files in target/demo/
   test     formatting, lints, all tests, documentation tests
   setup    install what is missing to build, saying what and why; demo and test begin with it
+  bench    measure the speed against what bounds it; `cargo x bench --help` tells more
   schema   write docs/scenario.schema.json anew from the types
 
 Exit codes: 0 all is well, 1 something failed, 2 no such command, 3 the set-up is not possible.
@@ -64,6 +66,7 @@ fn main() -> ExitCode {
         ["setup"] => setup::run(),
         ["demo"] => demo(),
         ["test"] => test(),
+        ["bench", args @ ..] => bench::run(args),
         ["schema"] => schema(),
         _ => {
             eprint!("cargo x {}: there is no such command\n\n{HELP}", words.join(" "));

@@ -57,9 +57,35 @@ const NEEDS: [Need; 7] = [
     },
 ];
 
-/// Installs what is missing. Does nothing, quickly, if nothing is.
+/// Beside those, only `cargo x bench` needs these, and only for some lines.
+const TESTPMD: [Need; 1] = [Need {
+    packages: &["dpdk-dev"],
+    why: "dpdk-testpmd, which forwarding is compared with",
+    found: || on_path("dpdk-testpmd"),
+}];
+const VALGRIND: [Need; 1] = [Need {
+    packages: &["valgrind"],
+    why: "callgrind counts instructions",
+    found: || on_path("valgrind"),
+}];
+
+/// Installs what is missing to build. Does nothing, quickly, if nothing is.
 pub(super) fn run() -> Result<(), Stop> {
-    let missing: Vec<&Need> = NEEDS.iter().filter(|need| !(need.found)()).collect();
+    provide(&NEEDS)
+}
+
+/// The same for `dpdk-testpmd`.
+pub(super) fn testpmd() -> Result<(), Stop> {
+    provide(&TESTPMD)
+}
+
+/// The same for valgrind.
+pub(super) fn valgrind() -> Result<(), Stop> {
+    provide(&VALGRIND)
+}
+
+fn provide(needs: &[Need]) -> Result<(), Stop> {
+    let missing: Vec<&Need> = needs.iter().filter(|need| !(need.found)()).collect();
     if missing.is_empty() {
         return Ok(());
     }

@@ -79,10 +79,9 @@ impl Core for Model {
 
     fn skip_to(&mut self, to: Position) {
         let from = self.position;
-        let before = self.schedule.runs_before(from.tick, from.slot);
-        let after = self.schedule.runs_before(to.tick, to.slot);
-        for (runs, (after, before)) in self.runs.iter_mut().zip(after.iter().zip(before)) {
-            *runs += after - before;
+        let skipped = self.schedule.runs_between((from.tick, from.slot), (to.tick, to.slot));
+        for (runs, skipped) in self.runs.iter_mut().zip(skipped) {
+            *runs += skipped;
         }
         self.position = to;
     }

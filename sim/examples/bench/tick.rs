@@ -1,0 +1,236 @@
+//! A worker alone: ring port in, its whole tick, ring port out, in bursts of 32. No simulator.
+
+use crate::Failure;
+use crate::watch::Took;
+use dataplane::lcore::Lcore;
+use dataplane::tc::{BucketId, Buckets, Tbf};
+use dataplane::world::{BURST, Parcel, Ring, World};
+use dataplane::{Buf, Config, Event, Instant, LcoreId, Nanos, PacketId, PortId, QueueId};
+use dpdk::{Eal, Mbuf, Pool, Port};
+use fixtures::{ALICE, BOB, DUT_LAN, Host, arp_request, icmp_echo, udp};
+use sim::scenario::{Overrides, Scenario};
+use std::ops::Range;
+use std::path::Path;
+
+/// Bursts that are measured, after a tenth as many that are not.
+const BURSTS: u32 = 50_000;
+
+/// A VLAN on each side.
+const TRUNKS: &str = r#"
+[[port]]
+name = "lan"
+mac = "02:00:00:00:00:01"
+[[port.vlan]]
+vid = 100
+addresses = ["198.51.100.1/24"]
+[[port]]
+name = "wan"
+mac = "02:00:00:00:00:02"
+[[port.vlan]]
+vid = 200
+addresses = ["192.0.2.1/24"]
+[[neighbour]]
+dev = "wan.200"
+address = "192.0.2.9"
+mac = "02:00:00:00:00:0b"
+"#;
+
+/// A tbf that lets all pass, but has to look at each.
+const SHAPER: &str = r#"
+[[qsch]]
+dev = "wan"
+kind = "tbf"
+rate = "1T"
+burst = 1000000
+"#;
+
+const LAN: PortId = PortId(0);
+const WAN: PortId = PortId(1);
+
+/// What the worker does with each packet, by name.
+pub(crate) fn run(eal: Eal, what: &str) -> Result<Took, Failure> {
+    let mut bench = new(eal, what)?;
+    (0..BURSTS / 10).try_for_each(|_| bench.burst())?;
+    let items = u64::from(BURSTS) * BURST as u64;
+    Took::by(items, || (0..BURSTS).try_for_each(|_| bench.burst()))
+}
+
+/// A worker that does `what` with each packet.
+pub(crate) fn new(eal: Eal, what: &str) -> Result<Worker, Failure> {
+    let flow = |n: u16| udp(ALICE, BOB).ports(4000 + n, 53).len(18);
+    let plain = config(crate::replay::ROUTER)?;
+    match what {
+        "forward" => Worker::new(eal, &plain, WAN, (0..256).map(|n| flow(n).build()).collect()),
+        "echo" => {
+            let ping = |n| icmp_echo(ALICE, DUT_LAN).echo_id_seq(7, n).len(18).build();
+            Worker::new(eal, &with_alice(plain), LAN, (0..256).map(ping).collect())
+        }
+        "arp" => Worker::new(eal, &plain, LAN, vec![arp_request(ALICE, DUT_LAN).padded().build()]),
+        "tbf" => {
+            let shaped = config(&format!("{}{SHAPER}", crate::replay::ROUTER))?;
+            Worker::new(eal, &shaped, WAN, (0..256).map(|n| flow(n).build()).collect())
+        }
+        "vlan" => {
+            let tagged = |n| flow(n).vlan(100).build();
+            Worker::new(eal, &config(TRUNKS)?, WAN, (0..256).map(tagged).collect())
+        }
+        _ => Err("no such work for a worker".into()),
+    }
+}
+
+fn config(scenario: &str) -> Result<Config, Failure> {
+    let scenario = Scenario::parse(scenario, "bench.toml", Path::new(""), &Overrides::default())?;
+    Ok(scenario.plan.config)
+}
+
+/// An echo reply finds its way back without asking.
+fn with_alice(mut config: Config) -> Config {
+    let Host { mac, ip } = ALICE;
+    let mac = dataplane::Mac(mac);
+    config.neighbours.push(dataplane::config::NeighConfig { dev: LAN, address: ip, mac });
+    config
+}
+
+/// A worker between two ring ports, and what it is given.
+pub(crate) struct Worker {
+    lcore: Lcore<Mbuf>,
+    world: Ports,
+    out: PortId,
+    frames: Vec<Vec<u8>>,
+    next: usize,
+    burst: Vec<Mbuf>,
+}
+
+impl Worker {
+    /// The first worker of a configuration, which gets `frames` on the LAN in turn, and of which
+    /// each comes out at `out`.
+    pub fn new(
+        eal: Eal,
+        config: &Config,
+        out: PortId,
+        frames: Vec<Vec<u8>>,
+    ) -> Result<Worker, Failure> {
+        let pool = Pool::new(eal, 8191)?;
+        let port = || Port::ring(eal, &pool, 1, 1, 256, 512);
+        let ports = [port()?, port()?];
+        let burst = (0..BURST).filter_map(|_| pool.alloc()).collect();
+        let buckets = Buckets::default();
+        let world = Ports { now: Instant::EPOCH, packets: 0, pool, ports, buckets };
+        let lcore = Lcore::new(config, LcoreId(1))?;
+        Ok(Worker { lcore, world, out, frames, next: 0, burst })
+    }
+
+    /// A burst comes, the worker does one tick, and the burst leaves.
+    pub fn burst(&mut self) -> Result<(), Failure> {
+        for buf in &mut self.burst {
+            let frame = &self.frames[self.next];
+            self.next = (self.next + 1) % self.frames.len();
+            fill(buf, frame)?;
+        }
+        self.world.ports[0].inject_burst(QueueId(0), &mut self.burst);
+        self.world.now += Nanos::from_micros(10);
+        loop {
+            self.lcore.step(&mut self.world);
+            if self.lcore.position().slot == 0 {
+                break;
+            }
+        }
+        self.world.ports[self.out.index()].collect(QueueId(0), &mut self.burst, BURST);
+        match self.burst.len() {
+            BURST => Ok(()),
+            left => Err(format!("{left} of {BURST} packets came out").into()),
+        }
+    }
+}
+
+/// Makes a buffer hold a frame, whatever it held before.
+fn fill(buf: &mut Mbuf, frame: &[u8]) -> Result<(), Failure> {
+    if buf.len() > frame.len() {
+        buf.truncate(frame.len())?;
+    } else if buf.len() < frame.len() {
+        buf.append(frame.len() - buf.len())?;
+    }
+    buf.head_mut().copy_from_slice(frame);
+    Ok(())
+}
+
+/// DPDK's ports and nothing else.
+struct Ports {
+    now: Instant,
+    packets: u64,
+    ports: [Port; 2],
+    buckets: Buckets,
+    pool: Pool,
+}
+
+impl Ports {
+    fn identify(&mut self, buf: Option<Mbuf>) -> Option<Mbuf> {
+        let mut buf = buf?;
+        self.packets += 1;
+        buf.meta_mut().id = PacketId(self.packets);
+        Some(buf)
+    }
+}
+
+impl World for Ports {
+    type Buf = Mbuf;
+
+    fn now(&self) -> Instant {
+        self.now
+    }
+
+    fn alloc(&mut self) -> Option<Mbuf> {
+        let buf = self.pool.alloc();
+        self.identify(buf)
+    }
+
+    fn duplicate(&mut self, of: &Mbuf, bytes: Range<usize>) -> Option<Mbuf> {
+        let buf = of.copy(bytes, &self.pool);
+        self.identify(buf)
+    }
+
+    fn chain(&mut self, head: &mut Mbuf, tail: Mbuf) -> Result<(), Mbuf> {
+        head.chain(tail)
+    }
+
+    fn free(&mut self, buf: Mbuf) {
+        drop(buf);
+    }
+
+    fn rx_burst(&mut self, port: PortId, queue: QueueId, into: &mut Vec<Mbuf>) {
+        self.ports[port.index()].rx_burst(queue, into, BURST);
+    }
+
+    fn tx_burst(&mut self, port: PortId, queue: QueueId, from: &mut Vec<Mbuf>) {
+        self.ports[port.index()].tx_burst(queue, from);
+    }
+
+    fn send(&mut self, _: LcoreId, _: Ring, parcel: Parcel<Mbuf>) -> Result<(), Parcel<Mbuf>> {
+        Err(parcel)
+    }
+
+    fn has_room(&self, _: LcoreId, _: Ring) -> bool {
+        false
+    }
+
+    fn recv(&mut self, _: Ring) -> Option<Parcel<Mbuf>> {
+        None
+    }
+
+    fn draw(
+        &mut self,
+        bucket: BucketId,
+        tbf: &Tbf,
+        len: usize,
+        now: Instant,
+    ) -> Result<(), Instant> {
+        self.buckets.draw(bucket, tbf, len, now)
+    }
+
+    fn observe(&mut self, _: Event) {}
+}
+
+/// The router of the forwarding workload, to be given larger tables.
+pub(crate) fn router() -> Result<Config, Failure> {
+    config(crate::replay::ROUTER)
+}

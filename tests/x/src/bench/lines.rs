@@ -1,0 +1,184 @@
+//! The lines of the table: what is measured, against what, and what is to be reached.
+//!
+//! A workload that is to come is a row with [`Measure::NotYet`], so that nobody takes it for
+//! forgotten; when its code is there, the row becomes one of the others.
+
+use super::side::Side::{self, Bench, Peer, Testpmd};
+
+/// A line of the table.
+pub(super) struct Line {
+    pub name: &'static str,
+    pub what: &'static str,
+    pub against: &'static str,
+    pub measure: Measure,
+}
+
+/// How it is measured, and what has to come out.
+pub(super) enum Measure {
+    /// The ratio to a peer. Nothing to reach: the line only tells.
+    Against { ours: Side, peer: Side, at_most: Option<f64> },
+    /// A time of our own, in nanoseconds; a peer is measured to say what of it is whose.
+    Alone { ours: Side, peer: Option<Side>, at_most: f64 },
+    /// The cost of the same thing at several sizes: the last to the first. With `flat`, resident
+    /// memory is to stay below so many MiB, too.
+    Grows { of: Side, sizes: &'static [u64], at_most: f64, flat: Option<u64> },
+    /// It cannot be measured yet; its peer can.
+    NotYet { why: &'static str, peer: Option<Side> },
+}
+
+impl Line {
+    pub fn needs_testpmd(&self) -> bool {
+        matches!(self.measure, Measure::Against { peer: Testpmd, .. })
+    }
+}
+
+pub(super) fn is_one(name: &str) -> bool {
+    LINES.iter().any(|line| line.name == name)
+}
+
+const MILLION: &str = "@1000000";
+const FORWARD: Side = Bench(&["tick", "forward"]);
+const NO_WORKLOAD: &str = "our side of this line is not written yet";
+
+/// A line of the forwarding loop, against forwarding itself.
+const fn tick(name: &'static str, what: &'static str, args: &'static [&'static str]) -> Line {
+    let measure = Measure::Against { ours: Bench(args), peer: FORWARD, at_most: Some(1.5) };
+    Line { name, what, against: "forwarding alone", measure }
+}
+
+/// A line of reassembly.
+const fn fragments(name: &'static str, what: &'static str, args: &'static [&'static str]) -> Line {
+    let peer = Some(Peer("ip_frag", args));
+    let measure = Measure::NotYet { why: NO_WORKLOAD, peer };
+    Line { name, what, against: "librte_ip_frag on the same mbufs", measure }
+}
+
+const fn grows(
+    name: &'static str,
+    what: &'static str,
+    args: &'static [&'static str],
+    sizes: &'static [u64],
+) -> Line {
+    let measure = Measure::Grows { of: Bench(args), sizes, at_most: 2.0, flat: None };
+    Line { name, what, against: "the smallest", measure }
+}
+
+const fn not_yet(name: &'static str, what: &'static str, why: &'static str) -> Line {
+    Line { name, what, against: "-", measure: Measure::NotYet { why, peer: None } }
+}
+
+pub(super) const LINES: &[Line] = &[
+    Line {
+        name: "replay",
+        what: "timed replay of 1 M packets: net_pcap, wire, ring, worker, pcapng; digest, counters",
+        against: "C: net_pcap to net_pcap, the same file, packets untouched",
+        measure: Measure::Against {
+            ours: Bench(&["replay", MILLION, "%ours.pcapng"]),
+            peer: Peer("pcap_loop", &[MILLION, "%peer.pcap"]),
+            at_most: Some(1.0),
+        },
+    },
+    Line {
+        name: "replay-events",
+        what: "the same with events.jsonl",
+        against: "without",
+        measure: Measure::Against {
+            ours: Bench(&["replay-events", MILLION, "%events.pcapng"]),
+            peer: Bench(&["replay", MILLION, "%ours.pcapng"]),
+            at_most: Some(2.0),
+        },
+    },
+    Line {
+        name: "replay-files",
+        what: "the same with all that --out leaves: frames in and out with fates, events, ticks",
+        against: "without",
+        measure: Measure::Against {
+            ours: Bench(&["replay-files", MILLION, "%files"]),
+            peer: Bench(&["replay", MILLION, "%ours.pcapng"]),
+            at_most: None,
+        },
+    },
+    Line {
+        name: "forward",
+        what: "forwarding alone: ring port, a worker's whole tick, ring port; bursts of 32 x 60 B",
+        against: "testpmd macswap on net_null",
+        measure: Measure::Against { ours: FORWARD, peer: Testpmd, at_most: Some(2.0) },
+    },
+    tick("echo", "a ping answered, through the same loop", &["tick", "echo"]),
+    tick("vlan", "forwarded from VLAN to VLAN, through the same loop", &["tick", "vlan"]),
+    tick("arp", "an ARP request answered, through the same loop", &["tick", "arp"]),
+    tick("tbf", "forwarded through a tbf, through the same loop", &["tick", "tbf"]),
+    fragments("reassembly-2x64", "2 fragments of 64 B", &["2", "64", "order"]),
+    fragments("reassembly-4x64", "4 fragments of 64 B", &["4", "64", "order"]),
+    fragments("reassembly-8x64", "8 fragments of 64 B", &["8", "64", "order"]),
+    fragments("reassembly-2x1480", "2 fragments of 1480 B", &["2", "1480", "order"]),
+    fragments("reassembly-4x1480", "4 fragments of 1480 B", &["4", "1480", "order"]),
+    fragments("reassembly-8x1480", "8 fragments of 1480 B", &["8", "1480", "order"]),
+    fragments("reassembly-8x1480r", "8 fragments of 1480 B, reversed", &["8", "1480", "reversed"]),
+    not_yet("reassembly-45x1456", "45 fragments of 1456 B; the peer takes 8", NO_WORKLOAD),
+    Line {
+        name: "idle-hour",
+        what: "one virtual hour, 4 workers and a master, 100 neighbours with timers, no traffic",
+        against: "10 ms of it with --no-skip, extrapolated",
+        measure: Measure::Alone {
+            ours: Bench(&["idle-hour"]),
+            peer: Some(Bench(&["idle-stepped"])),
+            at_most: 1e6,
+        },
+    },
+    Line {
+        name: "virtual-second",
+        what: "a virtual second of 10 kpps of mixed traffic, 4 workers: 20 x faster than real time",
+        against: "50 ms",
+        measure: Measure::Alone { ours: Bench(&["virtual-second"]), peer: None, at_most: 5e7 },
+    },
+    Line {
+        name: "scenario",
+        what: "a whole scenario: 10 packets, 2 ports, 2 workers, all checks: 30,000 a second",
+        against: "C: two fresh ring ports, 10 packets through them",
+        measure: Measure::Alone {
+            ours: Bench(&["warm"]),
+            peer: Some(Peer("fresh_ports", &[])),
+            at_most: 1e9 / 30_000.0,
+        },
+    },
+    Line {
+        name: "grow-capture",
+        what: "replay of 10 k to 10 M packets: per packet within 10 %, at most 128 MiB",
+        against: "10 k packets",
+        measure: Measure::Grows {
+            of: Bench(&["replay", "@$", "%ours.pcapng"]),
+            sizes: &[10_000, 100_000, 1_000_000, 10_000_000],
+            at_most: 1.1,
+            flat: Some(128),
+        },
+    },
+    grows(
+        "grow-routes",
+        "a packet forwarded, with 1 to 1 M routes",
+        &["grow", "routes", "$"],
+        &[1, 10, 100, 1_000, 10_000, 100_000, 1_000_000],
+    ),
+    grows(
+        "grow-neighbours",
+        "a packet forwarded, with 1 to 100 k neighbours",
+        &["grow", "neighbours", "$"],
+        &[1, 10, 100, 1_000, 10_000, 100_000],
+    ),
+    grows(
+        "grow-timers",
+        "a timer armed and run, while 1 to 1 M others wait",
+        &["grow", "timers", "$"],
+        &[1, 10, 100, 1_000, 10_000, 100_000, 1_000_000],
+    ),
+    grows(
+        "grow-lcores",
+        "a packet replayed, on a box of 2 to 32 lcores",
+        &["grow", "lcores", "$"],
+        &[2, 3, 5, 9, 17, 32],
+    ),
+    not_yet("grow-reassembly", "1 to 64 k datagrams held", NO_WORKLOAD),
+    not_yet("grow-qsch", "a backlog of 1 to 64 k packets", NO_WORKLOAD),
+    not_yet("fuzz-parse", "parse_frame, 1 M executions a second", "there is no fuzz target yet"),
+    not_yet("fuzz-dataplane", "the dataplane, 200 k a second", "there is no fuzz target yet"),
+];
