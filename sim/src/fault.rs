@@ -1,8 +1,10 @@
 //! What goes wrong on purpose: the n-th allocation, the n-th parcel for another lcore's ring, the
 //! n-th burst to a port fails.
 //!
-//! A [`Strike`] names one such call by its kind and its number within the run, from 1. Since a run is
-//! a function of its plan, the number finds the same call in every run, up to the first strike.
+//! A [`Fault`] is one thing that goes wrong, at one place of one run: concrete, so that a list of them
+//! says the same in every version, whatever drew it. A [`Strike`] names one call by its kind and its
+//! number within the run, from 1. Since a run is a function of its plan, the number finds the same
+//! call in every run, up to the first strike.
 //!
 //! Invariant: what a strike does to the dataplane is what the real thing does: the pool is empty, the
 //! ring is full, the port takes nothing. Not here: trying every strike there is (`sweep.rs`).
@@ -58,6 +60,29 @@ impl FromStr for FaultKind {
     }
 }
 
+/// One thing that goes wrong.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fault {
+    /// A call of the dataplane fails.
+    Call(Strike),
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Fault::Call(strike) => strike.fmt(f),
+        }
+    }
+}
+
+impl FromStr for Fault {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Fault, String> {
+        text.parse().map(Fault::Call)
+    }
+}
+
 /// One call that fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Strike {
@@ -98,9 +123,9 @@ pub(crate) struct Injector {
 
 impl Injector {
     /// Nothing was called yet.
-    pub fn new(strikes: &[Strike]) -> Injector {
+    pub fn new(faults: &[Fault]) -> Injector {
         let mut injector = Injector::default();
-        for strike in strikes {
+        for Fault::Call(strike) in faults {
             injector.to_come[strike.kind.index()].push(strike.nth);
         }
         for to_come in &mut injector.to_come {
@@ -131,7 +156,7 @@ mod tests {
     #[test]
     fn a_strike_is_written_as_it_is_read() {
         for text in ["alloc:1", "ring:17", "tx:18446744073709551615"] {
-            assert_eq!(text.parse::<Strike>().unwrap().to_string(), text);
+            assert_eq!(text.parse::<Fault>().unwrap().to_string(), text);
         }
         for (text, why) in [
             ("alloc", "is no fault"),
@@ -141,19 +166,19 @@ mod tests {
             ("alloc:0", "the first call has number 1"),
             ("disk:1", "\"disk\" is no kind of fault"),
         ] {
-            let error = text.parse::<Strike>().unwrap_err();
+            let error = text.parse::<Fault>().unwrap_err();
             assert!(error.contains(why), "{text}: {error}");
         }
     }
 
     #[test]
     fn the_calls_that_were_named_fail_and_no_other() {
-        let strikes = ["alloc:3", "tx:1", "alloc:1", "alloc:3"].map(|text| text.parse().unwrap());
-        let mut injector = Injector::new(&strikes);
+        let faults = ["alloc:3", "tx:1", "alloc:1", "alloc:3"].map(|text| text.parse().unwrap());
+        let mut injector = Injector::new(&faults);
         let mut failed = |kind| (1..=4).filter(|_| injector.call(kind).is_some()).count();
         assert_eq!(FaultKind::ALL.map(&mut failed), [2, 0, 1]);
         assert_eq!(injector.calls(), [4, 4, 4]);
-        let mut injector = Injector::new(&strikes);
+        let mut injector = Injector::new(&faults);
         let nths = (0..4).filter_map(|_| injector.call(FaultKind::Alloc)).map(|strike| strike.nth);
         assert_eq!(nths.collect::<Vec<_>>(), [1, 3]);
     }

@@ -3,7 +3,7 @@
 //! A [`Plan`] holds no default that somebody still has to fill in, and no path that is relative to
 //! something else than the current directory. Not here: TOML (`scenario.rs`), stepping (`engine.rs`).
 
-use crate::fault::Strike;
+use crate::fault::Fault;
 use dataplane::control::Order;
 use dataplane::job::JobKind;
 use dataplane::{Config, Instant, LcoreId, Nanos, PortId};
@@ -28,7 +28,7 @@ pub struct Plan {
     /// What happens to a frame of which the capture holds only the front.
     pub snapped: Snapped,
     /// What goes wrong on purpose.
-    pub strikes: Vec<Strike>,
+    pub faults: Vec<Fault>,
 }
 
 /// What is behind a physical port.

@@ -24,12 +24,12 @@ pub(crate) use request::starts;
 pub use request::{CaptureArg, Request, RequestError};
 
 use crate::capture::CaptureInfo;
-use crate::fault::Strike;
+use crate::fault::Fault;
 use crate::plan::{Ours, Plan, Snapped, Timing};
 use build::Part;
 use dataplane::Nanos;
 use dataplane::control::Reload;
-use error::Fault;
+use error::Mistake;
 pub(crate) use error::did_you_mean;
 use file::ScenarioFile;
 use schemars::Schema;
@@ -62,7 +62,7 @@ pub struct Overrides {
     /// Instead of each capture's `ours`, unless it is empty.
     pub ours: Vec<Ours>,
     /// What goes wrong on purpose.
-    pub faults: Vec<Strike>,
+    pub faults: Vec<Fault>,
 }
 
 /// A scenario file that could not be turned into a plan.
@@ -103,9 +103,9 @@ impl Scenario {
         dir: &Path,
         overrides: &Overrides,
     ) -> Result<Scenario, ScenarioError> {
-        let wrong = |faults| ScenarioError::new(file, text, faults);
+        let wrong = |mistakes| ScenarioError::new(file, text, mistakes);
         let tables: ScenarioFile =
-            toml::from_str(text).map_err(|e| wrong(vec![Fault::from_toml(&e, text)]))?;
+            toml::from_str(text).map_err(|e| wrong(vec![Mistake::from_toml(&e, text)]))?;
         let plan = build::plan(&tables, dir, overrides, Part::All).map_err(wrong)?;
         let stem = || Path::new(file).file_stem().map(|stem| stem.to_string_lossy().into_owned());
         let name = tables.name.or_else(stem).unwrap_or_default();
@@ -119,9 +119,9 @@ pub(crate) fn reload(dir: &Path, file: &str, overrides: &Overrides) -> Reload {
     let path = dir.join(file);
     let config = || {
         let text = read_text(&path).map_err(|error| error.to_string())?;
-        let wrong = |faults| ScenarioError::new(file, &text, faults).to_string();
+        let wrong = |mistakes| ScenarioError::new(file, &text, mistakes).to_string();
         let tables: ScenarioFile =
-            toml::from_str(&text).map_err(|e| wrong(vec![Fault::from_toml(&e, &text)]))?;
+            toml::from_str(&text).map_err(|e| wrong(vec![Mistake::from_toml(&e, &text)]))?;
         build::plan(&tables, path.parent().unwrap_or(dir), overrides, Part::Config).map_err(wrong)
     };
     let config = config().map(|plan| plan.config).map_err(|why| why.replace('\n', "; "));
@@ -153,9 +153,10 @@ fn read_text(path: &Path) -> Result<String, LoadError> {
     String::from_utf8(bytes).map_err(|error| {
         let good = error.utf8_error().valid_up_to();
         let bytes = error.into_bytes();
-        let fault = Fault::new(&(good..good + 1), "this is no UTF-8 text", "");
-        let fault = fault.help("a scenario is a TOML file; a capture goes to `lockstep replay`");
-        ScenarioError::new(&file, &String::from_utf8_lossy(&bytes), vec![fault]).into()
+        let mistake = Mistake::new(&(good..good + 1), "this is no UTF-8 text", "");
+        let mistake =
+            mistake.help("a scenario is a TOML file; a capture goes to `lockstep replay`");
+        ScenarioError::new(&file, &String::from_utf8_lossy(&bytes), vec![mistake]).into()
     })
 }
 

@@ -9,7 +9,7 @@
 
 use crate::engine::{Conduct, Ended, Outcome, run};
 use crate::fabric::Fabric;
-use crate::fault::{FaultKind, Strike};
+use crate::fault::{Fault, FaultKind, Strike};
 use crate::plan::{Pace, Plan};
 use crate::run::RunError;
 use dataplane::{Instant, Nanos};
@@ -104,9 +104,9 @@ pub fn sweep<F: Fabric>(
         let mut tally = Tally { kind, chances, runs: 0, failed: 0 };
         for run in 0..tried(kind) {
             let strike = Strike { kind, nth: 1 + run * sweep.every };
-            plan.strikes.push(strike);
+            plan.faults.push(Fault::Call(strike));
             let (outcome, mut what) = once(&plan, sweep, patience, fabric)?;
-            plan.strikes.pop();
+            plan.faults.pop();
             match outcome.map(|outcome| outcome.ended) {
                 Some(Ended::Interrupted) => {
                     swept.interrupted = true;

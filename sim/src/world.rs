@@ -90,7 +90,7 @@ impl<'f, F: Fabric, O: Observer> SimWorld<'f, F, O> {
             index: 0,
             run: Run { lcore: id, tick: 0, job: JobKind::RecvFwd },
             pool: PoolAccount::new(plan.config.limits.pool),
-            injector: Injector::new(&plan.strikes),
+            injector: Injector::new(&plan.faults),
             ports,
             lcores: boxes,
             buckets: Buckets::default(),

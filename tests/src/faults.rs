@@ -29,7 +29,7 @@ fn asked() -> Dut {
 #[test]
 fn a_fault_is_told_where_it_strikes() {
     // The first buffer is ALICE's, the second the ARP request's.
-    let net = asked().with(|plan| plan.strikes.push("alloc:2".parse().unwrap()));
+    let net = asked().with(|plan| plan.faults.push("alloc:2".parse().unwrap()));
     assert_snapshot!(net.run(), @"
            ms lcore port    frame
         0.000       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 32
@@ -48,7 +48,7 @@ fn a_fault_is_told_where_it_strikes() {
 
 #[test]
 fn a_burst_that_the_port_does_not_take_is_dropped_whole() {
-    let net = asked().with(|plan| plan.strikes.push("tx:2".parse().unwrap()));
+    let net = asked().with(|plan| plan.faults.push("tx:2".parse().unwrap()));
     assert_snapshot!(net.run(), @"
            ms lcore port    frame
         0.000       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 32
@@ -72,7 +72,7 @@ fn a_multicast_of_which_one_ring_is_full_all_of_a_sudden_ends_all_the_same() {
     let hello = Hello { to: Target::Workers, call: Call::Sync, timeout: None, count: 1 };
     let mut net = dut_with_workers(3);
     net.at(ms(1)).hello(hello);
-    let net = net.with(|plan| plan.strikes.push("ring:2".parse().unwrap()));
+    let net = net.with(|plan| plan.faults.push("ring:2".parse().unwrap()));
     assert_snapshot!(tell(&net.plan).chart, @"
           ms  lcore 0       lcore 1       lcore 2       lcore 3
               master        worker        worker        worker

@@ -99,7 +99,7 @@ pub fn dut_with_workers(workers: u8) -> Dut {
         inputs: vec![],
         commands: vec![],
         snapped: Snapped::Pad,
-        strikes: vec![],
+        faults: vec![],
     };
     Dut { plan, now: Nanos::ZERO }
 }

@@ -2,7 +2,7 @@
 
 use super::exit;
 use crate::decode::Filter;
-use crate::fault::{FaultKind, Strike};
+use crate::fault::{Fault, FaultKind};
 use crate::plan::{Backend, Ours, Pace, Snapped, Timing};
 use crate::scenario::{CaptureArg, Overrides, text};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -295,7 +295,7 @@ pub struct SimArgs {
     /// is full) or tx (a port takes nothing of a burst); can be given several times. `lockstep sweep`
     /// tries them all
     #[arg(long, value_name = "KIND:N")]
-    pub fault: Vec<Strike>,
+    pub fault: Vec<Fault>,
     /// What happens to a frame of which the capture holds only the front
     #[arg(long, value_name = "pad|drop", value_parser = text::snapped)]
     pub snapped: Option<Snapped>,

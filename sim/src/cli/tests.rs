@@ -459,10 +459,10 @@ fn a_sweep_tries_all_faults_or_those_that_are_named() {
 fn a_fault_of_the_command_line_is_in_the_plan_and_survives_a_manifest() {
     let folder = Folder::new("fault");
     let done = folder.lockstep("run @box.toml --fault tx:2 --fault alloc:1");
-    let strikes: Vec<String> = done.plan().strikes.iter().map(ToString::to_string).collect();
-    assert_eq!(strikes, ["tx:2", "alloc:1"]);
+    let faults: Vec<String> = done.plan().faults.iter().map(ToString::to_string).collect();
+    assert_eq!(faults, ["tx:2", "alloc:1"]);
     let request = &done.notes.job.as_ref().unwrap().request;
     let text = serde_json::to_string(request).unwrap();
     let again: Request = serde_json::from_str(&text).unwrap();
-    assert_eq!(again.plan().unwrap().plan.strikes, done.plan().strikes);
+    assert_eq!(again.plan().unwrap().plan.faults, done.plan().faults);
 }

@@ -3,7 +3,7 @@
 //! Every check points at the value that offends. Parts that do not depend on each other are all
 //! checked, so that one reading shows most of what is wrong.
 //!
-//! Invariant: a plan comes out only if no fault was noted, and then [`Config::check`] agrees with
+//! Invariant: a plan comes out only if no mistake was noted, and then [`Config::check`] agrees with
 //! it. Not here: types and syntax (`file.rs`, `value.rs`), ranges (`ranges.rs`).
 
 mod inputs;
@@ -15,7 +15,7 @@ mod routes;
 mod tc;
 
 use super::Overrides;
-use super::error::{Fault, did_you_mean};
+use super::error::{Mistake, did_you_mean};
 use super::file::{ScenarioFile, SnappedKind};
 use super::ranges::Ranged;
 use super::value::{At, Span};
@@ -36,7 +36,7 @@ struct Builder<'a> {
     file: &'a ScenarioFile,
     dir: &'a Path,
     overrides: &'a Overrides,
-    faults: Vec<Fault>,
+    mistakes: Vec<Mistake>,
     /// Ports first, then the kernel sides of devices, then VLAN devices: the index is the `PortId`.
     devices: Vec<Device>,
     /// Physical ports first, then the kernel sides of devices.
@@ -61,12 +61,12 @@ pub(super) fn plan(
     dir: &Path,
     overrides: &Overrides,
     part: Part,
-) -> Result<Plan, Vec<Fault>> {
+) -> Result<Plan, Vec<Mistake>> {
     let mut builder = Builder {
         file,
         dir,
         overrides,
-        faults: Vec::new(),
+        mistakes: Vec::new(),
         devices: Vec::new(),
         ports: Vec::new(),
         port_plans: Vec::new(),
@@ -93,8 +93,8 @@ pub(super) fn plan(
     let costs = builder.costs(&lcores);
     let inputs = builder.inputs();
     let until = builder.until();
-    if !builder.faults.is_empty() {
-        return Err(builder.faults);
+    if !builder.mistakes.is_empty() {
+        return Err(builder.mistakes);
     }
     let (ports, kni) = (builder.ports, builder.kni);
     let seed = overrides.seed.or(file.seed.as_ref().map(|s| s.value.0.0)).unwrap_or(0);
@@ -114,7 +114,7 @@ pub(super) fn plan(
     };
     if let Err(error) = config.check() {
         // The checks above should have said it, with its place; this is the net below them.
-        return Err(vec![Fault::new(&(0..0), error.to_string(), "")]);
+        return Err(vec![Mistake::new(&(0..0), error.to_string(), "")]);
     }
     let snapped = match file.snapped {
         Some(SnappedKind::Pad) | None => Snapped::Pad,
@@ -128,18 +128,18 @@ pub(super) fn plan(
         inputs,
         commands,
         snapped: overrides.snapped.unwrap_or(snapped),
-        strikes: overrides.faults.clone(),
+        faults: overrides.faults.clone(),
     })
 }
 
 impl Builder<'_> {
-    fn fault(&mut self, fault: Fault) {
-        self.faults.push(fault);
+    fn mistake(&mut self, mistake: Mistake) {
+        self.mistakes.push(mistake);
     }
 
-    /// Notes the fault, if there is one.
-    fn noted<T>(&mut self, result: Result<T, Fault>) -> Option<T> {
-        result.map_err(|fault| self.faults.push(fault)).ok()
+    /// Notes the mistake, if there is one.
+    fn noted<T>(&mut self, result: Result<T, Mistake>) -> Option<T> {
+        result.map_err(|mistake| self.mistakes.push(mistake)).ok()
     }
 
     /// The number if it is in range, or `default` if there is none (or a bad one: that is noted).
@@ -163,7 +163,11 @@ impl Builder<'_> {
         if let Some(kni) = self.kni.iter().find(|kni| kni.port == found) {
             let device = &self.devices[kni.device.index()].name;
             let message = format!("{} is the kernel side of {device}", name.value);
-            self.fault(Fault::new(&name.span, message, format!("expected a device: `{device}`")));
+            self.mistake(Mistake::new(
+                &name.span,
+                message,
+                format!("expected a device: `{device}`"),
+            ));
             return None;
         }
         Some(found)
@@ -186,15 +190,15 @@ impl Builder<'_> {
         let message = format!("there is no {what} `{}`", name.value);
         let expected = format!("expected one of {}", quoted(&known));
         let help = did_you_mean(&name.value, &known);
-        self.fault(Fault::new(&name.span, message, expected).maybe_help(help));
+        self.mistake(Mistake::new(&name.span, message, expected).maybe_help(help));
         None
     }
 
     fn until(&mut self) -> Option<Nanos> {
         let until = match &self.file.until {
             Some(until) if until.value.0 == Nanos::ZERO && self.overrides.until.is_none() => {
-                let fault = Fault::new(&until.span, "the run stops before it starts", "");
-                self.fault(fault.help("leave `until` away to run until all input is through"));
+                let mistake = Mistake::new(&until.span, "the run stops before it starts", "");
+                self.mistake(mistake.help("leave `until` away to run until all input is through"));
                 None
             }
             Some(until) => Some(until.value.0),

@@ -40,7 +40,7 @@ pub struct Problem {
 
 /// A complaint about bytes of a file that is not named yet.
 #[derive(Clone, Debug)]
-pub(super) struct Fault {
+pub(super) struct Mistake {
     pub(super) span: Span,
     pub(super) message: String,
     pub(super) expected: String,
@@ -48,14 +48,14 @@ pub(super) struct Fault {
     pub(super) unreadable: bool,
 }
 
-impl Fault {
+impl Mistake {
     /// `message`, about `span`, where `expected` should have been.
     pub(super) fn new(
         span: &Span,
         message: impl Into<String>,
         expected: impl Into<String>,
-    ) -> Fault {
-        Fault {
+    ) -> Mistake {
+        Mistake {
             span: span.clone(),
             message: message.into(),
             expected: expected.into(),
@@ -65,17 +65,17 @@ impl Fault {
     }
 
     /// The same, with advice.
-    pub(super) fn help(self, help: impl Into<String>) -> Fault {
-        Fault { help: Some(help.into()), ..self }
+    pub(super) fn help(self, help: impl Into<String>) -> Mistake {
+        Mistake { help: Some(help.into()), ..self }
     }
 
     /// The same, with advice if there is any.
-    pub(super) fn maybe_help(self, help: Option<String>) -> Fault {
-        Fault { help, ..self }
+    pub(super) fn maybe_help(self, help: Option<String>) -> Mistake {
+        Mistake { help, ..self }
     }
 
     /// What the TOML reader or serde says, in our form.
-    pub(super) fn from_toml(error: &toml::de::Error, text: &str) -> Fault {
+    pub(super) fn from_toml(error: &toml::de::Error, text: &str) -> Mistake {
         let span = error.span().unwrap_or(0..0);
         let (message, expected) = match error.message().split_once(", expected ") {
             Some((message, expected)) => (message.to_owned(), format!("expected {expected}")),
@@ -88,7 +88,7 @@ impl Fault {
         let header = text.get(span.clone()).filter(|t| is_single_header(t));
         if let (Some(header), "expected a sequence") = (header, expected.as_str()) {
             let message = format!("{header} is one table");
-            return Fault::new(
+            return Mistake::new(
                 &span,
                 message,
                 format!("expected [{header}]: there can be several"),
@@ -105,7 +105,7 @@ impl Fault {
                 Some(key) => format!("the key `{key}` is missing"),
                 None => message.replace("unknown field", "unknown key").replace(" as i128", ""),
             };
-        Fault::new(&span, message, expected).maybe_help(help)
+        Mistake::new(&span, message, expected).maybe_help(help)
     }
 
     /// The same, in its file.
@@ -172,10 +172,10 @@ fn distance(a: &str, b: &str) -> usize {
 }
 
 impl ScenarioError {
-    pub(super) fn new(file: &str, text: &str, mut faults: Vec<Fault>) -> ScenarioError {
-        faults.sort_by_key(|f| (f.span.start, f.span.end));
+    pub(super) fn new(file: &str, text: &str, mut mistakes: Vec<Mistake>) -> ScenarioError {
+        mistakes.sort_by_key(|f| (f.span.start, f.span.end));
         let text: Arc<str> = Arc::from(text);
-        ScenarioError { problems: faults.into_iter().map(|f| f.locate(file, &text)).collect() }
+        ScenarioError { problems: mistakes.into_iter().map(|f| f.locate(file, &text)).collect() }
     }
 
     /// Whether all that is wrong is that files cannot be read.
@@ -244,9 +244,9 @@ mod tests {
     #[test]
     fn a_place_is_counted_in_characters() {
         let text: Arc<str> = Arc::from("a = 1\nµ = 2\n");
-        let problem = Fault::new(&(9..10), "x", "").locate("f", &text);
+        let problem = Mistake::new(&(9..10), "x", "").locate("f", &text);
         assert_eq!((problem.line, problem.column), (2, 3));
-        let beyond = Fault::new(&(900..901), "x", "").locate("f", &text);
+        let beyond = Mistake::new(&(900..901), "x", "").locate("f", &text);
         assert_eq!((beyond.line, beyond.column), (3, 1));
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Invariant: [`ALL`] names every range here, each by its table and key in the scenario.
 
-use super::error::Fault;
+use super::error::Mistake;
 use super::value::At;
 use dataplane::LcoreId;
 use dataplane::config::{Limits, Policy};
@@ -117,12 +117,12 @@ ranges! {
 
 impl Ranged {
     /// The number, if it is in range.
-    pub(super) fn check(&self, number: &At<u64>) -> Result<u64, Fault> {
+    pub(super) fn check(&self, number: &At<u64>) -> Result<u64, Mistake> {
         let Ranged { key, min, max, .. } = self;
         if (*min..=*max).contains(&number.value) {
             return Ok(number.value);
         }
         let message = format!("{key} is {}", number.value);
-        Err(Fault::new(&number.span, message, format!("expected {min} to {max}")))
+        Err(Mistake::new(&number.span, message, format!("expected {min} to {max}")))
     }
 }

@@ -60,7 +60,7 @@ pub fn dut(workers: u16) -> Plan {
         inputs: Vec::new(),
         commands: Vec::new(),
         snapped: Snapped::Pad,
-        strikes: vec![],
+        faults: vec![],
     }
 }
 

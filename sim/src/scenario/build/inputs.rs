@@ -1,6 +1,6 @@
 //! What arrives from outside: captures, and frames that the scenario spells out.
 
-use super::super::error::{Fault, did_you_mean};
+use super::super::error::{Mistake, did_you_mean};
 use super::super::file::{FrameTable, InputTable, InterfaceName};
 use super::super::value::At;
 use super::{Builder, header, quoted};
@@ -21,15 +21,15 @@ impl Builder<'_> {
                 (Some(capture), None) => self.capture(&table.value, capture),
                 (None, Some(frames)) => Some(self.frames(&table.value, frames)),
                 (Some(_), Some(frames)) => {
-                    let fault =
-                        Fault::new(&frames.span, "`capture` and `frames` are both there", "");
-                    self.fault(fault.help("make it two [[input]]s"));
+                    let mistake =
+                        Mistake::new(&frames.span, "`capture` and `frames` are both there", "");
+                    self.mistake(mistake.help("make it two [[input]]s"));
                     None
                 }
                 (None, None) => {
-                    let fault = Fault::new(header(table), "this input brings nothing", "");
-                    self.fault(
-                        fault.help("add capture = \"FILE\", or frames = [{ at = …, hex = … }]"),
+                    let mistake = Mistake::new(header(table), "this input brings nothing", "");
+                    self.mistake(
+                        mistake.help("add capture = \"FILE\", or frames = [{ at = …, hex = … }]"),
                     );
                     None
                 }
@@ -49,7 +49,7 @@ impl Builder<'_> {
             PortPlan::Null { .. } => ("null", "its frames come by `rx_frame_len` of the [[port]]"),
         };
         let message = format!("port {} is of kind \"{kind}\" and has no wire", name.value);
-        self.fault(Fault::new(&name.span, message, "expected a ring port").help(help));
+        self.mistake(Mistake::new(&name.span, message, "expected a ring port").help(help));
     }
 
     fn frames(&mut self, table: &InputTable, frames: &At<Vec<FrameTable>>) -> Source {
@@ -62,7 +62,7 @@ impl Builder<'_> {
         for (key, span) in foreign {
             if let Some(span) = span {
                 let message = format!("`{key}` is for captures: spelled out frames say their time");
-                self.fault(Fault::new(span, message, ""));
+                self.mistake(Mistake::new(span, message, ""));
             }
         }
         let when = |f: &FrameTable| Instant::from_nanos(f.at.0.get());
@@ -101,9 +101,9 @@ impl Builder<'_> {
             Err(error) => error.to_string(),
         };
         let message = format!("the capture {} cannot be read: {why}", path.display());
-        let mut fault = Fault::new(&name.span, message, "");
-        fault.unreadable = true;
-        self.fault(fault.help("the path is relative to the scenario file"));
+        let mut mistake = Mistake::new(&name.span, message, "");
+        mistake.unreadable = true;
+        self.mistake(mistake.help("the path is relative to the scenario file"));
         None
     }
 
@@ -112,9 +112,9 @@ impl Builder<'_> {
             Ok(names) => names,
             Err(why) => {
                 let message = format!("the interfaces of {} cannot be read: {why}", path.display());
-                let mut fault = Fault::new(&name.span, message, "");
-                fault.unreadable = true;
-                self.fault(fault);
+                let mut mistake = Mistake::new(&name.span, message, "");
+                mistake.unreadable = true;
+                self.mistake(mistake);
                 return None;
             }
         };
@@ -132,7 +132,7 @@ impl Builder<'_> {
             };
             let message = format!("{} has no interface {shown}", path.display());
             let expected = format!("it has {} of them: {}", names.len(), quoted(&known));
-            self.fault(Fault::new(&name.span, message, expected).maybe_help(help));
+            self.mistake(Mistake::new(&name.span, message, expected).maybe_help(help));
         }
         found
     }

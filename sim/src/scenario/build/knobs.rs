@@ -1,6 +1,6 @@
 //! Limits, policy switches and costs.
 
-use super::super::error::Fault;
+use super::super::error::Mistake;
 use super::super::file::{CostTable, Profile, RateLimitTable};
 use super::super::ranges;
 use super::super::value::{At, Text};
@@ -136,7 +136,7 @@ impl Builder<'_> {
         let Some(At { value: Text(value), span }) = given else { return default };
         if *value < min || *value > max {
             let expected = format!("expected {min} to {max}");
-            self.fault(Fault::new(span, format!("{key} is {value}"), expected));
+            self.mistake(Mistake::new(span, format!("{key} is {value}"), expected));
         }
         *value
     }
@@ -203,8 +203,8 @@ impl Builder<'_> {
             let span = zero.map_or(0..0, |at| at.span.clone());
             let names: Vec<&str> = each.iter().map(|kind| kind.name()).collect();
             let message = format!("an idle turn of a {role} costs nothing: time would stand still");
-            let fault = Fault::new(&span, message, "");
-            self.fault(fault.help(format!("give idle of {} at least 1ns", names.join(" or "))));
+            let mistake = Mistake::new(&span, message, "");
+            self.mistake(mistake.help(format!("give idle of {} at least 1ns", names.join(" or "))));
         }
     }
 }

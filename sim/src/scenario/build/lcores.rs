@@ -1,7 +1,7 @@
 //! Lcores and the queues they own: each queue has one owner, no number is left out, and each worker
 //! can send on every port.
 
-use super::super::error::Fault;
+use super::super::error::Mistake;
 use super::super::file::{LcoreTable, RoleKind};
 use super::super::ranges;
 use super::super::value::{At, Queues, Span};
@@ -48,8 +48,10 @@ impl Builder<'_> {
     pub(super) fn lcores(&mut self) -> Vec<LcoreConfig> {
         let file = self.file;
         if let (Some(workers), Some(_)) = (&file.workers, file.lcore.first()) {
-            let fault = Fault::new(&workers.span, "`workers` and [[lcore]] are both there", "");
-            self.fault(fault.help("`workers` stands for a whole set of lcores: keep one of them"));
+            let mistake = Mistake::new(&workers.span, "`workers` and [[lcore]] are both there", "");
+            self.mistake(
+                mistake.help("`workers` stands for a whole set of lcores: keep one of them"),
+            );
         }
         if file.lcore.is_empty() {
             let workers = self.ranged(ranges::WORKERS, file.workers.as_ref(), 1);
@@ -107,30 +109,31 @@ impl Builder<'_> {
         let with = |role| tables.iter().filter(move |l| l.value.role.value == role);
         let mut masters = with(RoleKind::Master);
         let (first, second) = (masters.next(), masters.next());
-        let mut faults = Vec::new();
+        let mut mistakes = Vec::new();
         if first.is_none() {
-            let fault = Fault::new(header(&tables[0]), "no lcore is the master", "");
-            faults.push(
-                fault.help("add [[lcore]] id = 0, role = \"master\": it runs the control plane"),
+            let mistake = Mistake::new(header(&tables[0]), "no lcore is the master", "");
+            mistakes.push(
+                mistake.help("add [[lcore]] id = 0, role = \"master\": it runs the control plane"),
             );
         }
         if let Some(second) = second {
             let span = &second.value.role.span;
-            faults.push(Fault::new(span, "a second master", "expected exactly one"));
+            mistakes.push(Mistake::new(span, "a second master", "expected exactly one"));
         }
         if with(RoleKind::Worker).next().is_none() {
-            let fault = Fault::new(header(&tables[0]), "no lcore is a worker", "");
-            faults
-                .push(fault.help("add an [[lcore]] with role = \"worker\": nobody would receive"));
+            let mistake = Mistake::new(header(&tables[0]), "no lcore is a worker", "");
+            mistakes.push(
+                mistake.help("add an [[lcore]] with role = \"worker\": nobody would receive"),
+            );
         }
         for (i, table) in tables.iter().enumerate() {
             let id = &table.value.id;
             if tables[..i].iter().any(|other| other.value.id.value == id.value) {
                 let message = format!("lcore {} is there twice", id.value);
-                faults.push(Fault::new(&id.span, message, "expected another number"));
+                mistakes.push(Mistake::new(&id.span, message, "expected another number"));
             }
         }
-        self.faults.extend(faults);
+        self.mistakes.extend(mistakes);
     }
 
     /// The worker that takes the echoes of all.
@@ -142,11 +145,11 @@ impl Builder<'_> {
             let id = u8::try_from(lcore.id.value).unwrap_or(u8::MAX);
             if lcore.role.value != RoleKind::Worker {
                 let message = format!("lcore {id} is no worker, so it cannot take echoes");
-                let fault = Fault::new(span, message, "expected on one worker");
-                self.fault(fault.help("nobody would drain the ring, and every ping be lost"));
+                let mistake = Mistake::new(span, message, "expected on one worker");
+                self.mistake(mistake.help("nobody would drain the ring, and every ping be lost"));
             } else if let Some(LcoreId(first)) = core {
                 let message = format!("lcores {first} and {id} both take the echoes of all");
-                self.fault(Fault::new(span, message, "expected on one worker"));
+                self.mistake(Mistake::new(span, message, "expected on one worker"));
             } else {
                 core = Some(LcoreId(id));
             }
@@ -178,11 +181,11 @@ impl Builder<'_> {
                 }
                 (Role::IsolRx, Direction::Tx) => {
                     let message = format!("lcore {id} is {role}, so it transmits nothing");
-                    self.fault(Fault::new(&list.span, message, "expected rx only"));
+                    self.mistake(Mistake::new(&list.span, message, "expected rx only"));
                 }
                 (Role::Master | Role::Idle, _) => {
                     let message = format!("lcore {id} is {role}, so it cannot own queues");
-                    self.fault(Fault::new(&list.span, message, "expected on workers only"));
+                    self.mistake(Mistake::new(&list.span, message, "expected on workers only"));
                 }
             }
         }
@@ -193,13 +196,13 @@ impl Builder<'_> {
         match role {
             Role::Worker if has == (false, false) => {
                 let message = format!("lcore {id} is a worker without ports");
-                let fault = Fault::new(&lcore.role.span, message, "a worker owns queues");
-                self.fault(fault.help("add rx = { PORT = [0] }, or make it role = \"idle\""));
+                let mistake = Mistake::new(&lcore.role.span, message, "a worker owns queues");
+                self.mistake(mistake.help("add rx = { PORT = [0] }, or make it role = \"idle\""));
             }
             Role::IsolRx if !has.0 => {
                 let message = format!("lcore {id} polls no receive queue");
-                let fault = Fault::new(&lcore.role.span, message, "");
-                self.fault(fault.help("add rx = { PORT = [0] }: a queue that a worker owns"));
+                let mistake = Mistake::new(&lcore.role.span, message, "");
+                self.mistake(mistake.help("add rx = { PORT = [0] }: a queue that a worker owns"));
             }
             Role::Worker | Role::Kni => self.can_send(table, id, default_tx, &mut queues, claims),
             Role::Master | Role::IsolRx | Role::Idle => {}
@@ -228,7 +231,7 @@ impl Builder<'_> {
                     _ => {
                         let message = format!("{} queue {}", direction.name(), number.value);
                         let expected = format!("expected 0 to {}", Limits::QUEUES - 1);
-                        self.fault(Fault::new(&number.span, message, expected));
+                        self.mistake(Mistake::new(&number.span, message, expected));
                         continue;
                     }
                 };
@@ -255,7 +258,7 @@ impl Builder<'_> {
                 false if polls => format!("{what} is polled by lcores {} and {lcore}", first.lcore),
                 false => format!("{what} belongs to lcores {} and {lcore}", first.lcore),
             };
-            self.fault(Fault::new(&claim.span, message, "expected one owner for each queue"));
+            self.mistake(Mistake::new(&claim.span, message, "expected one owner for each queue"));
         } else {
             claims.push(claim);
         }
@@ -291,8 +294,8 @@ impl Builder<'_> {
             let span = lcore.tx.as_ref().map_or(&lcore.id.span, |tx| &tx.span);
             let name = self.ports[port.index()].name.clone();
             let message = format!("lcore {id} has no tx queue on port {name}");
-            let fault = Fault::new(span, message, "expected one on every port");
-            self.fault(fault.help("what it forwards there would be lost"));
+            let mistake = Mistake::new(span, message, "expected one on every port");
+            self.mistake(mistake.help("what it forwards there would be lost"));
         }
     }
 
@@ -324,15 +327,15 @@ impl Builder<'_> {
                 (Some(owner), Some(_)) if queue >= count => {
                     let message = format!("{what} does not exist");
                     let expected = format!("{direction}_queues = {count}");
-                    self.fault(Fault::new(&owner.span, message, expected));
+                    self.mistake(Mistake::new(&owner.span, message, expected));
                 }
                 (None, given) => {
                     let next = claims.iter().filter(mine).find(|c| c.queue > queue);
                     let span = given.as_ref().map(|g| &g.span).or(next.map(|c| &c.span));
                     let message = format!("{what} belongs to no lcore");
-                    let fault = Fault::new(span.unwrap_or(&(0..0)), message, "");
-                    self.fault(
-                        fault.help("queues are numbered from 0 without gaps, each with an owner"),
+                    let mistake = Mistake::new(span.unwrap_or(&(0..0)), message, "");
+                    self.mistake(
+                        mistake.help("queues are numbered from 0 without gaps, each with an owner"),
                     );
                 }
                 (Some(_), _) => {}
@@ -346,9 +349,9 @@ impl Builder<'_> {
             };
             if !claims.iter().filter(mine).any(|c| c.queue == queue && worker(u64::from(c.lcore))) {
                 let message = format!("rx queue {queue} of port {name} belongs to no worker");
-                let fault = Fault::new(&polled.span, message, "");
+                let mistake = Mistake::new(&polled.span, message, "");
                 let help = format!("a worker owns what lcore {} polls for it", polled.lcore);
-                self.fault(fault.help(help));
+                self.mistake(mistake.help(help));
             }
         }
         if direction == "rx"
@@ -356,7 +359,7 @@ impl Builder<'_> {
             && let Some(second) = claims.iter().filter(mine).find(|c| c.queue > 0)
         {
             let message = format!("port {name} reads one capture, so it has one rx queue");
-            self.fault(Fault::new(&second.span, message, "expected queue 0 only"));
+            self.mistake(Mistake::new(&second.span, message, "expected queue 0 only"));
         }
         count
     }

@@ -1,6 +1,6 @@
 //! What the control plane is told on the way.
 
-use super::super::error::Fault;
+use super::super::error::Mistake;
 use super::super::file::{ControlTable, HelloTable, SwitchTable};
 use super::super::ranges;
 use super::super::value::At;
@@ -65,10 +65,10 @@ impl Builder<'_> {
                     commands.push(Command { at, what });
                 }
                 Ok(Verb::Reload(_)) => {
-                    let fault = Fault::new(&words.span, "this is no order in a scenario", "");
-                    self.fault(fault.help("[[reload]] with `at` and `file` does it"));
+                    let mistake = Mistake::new(&words.span, "this is no order in a scenario", "");
+                    self.mistake(mistake.help("[[reload]] with `at` and `file` does it"));
                 }
-                Err(error) => self.fault(inside(words, error)),
+                Err(error) => self.mistake(inside(words, error)),
             }
         }
         commands
@@ -88,14 +88,14 @@ impl Builder<'_> {
         let hello = &table.value;
         let to = hello.to.value.0;
         if let Target::Lcore(id) = to {
-            let fault = match lcores.iter().find(|lcore| lcore.id == id).map(|lcore| lcore.role) {
+            let mistake = match lcores.iter().find(|lcore| lcore.id == id).map(|lcore| lcore.role) {
                 Some(Role::Master | Role::Worker) => None,
                 Some(role) => Some(format!("lcore {id} is {role}, which takes no messages")),
                 None => Some(format!("there is no lcore {id}")),
             };
-            if let Some(message) = fault {
+            if let Some(message) = mistake {
                 let expected = "expected the master, a worker, or \"workers\"";
-                self.fault(Fault::new(&hello.to.span, message, expected));
+                self.mistake(Mistake::new(&hello.to.span, message, expected));
             }
         }
         let timeout = hello.timeout.as_ref();
@@ -112,7 +112,7 @@ impl Builder<'_> {
 
 /// What is wrong with an order, pointing into the text of the file if the words stand there as they
 /// are, without escapes.
-fn inside(words: &At<String>, error: ParseError) -> Fault {
+fn inside(words: &At<String>, error: ParseError) -> Mistake {
     let plain = words.span.len() == words.value.len() + 2;
     let (from, to) =
         (words.span.start + 1 + error.span.start, words.span.start + 1 + error.span.end);
@@ -122,5 +122,5 @@ fn inside(words: &At<String>, error: ParseError) -> Fault {
         true => String::new(),
         false => format!("expected {}", error.expected),
     };
-    Fault::new(&span, error.message, expected).maybe_help(error.help)
+    Mistake::new(&span, error.message, expected).maybe_help(error.help)
 }

@@ -1,6 +1,6 @@
 //! Ports and VLAN devices: names, addresses, sizes, and what is behind a port.
 
-use super::super::error::Fault;
+use super::super::error::Mistake;
 use super::super::file::{KniTable, PortKind, PortTable, VlanTable, WireTable};
 use super::super::ranges;
 use super::super::value::{At, Span, Text};
@@ -25,13 +25,14 @@ impl Builder<'_> {
         let file = self.file;
         let mut seen = Seen::default();
         if file.port.is_empty() {
-            let fault = Fault::new(&(0..0), "there is no port", "expected at least one [[port]]");
-            self.fault(fault);
+            let mistake =
+                Mistake::new(&(0..0), "there is no port", "expected at least one [[port]]");
+            self.mistake(mistake);
         }
         if let Some((_, one_over)) = (0u64..).zip(&file.port).find(|(n, _)| *n == Limits::PORTS) {
             let message = format!("{} ports", file.port.len());
             let expected = format!("expected at most {}", Limits::PORTS);
-            self.fault(Fault::new(header(one_over), message, expected));
+            self.mistake(Mistake::new(header(one_over), message, expected));
         }
         for (index, table) in file.port.iter().enumerate() {
             self.port_table(index, table, &mut seen);
@@ -90,7 +91,7 @@ impl Builder<'_> {
             kernels.push((at, kni, name, port.mac, port.mtu));
         }
         for (at, kni) in on_vlans {
-            // A VLAN that has a fault of its own is not in the list; then no plan comes out.
+            // A VLAN that has a mistake of its own is not in the list; then no plan comes out.
             let Some((port, vlan)) = vlans.get(at) else { continue };
             let port = &self.ports[*port];
             let (mac, mtu) = (vlan.mac.unwrap_or(port.mac), vlan.mtu.unwrap_or(port.mtu));
@@ -125,8 +126,8 @@ impl Builder<'_> {
                 && kind != needs
             {
                 let message = format!("`{key}` belongs to ports of kind \"{name}\"");
-                let fault = Fault::new(span, message, "");
-                self.faults.push(fault.help(format!("say kind = \"{name}\", or take it away")));
+                let mistake = Mistake::new(span, message, "");
+                self.mistakes.push(mistake.help(format!("say kind = \"{name}\", or take it away")));
             }
         };
         only("wire", port.wire.as_ref().map(|w| &w.span), PortKind::Ring, "ring");
@@ -146,7 +147,7 @@ impl Builder<'_> {
                 {
                     let message = "this port receives without end, and the run has no `until`";
                     let help = "add until = \"10ms\" at the top, or give --until";
-                    self.fault(Fault::new(&len.span, message, "").help(help));
+                    self.mistake(Mistake::new(&len.span, message, "").help(help));
                 }
                 let rx_frame_len = len.map(|l| self.ranged(ranges::RX_FRAME_LEN, Some(l), 64));
                 PortPlan::Null { rx_frame_len }
@@ -181,7 +182,7 @@ impl Builder<'_> {
         });
         if twice {
             let message = format!("port {parent} has VLAN {} twice", vlan.vid.value);
-            self.fault(Fault::new(&vlan.vid.span, message, "expected another VLAN"));
+            self.mistake(Mistake::new(&vlan.vid.span, message, "expected another VLAN"));
         } else {
             self.name(&At { value: name.clone(), span: span.clone() }, seen);
         }
@@ -192,7 +193,7 @@ impl Builder<'_> {
             && mtu > port_mtu
         {
             let message = format!("mtu is {mtu}, and that of port {parent} is {port_mtu}");
-            self.fault(Fault::new(&at.span, message, format!("expected at most {port_mtu}")));
+            self.mistake(Mistake::new(&at.span, message, format!("expected at most {port_mtu}")));
         }
         let addresses = self.addresses(&name, &vlan.addresses, seen);
         let vid = self.noted(ranges::VLAN_VID.check(&vlan.vid))?;
@@ -204,10 +205,10 @@ impl Builder<'_> {
         let text = &name.value;
         if !is_name(text) {
             let expected = format!("1 to {NAME_MAX} letters, digits, `-`, `_`, `.`");
-            self.fault(Fault::new(&name.span, format!("`{text}` is no name"), expected));
+            self.mistake(Mistake::new(&name.span, format!("`{text}` is no name"), expected));
         } else if seen.names.contains(text) {
             let message = format!("two devices are named `{text}`");
-            self.fault(Fault::new(&name.span, message, "expected another name"));
+            self.mistake(Mistake::new(&name.span, message, "expected another name"));
         }
         seen.names.push(text.clone());
     }
@@ -217,7 +218,7 @@ impl Builder<'_> {
         if mac.is_multicast() || *mac == Mac::ZERO {
             let message = format!("{mac} is no unicast address");
             let expected = "expected an address whose first octet is even, not all zeros";
-            self.fault(Fault::new(span, message, expected));
+            self.mistake(Mistake::new(span, message, expected));
         }
         Some(*mac)
     }
@@ -231,14 +232,18 @@ impl Builder<'_> {
         for At { value: Text(net), span } in list {
             let address = net.addr();
             if let Some(why) = no_host(net) {
-                self.fault(Fault::new(span, format!("{address} is {why}"), "expected a host's"));
+                self.mistake(Mistake::new(
+                    span,
+                    format!("{address} is {why}"),
+                    "expected a host's",
+                ));
             }
             if let Some((_, first)) = seen.addresses.iter().find(|(a, _)| *a == address) {
                 let message = match first == device {
                     true => format!("{address} is twice on `{device}`"),
                     false => format!("{address} is on `{first}` and on `{device}`"),
                 };
-                self.fault(Fault::new(span, message, "expected an address of its own"));
+                self.mistake(Mistake::new(span, message, "expected an address of its own"));
             }
             seen.addresses.push((address, device.to_owned()));
         }

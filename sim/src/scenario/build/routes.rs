@@ -1,6 +1,6 @@
 //! Routes and static neighbours.
 
-use super::super::error::Fault;
+use super::super::error::Mistake;
 use super::super::file::{NeighbourTable, RouteTable};
 use super::super::ranges;
 use super::super::value::{At, Text};
@@ -23,7 +23,7 @@ impl Builder<'_> {
                 let name = &self.devices[route.dev.index()].name;
                 let message = format!("the route to {} on {name} is there twice", route.to);
                 let span = &table.value.to.span;
-                self.fault(Fault::new(span, message, "expected another destination"));
+                self.mistake(Mistake::new(span, message, "expected another destination"));
             }
             routes.push(route);
         }
@@ -37,9 +37,10 @@ impl Builder<'_> {
             (Some(dev), _) => self.device(dev)?,
             (None, Some(via)) => self.device_of_gateway(via)?,
             (None, None) => {
-                let fault = Fault::new(header(table), "this route has neither `dev` nor `via`", "");
-                self.fault(
-                    fault.help("dev = \"lan\" when it is on the link, via = \"192.0.2.9\" else"),
+                let mistake =
+                    Mistake::new(header(table), "this route has neither `dev` nor `via`", "");
+                self.mistake(
+                    mistake.help("dev = \"lan\" when it is on the link, via = \"192.0.2.9\" else"),
                 );
                 return None;
             }
@@ -63,14 +64,14 @@ impl Builder<'_> {
             (Some((id, _)), None) => Some(PortId(id)),
             (None, _) => {
                 let message = format!("gateway {address} is on no subnet of any device");
-                self.fault(Fault::new(&via.span, message, "expected a neighbour"));
+                self.mistake(Mistake::new(&via.span, message, "expected a neighbour"));
                 None
             }
             (Some((_, a)), Some((_, b))) => {
                 let message =
                     format!("gateway {address} is on subnets of {} and {}", a.name, b.name);
-                let fault = Fault::new(&via.span, message, "").help("say which with `dev`");
-                self.fault(fault);
+                let mistake = Mistake::new(&via.span, message, "").help("say which with `dev`");
+                self.mistake(mistake);
                 None
             }
         }
@@ -79,9 +80,9 @@ impl Builder<'_> {
     fn gateway(&mut self, via: &At<Text<Ipv4Addr>>, dev: PortId) {
         let (address, device) = (via.value.0, &self.devices[dev.index()]);
         let ours = self.devices.iter().find(|d| d.addresses.iter().any(|n| n.addr() == address));
-        let fault = if let Some(owner) = ours {
+        let mistake = if let Some(owner) = ours {
             let message = format!("gateway {address} is our own address, on {}", owner.name);
-            Fault::new(&via.span, message, "expected a neighbour's")
+            Mistake::new(&via.span, message, "expected a neighbour's")
         } else if !device.addresses.iter().any(|net| net.contains(&address)) {
             let nets: Vec<String> =
                 device.addresses.iter().map(|n| n.trunc().to_string()).collect();
@@ -90,11 +91,11 @@ impl Builder<'_> {
                 false => format!("expected within {}", nets.join(", ")),
             };
             let message = format!("gateway {address} is on no subnet of {}", device.name);
-            Fault::new(&via.span, message, expected)
+            Mistake::new(&via.span, message, expected)
         } else {
             return;
         };
-        self.fault(fault);
+        self.mistake(mistake);
     }
 
     /// Those that are there from the start, and the changes.
@@ -117,7 +118,7 @@ impl Builder<'_> {
                     if neighbours.iter().any(|n| (n.dev, n.address) == (dev, address)) {
                         let message = format!("neighbour {address} is there twice");
                         let span = &table.value.address.span;
-                        self.fault(Fault::new(span, message, "expected once on each device"));
+                        self.mistake(Mistake::new(span, message, "expected once on each device"));
                     }
                     neighbours.push(NeighConfig { dev, address, mac });
                 }
@@ -131,28 +132,28 @@ impl Builder<'_> {
         let entry = &table.value;
         let deletes = entry.delete.as_ref().filter(|d| d.value);
         if let (Some(delete), None) = (deletes, &entry.at) {
-            let fault =
-                Fault::new(&delete.span, "before the first tick there is nothing to delete", "");
-            self.fault(fault.help("say when: at = \"5ms\""));
+            let mistake =
+                Mistake::new(&delete.span, "before the first tick there is nothing to delete", "");
+            self.mistake(mistake.help("say when: at = \"5ms\""));
         }
         match (deletes, &entry.mac) {
             (Some(_), Some(mac)) => {
-                let fault = Fault::new(&mac.span, "a neighbour that goes needs no mac", "");
-                self.fault(fault.help("take `mac` away, or `delete`"));
+                let mistake = Mistake::new(&mac.span, "a neighbour that goes needs no mac", "");
+                self.mistake(mistake.help("take `mac` away, or `delete`"));
             }
             (None, None) => {
-                self.fault(Fault::new(header(table), "the key `mac` is missing", ""));
+                self.mistake(Mistake::new(header(table), "the key `mac` is missing", ""));
             }
             (None, Some(mac)) if mac.value.0.is_multicast() || mac.value.0 == Mac::ZERO => {
                 let message = format!("{} is no unicast address", mac.value.0);
-                self.fault(Fault::new(&mac.span, message, "expected a host's"));
+                self.mistake(Mistake::new(&mac.span, message, "expected a host's"));
             }
             (Some(_), None) | (None, Some(_)) => {}
         }
         let address = entry.address.value.0;
         if self.devices.iter().any(|d| d.addresses.iter().any(|n| n.addr() == address)) {
             let message = format!("{address} is our own address");
-            self.fault(Fault::new(&entry.address.span, message, "expected a neighbour's"));
+            self.mistake(Mistake::new(&entry.address.span, message, "expected a neighbour's"));
         }
         let port = self.device(&entry.dev)?;
         let mac = entry.mac.as_ref().map(|m| m.value.0).filter(|_| deletes.is_none());

@@ -3,7 +3,7 @@
 //! All changes are tried in the order in which they will be made, on a plan as the master has one:
 //! so a mistake is told with its place, before the run.
 
-use super::super::error::Fault;
+use super::super::error::Mistake;
 use super::super::file::{ClsTable, QschKind, QschTable};
 use super::super::ranges;
 use super::super::value::{At, Span, Text};
@@ -45,7 +45,7 @@ impl Builder<'_> {
         let (ports, kni) = (self.ports.clone(), self.kni.clone());
         let config = Config { ports, kni, lcores: lcores.to_vec(), ..Config::default() };
         // A device that is wrong may be missing; what is told of it then would only confuse.
-        let devices = self.faults.is_empty().then(|| Devices::new(&config));
+        let devices = self.mistakes.is_empty().then(|| Devices::new(&config));
         let (mut plan, mut shaping) = (TcPlan::default(), Shaping::default());
         for (at, table) in &tables {
             let change = match table {
@@ -58,7 +58,7 @@ impl Builder<'_> {
                     Table::Qsch(table) => (qsch_place(table, why), &table.value.dev.value),
                     Table::Cls(table) => (cls_place(table, why), &table.value.dev.value),
                 };
-                self.fault(Fault::new(&span, format!("device {dev}: {why}"), ""));
+                self.mistake(Mistake::new(&span, format!("device {dev}: {why}"), ""));
                 continue;
             }
             match (at, change) {
@@ -88,13 +88,13 @@ impl Builder<'_> {
         let (change, delete) = (change.filter(|c| c.value), delete.filter(|d| d.value));
         if let (Some(word), None) = (delete.or(change), at) {
             let message = "before the first tick there is nothing to change or delete";
-            self.fault(Fault::new(&word.span, message, "").help("say when: at = \"5ms\""));
+            self.mistake(Mistake::new(&word.span, message, "").help("say when: at = \"5ms\""));
             return None;
         }
         match (change, delete) {
             (Some(change), Some(_)) => {
                 let message = "it cannot be changed and deleted at once";
-                self.fault(Fault::new(&change.span, message, "expected one of them"));
+                self.mistake(Mistake::new(&change.span, message, "expected one of them"));
                 None
             }
             (Some(_), None) => Some(Some(Verb::Change)),
@@ -130,7 +130,7 @@ impl Builder<'_> {
             if handle.is_some() || parent.is_some() {
                 let message = "`direction` is for the top of a tree, which has no other name";
                 let help = "take it away: a Qsch is in the tree of its parent";
-                self.fault(Fault::new(&direction.span, message, "").help(help));
+                self.mistake(Mistake::new(&direction.span, message, "").help(help));
                 return None;
             }
             return Some((Hook::from(direction.value).top(), Handle::NONE));
@@ -152,7 +152,7 @@ impl Builder<'_> {
             (None, Some(Kind::PfifoFast { .. })) => QschKind::PfifoFast,
             (None, Some(Kind::Tbf(_))) => QschKind::Tbf,
             (None, None) => {
-                self.fault(Fault::new(header(table), "the key `kind` is missing", ""));
+                self.mistake(Mistake::new(header(table), "the key `kind` is missing", ""));
                 return None;
             }
         };
@@ -172,7 +172,7 @@ impl Builder<'_> {
         ];
         for (key, span) in tokens {
             if let Some(span) = span {
-                self.fault(Fault::new(span, format!("`{key}` belongs to kind \"tbf\""), ""));
+                self.mistake(Mistake::new(span, format!("`{key}` belongs to kind \"tbf\""), ""));
             }
         }
         let limit = qsch.limit.as_ref();
@@ -199,19 +199,19 @@ impl Builder<'_> {
         let missing = [("rate", qsch.rate.is_none()), ("burst", qsch.burst.is_none())];
         for (key, _) in missing.iter().filter(|(_, missing)| *missing && old.is_none()) {
             let message = format!("the key `{key}` is missing: a tbf has one");
-            self.fault(Fault::new(header(table), message, ""));
+            self.mistake(Mistake::new(header(table), message, ""));
         }
         if let (Some(limit), Some(latency)) = (&qsch.limit, &qsch.latency) {
             let message = "`limit` and `latency` both say how much waits";
             let span =
                 if limit.span.start > latency.span.start { &limit.span } else { &latency.span };
-            self.fault(Fault::new(span, message, "expected one of them"));
+            self.mistake(Mistake::new(span, message, "expected one of them"));
         }
         if let (Some(minburst), None, None) =
             (&qsch.minburst, &qsch.peakrate, old.and_then(|old| old.peak))
         {
             let message = "`minburst` is that of a `peakrate`, and there is none";
-            self.fault(Fault::new(&minburst.span, message, ""));
+            self.mistake(Mistake::new(&minburst.span, message, ""));
         }
         let bits = match (&qsch.rate, old) {
             (Some(rate), _) => rate.value.0.0,
@@ -246,8 +246,10 @@ impl Builder<'_> {
         let qsch = cls.qsch.as_ref().map_or(Handle::ROOT, |qsch| qsch.value.0);
         let handle = cls.handle.as_ref().map_or(Handle::NONE, |handle| handle.value.0);
         if verb != Some(Verb::Add) && handle == Handle::NONE {
-            let fault = Fault::new(header(table), "the key `handle` is missing", "");
-            self.fault(fault.help("say which classifier; one without a handle was named 8001:"));
+            let mistake = Mistake::new(header(table), "the key `handle` is missing", "");
+            self.mistake(
+                mistake.help("say which classifier; one without a handle was named 8001:"),
+            );
             return None;
         }
         let Some(verb) = verb else { return Some(TcChange::DeleteCls { dev, qsch, handle }) };
@@ -257,12 +259,12 @@ impl Builder<'_> {
             (None, Some(_)) => Verdict::Drop,
             (Some(target), Some(_)) => {
                 let message = "what matches cannot go to a target and be dropped";
-                self.fault(Fault::new(&target.span, message, "expected one of them"));
+                self.mistake(Mistake::new(&target.span, message, "expected one of them"));
                 return None;
             }
             (None, None) => {
-                let fault = Fault::new(header(table), "the key `target` is missing", "");
-                self.fault(fault.help("or say drop = true"));
+                let mistake = Mistake::new(header(table), "the key `target` is missing", "");
+                self.mistake(mistake.help("or say drop = true"));
                 return None;
             }
         };
