@@ -6,6 +6,7 @@
 //! Invariant: a packet is booked once when it comes and once when it goes.
 //! Not here: per-lcore counters (`dataplane`).
 
+use crate::oracle::Breach;
 use crate::trace::Outside;
 use dataplane::config::PortConfig;
 use dataplane::counters::{Counters, Drops};
@@ -234,11 +235,11 @@ impl Ledger {
         credit == self.out + self.consumed() + self.dropped.total() + self.held
     }
 
-    /// Where the books disagree: this one, and the counters of all lcores. A sentence each.
-    pub(crate) fn check<'a>(&self, counters: impl Iterator<Item = &'a Counters>) -> Vec<String> {
+    /// Where the books disagree: this one, and the counters of all lcores.
+    pub(crate) fn check<'a>(&self, counters: impl Iterator<Item = &'a Counters>) -> Vec<Breach> {
         let mut broken = Vec::new();
         if !self.is_balanced() {
-            broken.push(format!("packets are not conserved: {self}"));
+            broken.push(Breach::new("packets", format!("not conserved: {self}")));
         }
         let mut sum = Counters::default();
         let mut drops = self.refused.clone();
@@ -257,15 +258,15 @@ impl Ledger {
         ];
         for (what, told, counted) in pairs {
             if told != counted {
-                broken
-                    .push(format!("{told} packets were {what}, but the lcores counted {counted}"));
+                let why = format!("{told} packets were {what}, but the lcores counted {counted}");
+                broken.push(Breach::new("counters", why));
             }
         }
         if self.dropped != drops {
             let (told, counted) = (self.dropped.total(), drops.total());
-            broken.push(format!(
-                "drops by reason differ from what was counted: {told} told, {counted} counted"
-            ));
+            let why =
+                format!("drops by reason differ from the counters: {told} told, {counted} counted");
+            broken.push(Breach::new("counters", why));
         }
         broken
     }
@@ -275,7 +276,7 @@ impl Ledger {
 pub(crate) fn check_messages<'a>(
     counters: impl Iterator<Item = &'a Counters>,
     waiting: u64,
-) -> Vec<String> {
+) -> Vec<Breach> {
     let (mut out, mut taken, mut ended) = ([0; 2], [0; 2], 0);
     for each in counters {
         out = [out[0] + each.msg_requests_out, out[1] + each.msg_replies_out];
@@ -285,11 +286,12 @@ pub(crate) fn check_messages<'a>(
     let mut broken = Vec::new();
     let (sent, gone) = (out[0] + out[1], taken[0] + taken[1]);
     if sent != gone + waiting {
-        let message = format!("{sent} messages were sent, but {gone} taken, and {waiting} wait");
-        broken.push(message);
+        let why = format!("{sent} were sent, but {gone} taken, and {waiting} wait");
+        broken.push(Breach::new("messages", why));
     }
     if taken[0] != ended {
-        broken.push(format!("{} requests were taken, but {ended} ended", taken[0]));
+        let why = format!("{} requests were taken, but {ended} ended", taken[0]);
+        broken.push(Breach::new("messages", why));
     }
     broken
 }
@@ -315,6 +317,10 @@ impl fmt::Display for Ledger {
 mod tests {
     use super::*;
     use dataplane::{Mac, PacketId};
+
+    fn said(breaches: Vec<Breach>) -> Vec<String> {
+        breaches.iter().map(ToString::to_string).collect()
+    }
 
     fn ledger() -> Ledger {
         let port = PortConfig {
@@ -342,7 +348,7 @@ mod tests {
         assert_eq!(ledger.to_string(), "in 2 + made 0 = out 0 + consumed 0 + dropped 2 + held 0");
         let mut counters = Counters::default();
         counters.drops[DropReason::TtlExceeded] = 1;
-        assert_eq!(ledger.check([&counters].into_iter()), [] as [String; 0]);
+        assert_eq!(ledger.check([&counters].into_iter()), []);
     }
 
     #[test]
@@ -350,10 +356,13 @@ mod tests {
         let master = Counters { msg_requests_out: 3, msg_replies_in: 1, ..Counters::default() };
         let worker = Counters { msg_requests_in: 2, msg_replies_out: 1, ..Counters::default() };
         let handled = Counters { msg_handled: 1, msg_expired: 1, ..worker.clone() };
-        assert_eq!(check_messages([&master, &handled].into_iter(), 1), [] as [String; 0]);
+        assert_eq!(check_messages([&master, &handled].into_iter(), 1), []);
         assert_eq!(
-            check_messages([&master, &worker].into_iter(), 0),
-            ["4 messages were sent, but 3 taken, and 0 wait", "2 requests were taken, but 0 ended",]
+            said(check_messages([&master, &worker].into_iter(), 0)),
+            [
+                "messages: 4 were sent, but 3 taken, and 0 wait",
+                "messages: 2 requests were taken, but 0 ended",
+            ]
         );
     }
 
@@ -363,11 +372,11 @@ mod tests {
         ledger.came += 1;
         let counters = Counters::default();
         assert_eq!(
-            ledger.check([&counters].into_iter()),
+            said(ledger.check([&counters].into_iter())),
             [
-                "packets are not conserved: \
+                "packets: not conserved: \
                  in 3 + made 0 ≠ out 0 + consumed 0 + dropped 2 + held 0",
-                "drops by reason differ from what was counted: 2 told, 1 counted",
+                "counters: drops by reason differ from the counters: 2 told, 1 counted",
             ]
         );
     }

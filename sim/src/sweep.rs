@@ -5,21 +5,16 @@
 //! books of messages agree, nothing panics, and the run comes to rest as the first one did.
 //!
 //! Invariant: a sweep says of a finding how to have it again, alone. Not here: how a call is made to
-//! fail (`fault.rs`, `world.rs`), what a run is held to (`engine.rs`, `ledger.rs`).
+//! fail (`fault.rs`, `world.rs`), what a run is held to (`oracle.rs`, `trial.rs`).
 
-use crate::engine::{Conduct, Ended, Outcome, run};
 use crate::fabric::Fabric;
 use crate::fault::{Fault, FaultKind, Strike};
+use crate::oracle::Breach;
 use crate::plan::{Pace, Plan};
 use crate::run::RunError;
-use dataplane::{Instant, Nanos};
-use std::any::Any;
+use crate::trial::{PATIENCE, Trying, trial};
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
-
-/// How long a run may take to come to rest, beyond the first one: in virtual time.
-pub const PATIENCE: Nanos = Nanos::from_secs(3600);
 
 /// What is tried.
 #[derive(Clone, Debug)]
@@ -64,8 +59,8 @@ pub struct Tally {
 pub struct Finding {
     /// The call. Nothing: it is wrong without any fault.
     pub strike: Option<Strike>,
-    /// What is wrong, a sentence each.
-    pub what: Vec<String>,
+    /// What is wrong.
+    pub what: Vec<Breach>,
 }
 
 impl Swept {
@@ -87,44 +82,37 @@ pub fn sweep<F: Fabric>(
     told: &mut dyn FnMut(u64, u64),
 ) -> Result<Swept, RunError> {
     let mut swept = Swept { tallies: Vec::new(), findings: Vec::new(), interrupted: false };
-    let (first, what) = once(plan, sweep, None, fabric)?;
-    swept.note(None, what);
-    let Some(first) = first else { return Ok(swept) };
-    if first.ended == Ended::Interrupted {
-        swept.interrupted = true;
-        return Ok(swept);
-    }
+    let trying = Trying { pace: sweep.pace, patience: None, interrupted: sweep.interrupted };
+    let verdict = trial(plan, trying, fabric, ())?;
+    swept.interrupted = verdict.is_interrupted();
+    swept.note(None, verdict.breaches);
+    let Some((first, ())) = verdict.ran.filter(|_| !swept.interrupted) else { return Ok(swept) };
     let tried = |kind: FaultKind| first.chances[kind.index()].div_ceil(sweep.every);
     let kinds = FaultKind::ALL.into_iter().filter(|kind| sweep.kinds.contains(kind));
     let all: u64 = kinds.clone().map(tried).sum();
     let mut plan = plan.clone();
     let patience = plan.until.is_none().then(|| first.end.saturating_add(PATIENCE));
+    let trying = Trying { patience, ..trying };
     for kind in kinds {
         let chances = first.chances[kind.index()];
         let mut tally = Tally { kind, chances, runs: 0, failed: 0 };
         for run in 0..tried(kind) {
             let strike = Strike { kind, nth: 1 + run * sweep.every };
             plan.faults.push(Fault::Call(strike));
-            let (outcome, mut what) = once(&plan, sweep, patience, fabric)?;
+            let verdict = trial(&plan, trying, fabric, ())?;
             plan.faults.pop();
-            match outcome.map(|outcome| outcome.ended) {
-                Some(Ended::Interrupted) => {
-                    swept.interrupted = true;
-                    break;
-                }
-                _ if sweep.interrupted.is_some_and(|flag| flag.load(Ordering::Relaxed)) => {
-                    swept.interrupted = true;
-                }
-                Some(Ended::Restless) => what.push(format!(
-                    "it does not come to rest, and {PATIENCE} later than without the fault it \
-                     is given up"
-                )),
-                Some(Ended::Until | Ended::Quiet) | None => {}
+            if verdict.is_interrupted() {
+                swept.interrupted = true;
+                break;
             }
             tally.runs += 1;
-            tally.failed += u64::from(!what.is_empty());
-            swept.note(Some(strike), what);
+            tally.failed += u64::from(!verdict.breaches.is_empty());
+            swept.note(Some(strike), verdict.breaches);
             told(swept.runs() + tally.runs, all);
+            if sweep.interrupted.is_some_and(|flag| flag.load(Ordering::Relaxed)) {
+                swept.interrupted = true;
+                break;
+            }
         }
         swept.tallies.push(tally);
         if swept.interrupted {
@@ -135,39 +123,11 @@ pub fn sweep<F: Fabric>(
 }
 
 impl Swept {
-    fn note(&mut self, strike: Option<Strike>, what: Vec<String>) {
+    fn note(&mut self, strike: Option<Strike>, what: Vec<Breach>) {
         if !what.is_empty() {
             self.findings.push(Finding { strike, what });
         }
     }
-}
-
-/// One run, and what is wrong with it. No outcome: it panicked.
-fn once<F: Fabric>(
-    plan: &Plan,
-    sweep: &Sweep<'_>,
-    patience: Option<Instant>,
-    fabric: &mut F,
-) -> Result<(Option<Outcome>, Vec<String>), RunError> {
-    let (pace, interrupted) = (sweep.pace, sweep.interrupted);
-    let conduct = Conduct { pace, interrupted, patience, progress: None, driver: None };
-    match catch_unwind(AssertUnwindSafe(|| run(plan, conduct, fabric, ()))) {
-        Ok(ran) => {
-            let (outcome, ()) = ran?;
-            let broken = outcome.broken.clone();
-            Ok((Some(outcome), broken))
-        }
-        Err(panic) => {
-            // What the run held is gone with it; the next one begins anew.
-            fabric.finish();
-            Ok((None, vec![format!("it panics: {}", message(&*panic))]))
-        }
-    }
-}
-
-fn message(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("without a word")
 }
 
 impl fmt::Display for Swept {

@@ -13,6 +13,7 @@ mod mailbox;
 
 use crate::fabric::Fabric;
 use crate::fault::{FaultKind, Injector};
+use crate::oracle::Breach;
 use crate::plan::Plan;
 use crate::rss;
 use crate::trace::{Observer, Outside, Passing, Run, Trace, Way};
@@ -264,7 +265,7 @@ impl<'f, F: Fabric, O: Observer> SimWorld<'f, F, O> {
     }
 
     /// The end of the run: frees what is left in queues and rings, and says what is missing.
-    pub fn drain(&mut self) -> Option<String> {
+    pub fn drain(&mut self) -> Option<Breach> {
         let rings = self.lcores.iter().flat_map(|mailbox| &mailbox.rings);
         let rings: Vec<usize> = rings.map(|ring| ring.index).collect();
         for index in rings {
@@ -282,7 +283,8 @@ impl<'f, F: Fabric, O: Observer> SimWorld<'f, F, O> {
         left.into_iter().for_each(|buf| self.free(buf));
         let (used, missing) = (self.pool.used(), self.fabric.finish());
         (used > 0 || missing > 0).then(|| {
-            format!("the pool is not full again: {used} buffers not given back, {missing} not home")
+            let why = format!("not full again: {used} buffers not given back, {missing} not home");
+            Breach::new("pool", why)
         })
     }
 }

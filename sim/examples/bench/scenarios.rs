@@ -47,7 +47,7 @@ pub(crate) fn checked<F: Fabric>(
     let (outcome, ()) = run(plan, Conduct { pace, ..Conduct::default() }, fabric, ())?;
     match outcome.broken.is_empty() {
         true => Ok(outcome),
-        false => Err(outcome.broken.join("; ").into()),
+        false => Err(outcome.broken[0].to_string().into()),
     }
 }
 

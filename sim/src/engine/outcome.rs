@@ -5,6 +5,7 @@ use crate::capture::CaptureInfo;
 use crate::chart::MessageLog;
 use crate::fault::FaultKind;
 use crate::ledger::Ledger;
+use crate::oracle::Breach;
 use crate::source::InputTotals;
 use crate::trace::Digests;
 use dataplane::iftraf::Show;
@@ -41,8 +42,8 @@ pub struct Outcome {
     pub inputs: Vec<InputTotals>,
     /// The captures that pcap ports polled.
     pub polled: Vec<(PortId, CaptureInfo)>,
-    /// Invariants that do not hold, a sentence each. There should be none.
-    pub broken: Vec<String>,
+    /// Invariants that do not hold. There should be none.
+    pub broken: Vec<Breach>,
     /// How often each kind of fault could have struck, by [`FaultKind::index`].
     pub chances: [u64; FaultKind::ALL.len()],
     /// Records of the trace.

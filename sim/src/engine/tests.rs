@@ -35,7 +35,7 @@ fn pace(pace: Pace) -> Conduct<'static> {
 fn watch(plan: &Plan, how: Pace) -> (Outcome, Witness) {
     let (outcome, witness) =
         run(plan, pace(how), &mut HeapFabric::new(), Witness::default()).unwrap();
-    assert_eq!(outcome.broken, [] as [String; 0]);
+    assert_eq!(outcome.broken, []);
     (outcome, witness)
 }
 
@@ -77,7 +77,7 @@ fn dpdk_carries_what_the_heap_carries() {
             let heap = watch(&plan, Pace::Skip);
             let (outcome, witness) =
                 run(&plan, pace(Pace::Skip), &mut dpdk, Witness::default()).unwrap();
-            assert_eq!(outcome.broken, [] as [String; 0], "seed {seed}");
+            assert_eq!(outcome.broken, [], "seed {seed}");
             assert_same(seed, &heap, &(outcome, witness));
         }
     })
@@ -223,7 +223,7 @@ fn an_interrupted_run_is_whole_up_to_its_last_event() {
     let conduct = Conduct { interrupted: Some(&flag), ..Conduct::default() };
     let (outcome, _) = run(&plan, conduct, &mut HeapFabric::new(), Stopper(&flag, 50)).unwrap();
     assert_eq!(outcome.ended, Ended::Interrupted);
-    assert_eq!(outcome.broken, [] as [String; 0]);
+    assert_eq!(outcome.broken, []);
     assert!(outcome.end < ms(20), "{}", outcome.end);
 }
 

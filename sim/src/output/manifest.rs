@@ -117,7 +117,7 @@ impl Manifest {
             trace: outcome.digests.trace.to_string(),
             lcores: lcores.collect(),
             outside: outcome.digests.outside.to_string(),
-            broken: outcome.broken.clone(),
+            broken: outcome.broken.iter().map(ToString::to_string).collect(),
         }
     }
 

@@ -201,7 +201,7 @@ fn neither_pace_nor_fabric_changes_a_byte() {
         ];
         for (name, backend, pace) in runs {
             let summary = execute(&plan, &options(&temp.join(name), backend, pace)).unwrap();
-            assert_eq!(summary.outcome.broken, [] as [String; 0]);
+            assert_eq!(summary.outcome.broken, []);
         }
         for name in NAMES.into_iter().filter(|name| *name != "scenario.toml") {
             let bytes = |run: &str| fs::read(temp.join(run).join(name)).unwrap();

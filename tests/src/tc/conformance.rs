@@ -40,7 +40,7 @@ impl Observer for Watch {
 
 fn watch(plan: &Plan) -> Watch {
     let (outcome, watch) = simulate(plan, Backend::Heap, Pace::Skip, Watch::default()).unwrap();
-    assert_eq!(outcome.broken, [] as [String; 0]);
+    assert_eq!(outcome.broken, []);
     watch
 }
 

@@ -1,0 +1,88 @@
+//! A run that is tried: it may panic, and may never come to rest; what is wrong with it is a list.
+//!
+//! [`trial`] is what everything stands on that runs a plan to see whether it holds: the sweep over all
+//! calls that can fail, and what tries plans drawn from seeds or makes them smaller.
+//!
+//! Invariant: after a trial the fabric is as good as new, whatever came of it. Not here: what a run is
+//! held to (`oracle.rs`, `ledger.rs`), and which plans are tried.
+
+use crate::engine::{Conduct, Ended, Outcome, run};
+use crate::fabric::Fabric;
+use crate::oracle::Breach;
+use crate::plan::{Pace, Plan};
+use crate::run::RunError;
+use crate::trace::Observer;
+use dataplane::{Instant, Nanos};
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::AtomicBool;
+
+/// How long a run may take to come to rest, beyond the one without faults: in virtual time.
+pub const PATIENCE: Nanos = Nanos::from_secs(3600);
+
+/// How a plan is tried. It makes no difference to what happens in the run.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Trying<'a> {
+    /// How idle time passes.
+    pub pace: Pace,
+    /// When to give up a run without an end that does not come to rest; nothing: never.
+    pub patience: Option<Instant>,
+    /// Set from outside to stop the run between two events.
+    pub interrupted: Option<&'a AtomicBool>,
+}
+
+/// What came of a trial.
+#[derive(Debug)]
+pub struct Verdict<O> {
+    /// What the run came to, and the observer. Nothing: it panicked.
+    pub ran: Option<(Outcome, O)>,
+    /// What is wrong. Nothing: it holds.
+    pub breaches: Vec<Breach>,
+}
+
+impl<O> Verdict<O> {
+    /// What the run came to, unless it panicked.
+    pub fn outcome(&self) -> Option<&Outcome> {
+        self.ran.as_ref().map(|(outcome, _)| outcome)
+    }
+
+    /// Whether the run was interrupted: then it says nothing about the plan.
+    pub fn is_interrupted(&self) -> bool {
+        self.outcome().is_some_and(|outcome| outcome.ended == Ended::Interrupted)
+    }
+}
+
+/// Runs `plan` once, and says what is wrong with it. A panic of the dataplane, the fabric or the
+/// observer is a breach of the oracle `panic`; the observer is lost then.
+///
+/// # Errors
+/// The plan cannot be run, or an input cannot be read.
+pub fn trial<F: Fabric, O: Observer>(
+    plan: &Plan,
+    trying: Trying<'_>,
+    fabric: &mut F,
+    observer: O,
+) -> Result<Verdict<O>, RunError> {
+    let Trying { pace, patience, interrupted } = trying;
+    let conduct = Conduct { pace, interrupted, patience, progress: None, driver: None };
+    let ran = match catch_unwind(AssertUnwindSafe(|| run(plan, conduct, fabric, observer))) {
+        Ok(ran) => ran?,
+        Err(panic) => {
+            // What the run held is gone with it; the next one begins anew.
+            fabric.finish();
+            let breaches = vec![Breach::new("panic", message(&*panic))];
+            return Ok(Verdict { ran: None, breaches });
+        }
+    };
+    let mut breaches = ran.0.broken.clone();
+    if ran.0.ended == Ended::Restless {
+        let patience = patience.unwrap_or(Instant::MAX);
+        breaches.push(Breach::new("rest", format!("given up at {patience} s, not at rest")));
+    }
+    Ok(Verdict { ran: Some(ran), breaches })
+}
+
+fn message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("without a word")
+}
