@@ -132,21 +132,16 @@ impl<B: Buf> Lcore<B> {
 
     /// Makes one answer of the answers of all.
     pub(super) fn gather(&self, show: Show, answers: Vec<(LcoreId, Answer)>, now: Instant) -> Data {
-        let answers_of = |dev: Option<DeviceName>| dev.and_then(|dev| self.device(&dev).ok());
+        let meant = |dev: Option<DeviceName>| dev.and_then(|dev| self.device(&dev).ok());
+        let replies = |answers: Vec<(LcoreId, Answer)>| {
+            answers.into_iter().filter_map(|(from, answer)| Some((from, answer.ok()?)))
+        };
         match show {
-            Show::Qschs(dev) => {
-                return Data::Qschs(self.gathered_qschs(answers_of(dev), &answers));
-            }
-            Show::Classes(dev) => {
-                return Data::Classes(self.gathered_classes(answers_of(dev), &answers));
-            }
-            _ => {}
-        }
-        let replies = answers.into_iter().filter_map(|(from, answer)| Some((from, answer.ok()?)));
-        match show {
+            Show::Qschs(dev) => Data::Qschs(self.gathered_qschs(meant(dev), &answers)),
+            Show::Classes(dev) => Data::Classes(self.gathered_classes(meant(dev), &answers)),
             Show::Neighbours(dev) => {
-                let dev = dev.and_then(|dev| self.device(&dev).ok());
-                let lists = replies.filter_map(|(_, reply)| match reply {
+                let dev = meant(dev);
+                let lists = replies(answers).filter_map(|(_, reply)| match reply {
                     Reply::Neighbours(list) => Some(list),
                     _ => None,
                 });
@@ -156,8 +151,8 @@ impl<B: Buf> Lcore<B> {
                 Data::Neighbours(all)
             }
             Show::Addresses(dev) => {
-                let dev = dev.and_then(|dev| self.device(&dev).ok());
-                let lists = replies.filter_map(|(from, reply)| match reply {
+                let dev = meant(dev);
+                let lists = replies(answers).filter_map(|(from, reply)| match reply {
                     Reply::Addresses(list) => Some((from, list)),
                     _ => None,
                 });
@@ -167,7 +162,7 @@ impl<B: Buf> Lcore<B> {
             }
             Show::Stats(of) => {
                 let mine = of.is_none().then(|| (self.id, self.counters.clone()));
-                let theirs = replies.filter_map(|(from, reply)| match reply {
+                let theirs = replies(answers).filter_map(|(from, reply)| match reply {
                     Reply::Stats(counters) => Some((from, *counters)),
                     _ => None,
                 });
@@ -175,11 +170,7 @@ impl<B: Buf> Lcore<B> {
                 all.sort_by_key(|(lcore, _)| *lcore);
                 Data::Stats(all)
             }
-            Show::Routes(_)
-            | Show::Vlans(_)
-            | Show::Links(_)
-            | Show::Qschs(_)
-            | Show::Classes(_) => Data::None,
+            Show::Routes(_) | Show::Vlans(_) | Show::Links(_) => Data::None,
         }
     }
 }

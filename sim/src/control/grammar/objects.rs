@@ -139,7 +139,8 @@ fn lifetime(words: &mut Words<'_>) -> Result<Option<Nanos>, ParseError> {
     }
 }
 
-fn show(words: &mut Words<'_>, what: fn(Option<DeviceName>) -> Show) -> Parsed {
+/// What is listed: all, or of one device only (`dev DEV`).
+pub(super) fn show(words: &mut Words<'_>, what: fn(Option<DeviceName>) -> Show) -> Parsed {
     Ok(Order::Show(what(Keys::read(words, &["dev"])?.dev)))
 }
 

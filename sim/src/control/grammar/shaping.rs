@@ -3,7 +3,7 @@
 //! They are about the devices of the configuration: a VLAN device that was added on the way has no
 //! number before it is there.
 
-use super::objects::put;
+use super::objects::{put, show};
 use super::words::{Word, Words};
 use super::{ParseError, either};
 use crate::scenario::text;
@@ -56,7 +56,7 @@ struct Qsch {
 pub(super) fn qsch(words: &mut Words<'_>) -> Result<Order, ParseError> {
     let verb = words.one_of(&VERBS)?;
     if verb == "show" {
-        return Ok(Order::Show(Show::Qschs(words.maybe_dev()?)));
+        return show(words, Show::Qschs);
     }
     let mut said = Qsch::default();
     while let Some(key) = words.next() {
@@ -185,7 +185,7 @@ struct Cls {
 pub(super) fn cls(words: &mut Words<'_>) -> Result<Order, ParseError> {
     let verb = words.one_of(&VERBS)?;
     if verb == "show" {
-        return Ok(Order::Show(Show::Classes(words.maybe_dev()?)));
+        return show(words, Show::Classes);
     }
     let mut said = Cls::default();
     while let Some(key) = words.next() {

@@ -145,15 +145,6 @@ impl<'a> Words<'a> {
         })
     }
 
-    /// `dev DEV`, or nothing.
-    pub fn maybe_dev(&mut self) -> Result<Option<DeviceName>, ParseError> {
-        if self.peek().is_none() {
-            return Ok(None);
-        }
-        self.one_of(&["dev"])?;
-        self.device().map(Some)
-    }
-
     /// What has to be there by the end of the line.
     pub fn required<T>(&mut self, what: &str, value: Option<T>) -> Result<T, ParseError> {
         let end = self.line.trim_end().len();
