@@ -7,9 +7,15 @@
 //! call in every run, up to the first strike.
 //!
 //! Invariant: what a strike does to the dataplane is what the real thing does: the pool is empty, the
-//! ring is full, the port takes nothing. Not here: trying every strike there is (`sweep.rs`).
+//! ring is full, the port takes nothing. Not here: which faults a seed draws (`fault/draw.rs`), trying
+//! every strike there is (`sweep.rs`).
+
+mod draw;
+
+pub use draw::{Reach, draw};
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 /// What can be made to fail.
@@ -65,12 +71,20 @@ impl FromStr for FaultKind {
 pub enum Fault {
     /// A call of the dataplane fails.
     Call(Strike),
+    /// Calls in a row fail.
+    Calls {
+        /// The first of them.
+        first: Strike,
+        /// The number of the last one, not below that of the first.
+        last: u64,
+    },
 }
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Fault::Call(strike) => strike.fmt(f),
+            Fault::Calls { first, last } => write!(f, "{first}-{last}"),
         }
     }
 }
@@ -79,7 +93,17 @@ impl FromStr for Fault {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Fault, String> {
-        text.parse().map(Fault::Call)
+        let Some((first, last)) = text.split_once('-') else {
+            return text.parse().map(Fault::Call);
+        };
+        let first: Strike = first.parse()?;
+        match last.parse() {
+            Ok(last) if last >= first.nth => Ok(Fault::Calls { first, last }),
+            Ok(last) => Err(format!("\"{text}\": {last} comes before {}", first.nth)),
+            Err(_) => {
+                Err(format!("\"{text}\" is no fault, expected KIND:N-M, such as alloc:17-20"))
+            }
+        }
     }
 }
 
@@ -117,20 +141,23 @@ impl FromStr for Strike {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Injector {
     calls: [u64; FaultKind::ALL.len()],
-    /// The strikes to come, the next one last.
-    to_come: [Vec<u64>; FaultKind::ALL.len()],
+    /// The calls to come that fail, the next ones last.
+    to_come: [Vec<RangeInclusive<u64>>; FaultKind::ALL.len()],
 }
 
 impl Injector {
     /// Nothing was called yet.
     pub fn new(faults: &[Fault]) -> Injector {
         let mut injector = Injector::default();
-        for Fault::Call(strike) in faults {
-            injector.to_come[strike.kind.index()].push(strike.nth);
+        for fault in faults {
+            let (kind, calls) = match fault {
+                Fault::Call(Strike { kind, nth }) => (kind, *nth..=*nth),
+                Fault::Calls { first, last } => (&first.kind, first.nth..=*last),
+            };
+            injector.to_come[kind.index()].push(calls);
         }
         for to_come in &mut injector.to_come {
-            to_come.sort_unstable_by(|a, b| b.cmp(a));
-            to_come.dedup();
+            to_come.sort_unstable_by_key(|calls| std::cmp::Reverse(*calls.start()));
         }
         injector
     }
@@ -139,8 +166,11 @@ impl Injector {
     pub fn call(&mut self, kind: FaultKind) -> Option<Strike> {
         let (calls, to_come) = (&mut self.calls[kind.index()], &mut self.to_come[kind.index()]);
         *calls += 1;
-        let nth = to_come.pop_if(|nth| *nth == *calls)?;
-        Some(Strike { kind, nth })
+        let nth = *calls;
+        // Of two that overlap, the one that begins first may end first.
+        while to_come.pop_if(|next| *next.end() < nth).is_some() {}
+        let strikes = to_come.last().is_some_and(|next| next.contains(&nth));
+        strikes.then_some(Strike { kind, nth })
     }
 
     /// How often each kind was called.
@@ -155,7 +185,7 @@ mod tests {
 
     #[test]
     fn a_strike_is_written_as_it_is_read() {
-        for text in ["alloc:1", "ring:17", "tx:18446744073709551615"] {
+        for text in ["alloc:1", "ring:17", "tx:18446744073709551615", "alloc:3-3", "tx:1-40"] {
             assert_eq!(text.parse::<Fault>().unwrap().to_string(), text);
         }
         for (text, why) in [
@@ -163,6 +193,8 @@ mod tests {
             ("alloc:", "is no fault"),
             ("alloc:x", "is no fault"),
             ("alloc:-1", "is no fault"),
+            ("alloc:1-", "expected KIND:N-M"),
+            ("alloc:2-1", "1 comes before 2"),
             ("alloc:0", "the first call has number 1"),
             ("disk:1", "\"disk\" is no kind of fault"),
         ] {
@@ -181,5 +213,13 @@ mod tests {
         let mut injector = Injector::new(&faults);
         let nths = (0..4).filter_map(|_| injector.call(FaultKind::Alloc)).map(|strike| strike.nth);
         assert_eq!(nths.collect::<Vec<_>>(), [1, 3]);
+    }
+
+    #[test]
+    fn calls_in_a_row_fail_up_to_the_last_one() {
+        let faults = ["ring:2-6", "ring:3", "ring:5-7", "ring:9"].map(|text| text.parse().unwrap());
+        let mut injector = Injector::new(&faults);
+        let nths = (0..12).filter_map(|_| injector.call(FaultKind::Ring)).map(|strike| strike.nth);
+        assert_eq!(nths.collect::<Vec<_>>(), [2, 3, 4, 5, 6, 7, 9]);
     }
 }

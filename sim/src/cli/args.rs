@@ -291,10 +291,10 @@ pub struct SimArgs {
     /// What carries the packets
     #[arg(long, value_enum, default_value_t = BackendArg::Dpdk)]
     pub backend: BackendArg,
-    /// Let a call fail, the N-th of its KIND in the run: alloc (no buffer), ring (another lcore's ring
-    /// is full) or tx (a port takes nothing of a burst); can be given several times. `lockstep sweep`
-    /// tries them all
-    #[arg(long, value_name = "KIND:N")]
+    /// Let a call fail, the N-th of its KIND in the run, or those from N to M: alloc (no buffer), ring
+    /// (another lcore's ring is full) or tx (a port takes nothing of a burst); can be given several
+    /// times. `lockstep sweep` tries them all
+    #[arg(long, value_name = "KIND:N[-M]")]
     pub fault: Vec<Fault>,
     /// What happens to a frame of which the capture holds only the front
     #[arg(long, value_name = "pad|drop", value_parser = text::snapped)]
