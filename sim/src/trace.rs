@@ -17,6 +17,7 @@ pub(crate) use json::quoted;
 use crate::chart::{MessageLog, Noted};
 use crate::fault::Strike;
 use crate::ledger::Ledger;
+use crate::oracle::{Breach, Oracles};
 use dataplane::control::Order;
 use dataplane::device::Devices;
 use dataplane::event::Value;
@@ -220,6 +221,8 @@ pub(crate) struct Trace<O> {
     ledger: Ledger,
     streams: Streams,
     messages: MessageLog,
+    /// What the run is held to as it happens.
+    pub oracles: Oracles,
     /// The names of all devices that there ever were, by number.
     devices: Vec<String>,
     n: u64,
@@ -231,12 +234,14 @@ impl<O: Observer> Trace<O> {
         let ledger = Ledger::new(&config.ports);
         let streams = Streams::new(config.lcores.len());
         let devices = Devices::new(config).iter().map(|device| device.name.clone()).collect();
-        Trace { observer, ledger, streams, messages: MessageLog::default(), devices, n: 0 }
+        let (messages, oracles) = (MessageLog::default(), Oracles::new(config));
+        Trace { observer, ledger, streams, messages, oracles, devices, n: 0 }
     }
 
     /// Something happened on the lcore with this index.
     pub fn lcore(&mut self, at: Instant, index: usize, run: Run, event: Event) {
         self.ledger.lcore(&event);
+        self.oracles.event(at, run, &event);
         if let Event::Msg(note) = event {
             self.messages.add(Noted { at, run, note });
         }
@@ -249,6 +254,7 @@ impl<O: Observer> Trace<O> {
     /// Something happened outside.
     pub fn outside(&mut self, at: Instant, event: Outside) {
         self.ledger.outside(&event);
+        self.oracles.outside(at, &event);
         self.record(at, None, What::Outside(event));
     }
 
@@ -295,7 +301,7 @@ impl<O: Observer> Trace<O> {
     }
 
     /// Ends the trace.
-    pub fn finish(self) -> (O, Ledger, Streams, MessageLog) {
-        (self.observer, self.ledger, self.streams, self.messages)
+    pub fn finish(self) -> (O, Ledger, Streams, MessageLog, Vec<Breach>) {
+        (self.observer, self.ledger, self.streams, self.messages, self.oracles.finish())
     }
 }
