@@ -325,6 +325,7 @@ impl<'a, F: Fabric, O: Observer> Engine<'a, F, O> {
         let lcores = self.lcores.cores().iter().enumerate();
         let lcores = lcores.map(|(index, core)| LcoreOutcome::of(core, self.lcores.busy(index)));
         let lcores = lcores.collect();
+        self.world.trace.oracles.closing();
         for core in self.lcores.cores_mut() {
             core.release(&mut self.world);
         }
@@ -338,13 +339,14 @@ impl<'a, F: Fabric, O: Observer> Engine<'a, F, O> {
         let records = self.world.trace.records();
         let devices = self.world.trace.devices().to_vec();
         let asked: Vec<_> = self.world.trace.asked().collect();
-        let (observer, mut ledger, streams, messages) = self.world.trace.finish();
+        let (observer, mut ledger, streams, messages, breaches) = self.world.trace.finish();
         ledger.held = held;
         let counters = || self.lcores.cores().iter().map(Lcore::counters);
         let mut broken = ledger.check(counters());
         broken.extend(check_messages(counters(), messages_waiting));
         broken.extend(missing);
         broken.extend(asked);
+        broken.extend(breaches);
         let counted = self.lcores.cores().iter().map(|core| (core.id(), core.counters()));
         let digests = streams.finish(counted, self.end);
         let iftraf = self.lcores.cores()[self.master].iftraf().show(self.end);

@@ -18,7 +18,7 @@ use crate::asked::{Asked, Watch};
 use crate::chart::{MessageLog, Noted};
 use crate::fault::Strike;
 use crate::ledger::Ledger;
-use crate::oracle::Breach;
+use crate::oracle::{Breach, Oracles};
 use dataplane::control::Order;
 use dataplane::device::Devices;
 use dataplane::event::Value;
@@ -223,6 +223,8 @@ pub(crate) struct Trace<O> {
     streams: Streams,
     messages: MessageLog,
     watch: Watch,
+    /// What the run is held to as it happens.
+    pub oracles: Oracles,
     /// The names of all devices that there ever were, by number.
     devices: Vec<String>,
     n: u64,
@@ -235,12 +237,14 @@ impl<O: Observer> Trace<O> {
         let streams = Streams::new(config.lcores.len());
         let devices = Devices::new(config).iter().map(|device| device.name.clone()).collect();
         let (messages, watch) = (MessageLog::default(), Watch::new(asked));
-        Trace { observer, ledger, streams, messages, watch, devices, n: 0 }
+        let oracles = Oracles::new(config);
+        Trace { observer, ledger, streams, messages, watch, oracles, devices, n: 0 }
     }
 
     /// Something happened on the lcore with this index.
     pub fn lcore(&mut self, at: Instant, index: usize, run: Run, event: Event) {
         self.ledger.lcore(&event);
+        self.oracles.event(at, run, &event);
         if let Event::Msg(note) = event {
             self.messages.add(Noted { at, run, note });
         }
@@ -253,6 +257,7 @@ impl<O: Observer> Trace<O> {
     /// Something happened outside.
     pub fn outside(&mut self, at: Instant, event: Outside) {
         self.ledger.outside(&event);
+        self.oracles.outside(at, &event);
         self.record(at, None, What::Outside(event));
     }
 
@@ -305,7 +310,7 @@ impl<O: Observer> Trace<O> {
     }
 
     /// Ends the trace.
-    pub fn finish(self) -> (O, Ledger, Streams, MessageLog) {
-        (self.observer, self.ledger, self.streams, self.messages)
+    pub fn finish(self) -> (O, Ledger, Streams, MessageLog, Vec<Breach>) {
+        (self.observer, self.ledger, self.streams, self.messages, self.oracles.finish())
     }
 }

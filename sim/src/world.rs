@@ -303,6 +303,7 @@ impl<F: Fabric, O: Observer> World for SimWorld<'_, F, O> {
         }
         let mut buf = enough(self.fabric.alloc());
         self.packets += 1;
+        self.trace.oracles.made(self.now, self.run, packet);
         buf.meta_mut().id = packet;
         Some(buf)
     }
@@ -314,6 +315,7 @@ impl<F: Fabric, O: Observer> World for SimWorld<'_, F, O> {
         }
         let mut buf = enough(self.fabric.copy(of, bytes));
         self.packets += 1;
+        self.trace.oracles.made(self.now, self.run, packet);
         buf.meta_mut().id = packet;
         Some(buf)
     }
@@ -322,11 +324,13 @@ impl<F: Fabric, O: Observer> World for SimWorld<'_, F, O> {
         let (into, from) = (head.meta().id, tail.meta().id);
         self.fabric.chain(head, tail)?;
         self.pool.join(into, from);
+        self.trace.oracles.joined(into, from);
         Ok(())
     }
 
     fn free(&mut self, buf: F::Buf) {
         self.pool.give(buf.meta().id);
+        self.trace.oracles.freed(self.now, buf.meta().id);
         drop(buf);
     }
 
@@ -358,6 +362,7 @@ impl<F: Fabric, O: Observer> World for SimWorld<'_, F, O> {
             let packet = frame.meta().id;
             let bytes = in_a_row(frame, &mut self.scratch);
             self.trace.transmitted(self.index, packet, bytes);
+            self.trace.oracles.transmitted(at, run, packet, at_once);
             if at_once {
                 self.trace.left(port, queue, bytes.len());
                 let (run, way) = (Some(run), Way::Out);
