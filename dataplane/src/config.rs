@@ -18,6 +18,7 @@ pub use policy::Policy;
 pub use rings::RxQueue;
 
 use crate::job::Role;
+use crate::planted::Planted;
 use crate::tc::{ClsConfig, QschConfig};
 use crate::time::Nanos;
 use crate::types::{LcoreId, Mac, PortId, QueueId, VlanId};
@@ -51,6 +52,8 @@ pub struct Config {
     pub policy: Policy,
     /// The one seed of all randomness. Each lcore draws from streams of its own.
     pub seed: u64,
+    /// The defect that is planted: none, without the feature `mutants`.
+    pub planted: Planted,
 }
 
 /// A physical port.

@@ -8,6 +8,7 @@ use crate::device::Devices;
 use crate::drop::DropReason;
 use crate::event::{Consumer, Event, Made};
 use crate::packet::{Buf, PacketId};
+use crate::planted::{Defect, Planted};
 use crate::rng::Rng;
 use crate::time::Instant;
 use crate::timer::TimerWheel;
@@ -45,6 +46,8 @@ pub struct Env<'a, W: World> {
     pub peers: &'a [LcoreId],
     /// The worker that takes the echoes of all, if there is one.
     pub icmp_redirect_core: Option<LcoreId>,
+    /// The defect that is planted, if one is.
+    pub planted: Planted,
     /// When the running job started.
     pub now: Instant,
 }
@@ -52,15 +55,21 @@ pub struct Env<'a, W: World> {
 impl<W: World> Env<'_, W> {
     /// Refuses a packet, by name.
     pub fn drop(&mut self, buf: W::Buf, reason: DropReason) {
-        self.counters.drops[reason] += 1;
+        let twice = self.planted.is(Defect::DropCountedTwice);
+        self.counters.drops[reason] += 1 + u64::from(twice);
         self.world.observe(Event::Dropped { packet: buf.meta().id, reason });
+        if self.planted.is(Defect::FreeForgotten) && reason == DropReason::TtlExceeded {
+            return;
+        }
         self.world.free(buf);
     }
 
     /// Ends a packet that did what it came for.
     pub fn consume(&mut self, buf: W::Buf, by: Consumer) {
-        self.counters.consumed += 1;
-        self.world.observe(Event::Consumed { packet: buf.meta().id, by });
+        for _ in 0..=self.planted.one_if(Defect::ConsumedTwice) {
+            self.counters.consumed += 1;
+            self.world.observe(Event::Consumed { packet: buf.meta().id, by });
+        }
         self.world.free(buf);
     }
 

@@ -19,6 +19,7 @@ use crate::kni;
 use crate::netif::Class;
 use crate::packet::Buf;
 use crate::path::{Next, Step};
+use crate::planted::Defect;
 use crate::route::Routes;
 use crate::time::Instant;
 use crate::wire::checksum::{self, Sum};
@@ -173,7 +174,9 @@ pub fn input<W: World>(
     let (request, reply) = (u16::from_be_bytes([8, code]), u16::from_be_bytes([0, code]));
     message[0] = 0;
     let new = checksum::incremental(old, request, reply);
-    message[2..4].copy_from_slice(&new.to_be_bytes());
+    if !env.planted.is(Defect::EchoChecksumStale) {
+        message[2..4].copy_from_slice(&new.to_be_bytes());
+    }
     env.counters.icmp_out += 1;
     env.world.observe(Event::Answered { packet: buf.meta().id, what: "echo_reply" });
     next.push(Step::LocalOut(Outgoing {
@@ -219,7 +222,7 @@ pub fn error_about<W: World>(
     env: &mut Env<'_, W>,
     next: &mut Next<W::Buf>,
 ) {
-    let rate = env.policy.icmp_rate_limit;
+    let rate = env.policy.icmp_rate_limit.filter(|_| !env.planted.is(Defect::ErrorLimitIgnored));
     let taken = |env: &Env<'_, W>| limit.take(rate, env.now).then_some(()).ok_or("rate_limit");
     if let Some(mut error) = message(about, ip, from, kind, env, taken) {
         // RFC 1812 §4.3.2.4: from the address that was asked, if it is ours; else from the device
@@ -301,7 +304,7 @@ fn forbidden<W: World>(
     if !is_one_host(ip.src) || env.devices.is_broadcast(ip.src) {
         return Some("source_not_one_host");
     }
-    if ip.protocol == Protocol::Icmp {
+    if ip.protocol == Protocol::Icmp && !env.planted.is(Defect::ErrorAboutError) {
         match about.head().get(usize::from(ip.header_len)).map(|kind| Type::from(*kind)) {
             Some(kind) if !kind.is_error() => {}
             _ => return Some("about_an_error"),

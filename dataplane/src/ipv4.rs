@@ -22,6 +22,7 @@ use crate::kni;
 use crate::netif::{Class, L3Frame};
 use crate::packet::Buf;
 use crate::path::{Next, Step};
+use crate::planted::{Defect, Planted};
 use crate::route::{Hop, Routed, Routes};
 use crate::types::PortId;
 use crate::wire::ipv4::{self, FragOffset, Protocol, View};
@@ -164,16 +165,17 @@ pub fn input<W: World>(
     next: &mut Next<W::Buf>,
 ) {
     let L3Frame { mut buf, device, class, .. } = frame;
-    if class == Class::OtherHost {
+    if class == Class::OtherHost && !env.planted.is(Defect::OtherHostTaken) {
         return env.drop(buf, DropReason::IpOtherHost);
     }
     env.counters.ip_in += 1;
-    let ip = match checked(&buf) {
+    let ip = match checked(&buf, env.planted) {
         Ok(ip) => ip,
         Err(reason) => return env.drop(buf, reason),
     };
     // What is behind the datagram is Ethernet's padding, or worse: it is not forwarded.
-    if buf.truncate(usize::from(ip.total_len)).is_err() {
+    let kept = if env.planted.is(Defect::PaddingKept) { buf.len() } else { 0 };
+    if buf.truncate(kept.max(ip.total_len.into())).is_err() {
         return env.drop(buf, DropReason::IpBeyondFrame);
     }
     iftraf::watch(sampler, (&buf, &ip), (device, Direction::In), env);
@@ -200,9 +202,9 @@ pub fn input<W: World>(
 }
 
 /// The checks of RFC 1812 §5.2.2, in DPVS's order (spec 4.2).
-fn checked(buf: &impl Buf) -> Result<Ip, DropReason> {
+fn checked(buf: &impl Buf, planted: Planted) -> Result<Ip, DropReason> {
     let view = View::new(buf.head()).map_err(refused)?;
-    if !view.checksum_ok() {
+    if !view.checksum_ok() && !planted.is(Defect::ChecksumUnchecked) {
         return Err(DropReason::IpChecksum);
     }
     view.check_lengths(buf.len()).map_err(refused)?;
@@ -224,7 +226,7 @@ fn unwelcome<W: World>(ip: &Ip, env: &Env<'_, W>) -> Option<DropReason> {
     if env.policy.drop_fragments && ip.is_fragment() {
         return Some(DropReason::IpFragmentPolicy);
     }
-    if !env.policy.drop_martians {
+    if !env.policy.drop_martians || env.planted.is(Defect::MartianTaken) {
         return None;
     }
     let this_network = |address: Ipv4Addr| address.octets()[0] == 0;
@@ -256,6 +258,9 @@ pub fn route<W: World>(
     let device = packet.from.device;
     if dst.is_multicast() {
         return kni::packet(packet.buf, device, DropReason::IpMulticast, env);
+    }
+    if env.devices.is_broadcast(dst) && env.planted.is(Defect::BroadcastAnswered) {
+        return next.push(Step::LocalIn(packet));
     }
     if env.devices.is_broadcast(dst) {
         return kni::packet(packet.buf, device, DropReason::IpBroadcast, env);
@@ -315,11 +320,12 @@ pub fn forward<W: World>(
         return env.drop(packet.buf, DropReason::ForwardingOff);
     }
     // RFC 1812 §5.3.1: TTL 0 and 1 may not be forwarded.
-    if packet.ip.ttl <= 1 {
+    if u32::from(packet.ip.ttl) + env.planted.one_if(Defect::TtlLess) <= 1 {
         icmp::error(limit, &packet, ErrorKind::TtlExceeded, env, next);
         return env.drop(packet.buf, DropReason::TtlExceeded);
     }
-    if packet.ip.total_len > hop.mtu && packet.ip.dont_fragment {
+    let fixed = packet.ip.dont_fragment && !env.planted.is(Defect::DfIgnored);
+    if packet.ip.total_len > hop.mtu && fixed {
         icmp::error(limit, &packet, ErrorKind::FragmentationNeeded { mtu: hop.mtu }, env, next);
         env.counters.frag_fails += 1;
         return env.drop(packet.buf, DropReason::FragmentationNeeded);
@@ -328,7 +334,10 @@ pub fn forward<W: World>(
         return env.drop(packet.buf, DropReason::ForwardingOff);
     }
     let Datagram { mut buf, mut ip, from } = packet;
-    ipv4::decrement_ttl(buf.head_mut());
+    match env.planted.is(Defect::ChecksumStale) {
+        true => buf.head_mut()[8] -= 1,
+        false => ipv4::decrement_ttl(buf.head_mut()),
+    }
     ip.ttl -= 1;
     env.counters.ip_forwarded += 1;
     let packet = Outbound { buf, ip, hop, from: Some(from) };
@@ -374,6 +383,7 @@ fn headed<W: World>(
         unreachable!("an answer is no longer than what it answers, and its header is the shortest")
     };
     let (ttl, id) = (env.policy.default_ttl, ids.take());
+    let id = if env.planted.is(Defect::IdConstant) { 0 } else { id };
     let header = ipv4::Header {
         tos,
         total_len,
@@ -419,7 +429,8 @@ pub fn output<W: World>(
     // Before it is cut: only the first of its fragments would have ports.
     let way = (packet.hop.dev, Direction::Out);
     iftraf::watch(sampler, (&packet.buf, &packet.ip), way, env);
-    if packet.ip.total_len > packet.hop.mtu {
+    let over = env.planted.one_if(Defect::MtuOneOver);
+    if u32::from(packet.ip.total_len) > u32::from(packet.hop.mtu) + over {
         return fragment::cut(packet, env, next);
     }
     env.counters.ip_out += 1;

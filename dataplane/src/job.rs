@@ -9,6 +9,7 @@
 //! DPVS: scheduler.c links the caller's own job object into the list of a role, so that one object
 //! registered for two roles corrupts both lists; our table holds values (defect B01).
 
+use crate::planted::{Defect, Planted};
 use std::fmt;
 use std::num::NonZeroU32;
 
@@ -330,7 +331,7 @@ impl JobTable {
 
     /// The turn of a role's loop: what runs in which tick.
     pub fn schedule(&self, role: Role) -> Schedule {
-        let mut schedule = Schedule { init: Vec::new(), each: Vec::new(), slow: Vec::new() };
+        let mut schedule = Schedule::default();
         for job in self.jobs(role) {
             match job.when {
                 JobType::Init => schedule.init.push(job.kind),
@@ -346,14 +347,21 @@ impl JobTable {
 }
 
 /// The turn of one role's loop.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Schedule {
     init: Vec<JobKind>,
     each: Vec<JobKind>,
     slow: Vec<(JobKind, NonZeroU32)>,
+    planted: Planted,
 }
 
 impl Schedule {
+    /// The same with this defect planted, if it is one of schedules.
+    #[must_use]
+    pub(crate) fn planted(self, planted: Planted) -> Schedule {
+        Schedule { planted, ..self }
+    }
+
     /// The jobs that run once, as "tick 0".
     pub fn init(&self) -> &[JobKind] {
         &self.init
@@ -405,6 +413,7 @@ impl Schedule {
         if let Some(kind) = self.each.get(slot) {
             return Some(*kind);
         }
+        let tick = tick + u64::from(self.planted.one_if(Defect::SlowModulo));
         self.slow
             .iter()
             .filter(|(_, period)| tick.is_multiple_of(u64::from(period.get())))

@@ -13,6 +13,7 @@ use crate::drop::DropReason;
 use crate::env::Env;
 use crate::event::{Consumer, Event, Made};
 use crate::packet::{Buf, Meta};
+use crate::planted::Defect;
 use crate::types::PortId;
 use crate::wire::ethernet;
 use crate::world::{Parcel, Ring, World};
@@ -39,7 +40,8 @@ pub fn frame<W: World>(buf: W::Buf, device: PortId, otherwise: DropReason, env: 
     if env.devices.get(device).kni.is_none() {
         return env.drop(buf, otherwise);
     }
-    if buf.meta().flags & Meta::COPIED != 0 {
+    let copied = buf.meta().flags & Meta::COPIED != 0;
+    if copied && !env.planted.is(Defect::KniTwice) {
         return env.consume(buf, Consumer::Kni);
     }
     enqueue(buf, device, env);
@@ -63,6 +65,7 @@ fn enqueue<W: World>(mut buf: W::Buf, device: PortId, env: &mut Env<'_, W>) {
     let (packet, ring) = (buf.meta().id, Ring::Kni(device));
     match env.world.send(kni.lcore, ring, Parcel::Frame(buf)) {
         Ok(()) => env.world.observe(Event::RingTx { packet, ring, to: kni.lcore }),
+        Err(_) if env.planted.is(Defect::KniRingLost) => {}
         Err(Parcel::Frame(buf)) => env.drop(buf, DropReason::KniRingFull),
         Err(_) => unreachable!("what came back is what was sent"),
     }

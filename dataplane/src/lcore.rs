@@ -33,6 +33,7 @@ use crate::neigh::Neighbours;
 use crate::netif::TxQueues;
 use crate::packet::Buf;
 use crate::path::{Next, Tables};
+use crate::planted::{Defect, Planted};
 use crate::rng::Rng;
 use crate::route::Routes;
 use crate::tc::{Qsch, Tc, TcPlan};
@@ -79,6 +80,7 @@ pub struct Lcore<B> {
     devices: Devices,
     policy: Policy,
     limits: Limits,
+    planted: Planted,
     tables: Tables<B>,
     timers: TimerWheel<TimerKey>,
     rng: Rng,
@@ -115,7 +117,7 @@ impl<B: Buf> Lcore<B> {
         let Some(mine) = config.lcores.iter().find(|l| l.id == id) else {
             return Err(ConfigError::NoLcore(id));
         };
-        let schedule = config.job_table()?.schedule(mine.role);
+        let schedule = config.job_table()?.schedule(mine.role).planted(config.planted);
         let devices = Devices::new(config);
         let mut workers: Vec<LcoreId> = config.workers().collect();
         workers.sort_unstable();
@@ -157,7 +159,8 @@ impl<B: Buf> Lcore<B> {
             devices,
             policy: config.policy.clone(),
             limits: config.limits.clone(),
-            timers: TimerWheel::new(),
+            planted: config.planted,
+            timers: TimerWheel::new().planted(config.planted),
             rng: Rng::new(config.seed).fork(&format!("lcore.{id}.neigh")),
             last_gate: None,
             tc_plan: if mine.role == Role::Master { plan } else { TcPlan::default() },
@@ -244,7 +247,9 @@ impl<B: Buf> Lcore<B> {
             let sends = if self.role == Role::Kni { JobKind::KniLoop } else { JobKind::Xmit };
             want(sends, Instant::EPOCH);
         }
-        if let Some(ready) = self.tables.tc.next_ready() {
+        if let Some(ready) = self.tables.tc.next_ready()
+            && !self.planted.is(Defect::WakeLost)
+        {
             want(JobKind::QschSched, ready);
         }
         self.control.wants(&mut want);
@@ -323,6 +328,7 @@ impl<B: Buf> Lcore<B> {
             limits: &self.limits,
             peers: &self.peers,
             icmp_redirect_core: self.icmp_redirect_core,
+            planted: self.planted,
             now,
         };
         run(&mut self.tables, &mut env, &mut self.next)

@@ -23,6 +23,7 @@ use crate::icmp::{self, ErrorKind, ErrorLimit};
 use crate::ipv4::Outbound;
 use crate::packet::{Buf, PacketId};
 use crate::path::{Next, Step};
+use crate::planted::Defect;
 use crate::time::{Instant, Nanos};
 use crate::timer::TimerId;
 use crate::types::{LcoreId, Mac, PortId};
@@ -179,9 +180,15 @@ impl<B> Entry<B> {
     ) where
         B: Buf,
     {
+        if env.planted.is(Defect::HeldReversed) {
+            self.waiting.make_contiguous().reverse();
+        }
         while let Some(packet) = self.waiting.pop_front() {
             *held -= 1;
             frame(packet.buf, key.0, self.mac, env, next);
+            if env.planted.is(Defect::HeldForgotten) {
+                break;
+            }
         }
     }
 }
@@ -243,14 +250,16 @@ pub fn resolve<W: World>(
         }
     };
     let cause = packet.buf.meta().id;
-    if !entry.state.waits() {
+    let stale = env.planted.is(Defect::StaleNeighbour) && entry.mac != Mac::ZERO;
+    if !entry.state.waits() || stale {
         frame(packet.buf, key.0, entry.mac, env, next);
         if entry.state == State::Probe {
             solicit(entry, key, Some(cause), env, next);
         }
         return;
     }
-    if entry.waiting.len() >= env.limits.neigh_queue as usize {
+    let full = entry.waiting.len() >= env.limits.neigh_queue as usize;
+    if full && !env.planted.is(Defect::NeighQueueUnlimited) {
         return env.drop(packet.buf, DropReason::NeighQueueFull);
     }
     if is_new {
@@ -332,7 +341,8 @@ pub fn timer<W: World>(
             }
         }
         State::Send | State::Delay if env.policy.neigh_retransmit => {
-            if entry.asked < REQUESTS_MAX {
+            let more = u8::from(env.planted.is(Defect::OneRequestMore));
+            if entry.asked < REQUESTS_MAX + more {
                 // The state stays, so `apply` would spare the timer: arm it here.
                 let cause = entry.waiting.front().map(|packet| packet.buf.meta().id);
                 solicit(entry, key, cause, env, next);
@@ -364,6 +374,9 @@ fn give_up<W: World>(
             let kind = ErrorKind::HostUnreachable;
             icmp::error_about(limit, &packet.buf, &packet.ip, from, kind, env, next);
         }
+        if env.planted.is(Defect::GivenUpLeaked) {
+            continue;
+        }
         env.drop(packet.buf, DropReason::NeighUnreachable);
     }
     entry.apply(key, NeighEvent::Timeout, env);
@@ -387,7 +400,7 @@ fn learn<W: World>(
             slot.insert(Entry::new(State::None))
         }
     };
-    if entry.is_static {
+    if entry.is_static && !env.planted.is(Defect::StaticOverridden) {
         return;
     }
     if entry.mac != mac {
@@ -441,7 +454,9 @@ pub fn change<W: World>(
     let moved = moved(key, from, Some(State::Reachable), "static_add", entry.waiting());
     env.world.observe(moved);
     env.world.observe(Event::NeighMac { port: key.0, address: key.1, mac });
-    entry.flush(key, &mut table.held, env, next);
+    if !env.planted.is(Defect::HeldByStatic) {
+        entry.flush(key, &mut table.held, env, next);
+    }
     Ok(before)
 }
 

@@ -15,6 +15,7 @@ use crate::event::Event;
 use crate::kni;
 use crate::packet::{Buf, PacketId};
 use crate::path::{Next, Step};
+use crate::planted::Defect;
 use crate::types::{LcoreId, Mac, PortId, QueueId, VlanId};
 use crate::wire::ethernet::{self, EtherType};
 use crate::wire::l4::{self, Protocol};
@@ -83,7 +84,8 @@ pub fn untag<W: World>(frame: Frame<W::Buf>, env: &mut Env<'_, W>, next: &mut Ne
     {
         return env.drop(buf, reason);
     }
-    let is_vlan = env.devices.get(buf.meta().port).vlan.is_some();
+    let is_vlan = env.devices.get(buf.meta().port).vlan.is_some()
+        && !env.planted.is(Defect::VlanIngressSkipped);
     let frame = Frame { buf, from_ring };
     next.push(if is_vlan { Step::VlanIngress(frame) } else { Step::Deliver(frame) });
 }
@@ -147,6 +149,9 @@ fn take_tag<W: World>(buf: &mut W::Buf, env: &Env<'_, W>) -> Result<(), DropReas
         None if tag.vid != 0 && !env.policy.vid0_untagged => return Err(DropReason::VlanUnknown),
         None => return Err(DropReason::VlanReserved),
     };
+    if env.planted.is(Defect::TagNotPopped) {
+        return Ok(());
+    }
     vlan::untag(buf.head_mut());
     buf.strip_front(vlan::TAG_LEN).map_err(|_| DropReason::VlanTruncated)?;
     buf.meta_mut().port = device;
@@ -171,7 +176,8 @@ pub fn tag<W: World>(
                 return env.drop(buf, DropReason::NoHeadroom);
             }
             // PCP and DEI zero: the priority of what came in is not carried over, as in Linux.
-            vlan::tag(buf.head_mut(), vid.get());
+            let next = u16::from(env.planted.is(Defect::TagWrongVid));
+            vlan::tag(buf.head_mut(), vid.get() ^ next);
             port
         }
     };
@@ -302,13 +308,19 @@ fn offer<W: World>(
     sent.clear();
     sent.extend(frames.iter().map(frame));
     env.world.tx_burst(port, queue, frames);
-    sent.truncate(sent.len() - frames.len());
+    if !env.planted.is(Defect::TxCountedEarly) {
+        sent.truncate(sent.len() - frames.len());
+    }
     for (packet, len) in sent.iter().copied() {
         env.counters.opackets += 1;
         env.counters.obytes += u64::from(len);
         env.world.observe(Event::Tx { packet, port, queue, len });
     }
-    for buf in frames.drain(..) {
+    if env.planted.is(Defect::TxRemainderLeaked) {
+        frames.clear();
+    }
+    let left = if env.planted.is(Defect::TxRemainderForgotten) { frames.len() } else { 0 };
+    for buf in frames.drain(left..) {
         env.drop(buf, refused);
     }
     u32::try_from(sent.len()).unwrap_or(u32::MAX)

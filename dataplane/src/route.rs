@@ -10,6 +10,7 @@
 
 use crate::config::{Config, RouteConfig};
 use crate::device::{Device, Devices};
+use crate::planted::{Defect, Planted};
 use crate::types::PortId;
 use ipnet::Ipv4Net;
 use std::collections::BTreeMap;
@@ -76,12 +77,14 @@ pub struct Routes {
     by_length: Vec<BTreeMap<u32, Vec<Entry>>>,
     /// The lengths that are in use, longest first.
     lengths: Vec<u8>,
+    planted: Planted,
 }
 
 impl Routes {
     /// The routes that addresses bring, and the configured ones.
     pub fn new(config: &Config, devices: &Devices) -> Routes {
-        let mut routes = Routes { by_length: vec![BTreeMap::new(); 33], ..Routes::default() };
+        let (by_length, planted) = (vec![BTreeMap::new(); 33], config.planted);
+        let mut routes = Routes { by_length, planted, ..Routes::default() };
         for device in devices.iter() {
             for net in &device.addresses {
                 routes.connect(*net, device, usize::MAX);
@@ -112,7 +115,8 @@ impl Routes {
         let entries = table.entry(to.network().to_bits()).or_default();
         entries.insert(place.min(entries.len()), entry);
         if let Err(at) = self.lengths.binary_search_by(|l| length.cmp(l)) {
-            self.lengths.insert(at, length);
+            let first = self.planted.is(Defect::ShortestPrefix);
+            self.lengths.insert(if first { 0 } else { at }, length);
         }
     }
 
@@ -154,7 +158,7 @@ impl Routes {
         let entries = self.at_mut(net)?;
         let place = entries.iter().position(|e| e.hop.dev == dev && e.addresses > 0)?;
         entries[place].addresses -= 1;
-        if entries[place].addresses > 0 {
+        if entries[place].addresses > 0 && !self.planted.is(Defect::ConnectedGone) {
             return None;
         }
         self.take(net, place);
@@ -207,6 +211,9 @@ impl Routes {
     /// The device carries packets of another size now: so do its routes, as far as they may (DPVS:
     /// they keep the MTU of the time when they were added, defect B33).
     pub fn set_mtu(&mut self, dev: PortId, device_mtu: u16) {
+        if self.planted.is(Defect::RouteMtuKept) {
+            return;
+        }
         let entries = self.by_length.iter_mut().flat_map(BTreeMap::values_mut).flatten();
         for entry in entries.filter(|entry| entry.hop.dev == dev) {
             entry.hop.mtu = entry.asked.map_or(device_mtu, |mtu| mtu.min(device_mtu));

@@ -51,6 +51,7 @@ use crate::event::Event;
 use crate::netif::Frame;
 use crate::packet::Buf;
 use crate::path::{Next, Step};
+use crate::planted::Defect;
 use crate::time::Instant;
 use crate::types::PortId;
 use crate::world::World;
@@ -204,7 +205,9 @@ impl<B: Buf> Tc<B> {
         for qsch in self.qschs.iter_mut().filter(|q| goes(&q.planned().config)) {
             while let Some(buf) = qsch.queue.pop() {
                 self.held -= 1;
-                env.drop(buf, DropReason::QschDeleted);
+                if !env.planted.is(Defect::QschDeletedLeaks) {
+                    env.drop(buf, DropReason::QschDeleted);
+                }
             }
         }
         self.qschs.retain(|q| !goes(&q.planned().config));

@@ -11,6 +11,7 @@
 //! turn, relative to two cursors; most faults in its history are such moves. Here a timer's place
 //! follows from its due tick alone, whatever the time is when it is armed.
 
+use crate::planted::{Defect, Planted};
 use crate::time::{Instant, Nanos};
 
 /// The length of a tick (DPVS: `DPVS_TIMER_HZ` is 1000).
@@ -18,6 +19,9 @@ pub const TICK: Nanos = Nanos::from_millis(1);
 
 /// The longest delay: 0xffff_ffff ticks, 49.7 days.
 pub const MAX_DELAY: Nanos = Nanos::from_millis(0xffff_ffff);
+
+/// What the inner wheel of DPVS holds: 2^19 ticks.
+const WHEEL: Nanos = Nanos::from_millis(1 << 19);
 
 /// The delay is longer than [`MAX_DELAY`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -56,6 +60,7 @@ pub struct TimerWheel<K> {
     earliest: u64,
     /// How many timers were ever armed.
     sequence: u64,
+    planted: Planted,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -114,7 +119,14 @@ impl<K: Copy> TimerWheel<K> {
             first: NONE,
             earliest: NEVER,
             sequence: 0,
+            planted: Planted::default(),
         }
+    }
+
+    /// The same with this defect planted, if it is one of timers.
+    #[must_use]
+    pub(crate) fn planted(self, planted: Planted) -> TimerWheel<K> {
+        TimerWheel { planted, ..self }
     }
 
     /// How many timers are armed.
@@ -145,6 +157,7 @@ impl<K: Copy> TimerWheel<K> {
             return Err(TooFar(delay));
         }
         let not_before = now.saturating_add(delay).as_nanos().div_ceil(TICK.get());
+        let not_before = self.mistaken(not_before, delay);
         let due = not_before.max(tick_of(now) + 1).min(LAST_TICK);
         self.sequence += 1;
         let sequence = self.sequence;
@@ -159,11 +172,24 @@ impl<K: Copy> TimerWheel<K> {
         Ok(TimerId { entry, sequence })
     }
 
+    /// The tick of a timer that should be due at `tick`: another one, if a defect is planted.
+    fn mistaken(&self, tick: u64, delay: Nanos) -> u64 {
+        let off = |defect| self.planted.is(defect);
+        match tick {
+            _ if off(Defect::TimerEarly) => tick - 1,
+            _ if off(Defect::WheelCarry) && digit(tick, 0) == 0 => tick + FAN as u64,
+            _ if off(Defect::WheelWrap) && delay > WHEEL => tick - (1 << 19),
+            _ => tick,
+        }
+    }
+
     /// Forgets a timer. False if it has fired or was cancelled before, which is no fault.
     pub fn cancel(&mut self, id: TimerId) -> bool {
         match self.entries.get(index(id.entry)) {
             Some(entry) if entry.sequence == id.sequence => {
-                self.remove(id.entry);
+                if !self.planted.is(Defect::CancelledFires) {
+                    self.remove(id.entry);
+                }
                 true
             }
             _ => false,

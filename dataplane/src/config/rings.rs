@@ -2,6 +2,7 @@
 
 use super::Config;
 use crate::job::Role;
+use crate::planted::Defect;
 use crate::types::{LcoreId, PortId, QueueId};
 use crate::world::{Ring, RingPlan};
 
@@ -68,7 +69,7 @@ impl Config {
         for lcore in lcores {
             let mut add = |ring, room| rings.push(RingPlan { owner: lcore.id, ring, room });
             if lcore.role == Role::Worker {
-                add(Ring::Arp, limits.arp_ring);
+                add(Ring::Arp, limits.arp_ring - self.planted.one_if(Defect::RingOneLess));
                 add(Ring::Neigh, limits.neigh_ring);
                 let isolated = self.rx_queues(lcore.id).into_iter().filter(|rx| rx.other.is_some());
                 isolated.for_each(|rx| add(Ring::Isol(rx.port, rx.queue), limits.isol_ring));

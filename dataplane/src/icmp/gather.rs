@@ -17,6 +17,7 @@ use crate::event::Event;
 use crate::ipv4::{Datagram, Ip, Origin};
 use crate::netif::Class;
 use crate::packet::Buf;
+use crate::planted::Defect;
 use crate::wire::ethernet;
 use crate::wire::icmpv4::{HEADER_LEN, Type};
 use crate::wire::ipv4::{Protocol, View};
@@ -43,6 +44,7 @@ pub fn hand_over<W: World>(
             env.counters.icmp_redirected += 1;
             env.world.observe(Event::RingTx { packet, ring, to });
         }
+        Err(_) if env.planted.is(Defect::RedirectRingLost) => {}
         Err(Parcel::Frame(buf)) => env.drop(buf, DropReason::IcmpRedirectRingFull),
         Err(_) => unreachable!("what came back is what was sent"),
     }

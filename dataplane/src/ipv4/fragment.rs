@@ -19,6 +19,7 @@ use crate::env::Env;
 use crate::event::Consumer;
 use crate::packet::{Buf, HEADROOM};
 use crate::path::{Next, Step};
+use crate::planted::{Defect, Planted};
 use crate::wire::ipv4::{self, FragOffset, HEADER_LEN_MAX, HEADER_LEN_MIN, Header, View};
 use crate::wire::{ethernet, vlan};
 use crate::world::World;
@@ -44,7 +45,9 @@ pub(super) fn cut<W: World>(
         }
         Err(Failed { made, why }) => {
             env.counters.frag_fails += 1;
-            made.into_iter().for_each(|piece| env.drop(piece.buf, why));
+            let leaked = env.planted.is(Defect::PiecesLeaked);
+            let made = made.into_iter().filter(|_| !leaked);
+            made.for_each(|piece| env.drop(piece.buf, why));
             env.drop(packet.buf, why);
         }
     }
@@ -75,7 +78,8 @@ fn pieces<W: World>(
     let mut made = Vec::with_capacity(payload.len().div_ceil(step));
     for start in payload.clone().step_by(step) {
         let bytes = start..payload.end.min(start + step);
-        let Some((header, ip)) = piece_of(header, ip, &bytes, payload.end) else {
+        let piece = piece_of(header, ip, &bytes, payload.end, env.planted);
+        let Some((header, ip)) = piece else {
             return Err(Failed { made, why: DropReason::FragmentBeyondEnd });
         };
         let Some(mut piece) = env.piece(buf, bytes) else {
@@ -88,18 +92,28 @@ fn pieces<W: World>(
         made.push(Outbound { buf: piece, ip, hop: *hop, from: *from });
         // RFC 791 §3.1: options that are not copied are in the first fragment only. Their place
         // stays, as in Linux, so that each piece has a header of the same length.
-        ipv4::blank_uncopied(options);
+        if !env.planted.is(Defect::OptionsCopied) {
+            ipv4::blank_uncopied(options);
+        }
     }
     Ok(made)
 }
 
 /// The header of the piece that has `bytes` of a packet of `end` bytes; nothing where a datagram has
 /// no bytes any more. (Linux lets the offset run over into the flags.)
-fn piece_of(header: Header, ip: &Ip, bytes: &Range<usize>, end: usize) -> Option<(Header, Ip)> {
+fn piece_of(
+    header: Header,
+    ip: &Ip,
+    bytes: &Range<usize>,
+    end: usize,
+    planted: Planted,
+) -> Option<(Header, Ip)> {
     let header_len = usize::from(ip.header_len);
     let start = usize::from(ip.offset.bytes()) + bytes.start - header_len;
+    let start = if planted.is(Defect::OffsetUnit) { start * 8 } else { start };
     let offset = u16::try_from(start).ok().and_then(FragOffset::from_bytes)?;
-    let more_fragments = ip.more_fragments || bytes.end < end;
+    let more = ip.more_fragments && !planted.is(Defect::MoreFragmentsLost);
+    let more_fragments = more || bytes.end < end;
     let total_len = u16::try_from(header_len + bytes.len()).ok()?;
     let header = Header { total_len, more_fragments, fragment_offset: offset, ..header };
     Some((header, Ip { total_len, more_fragments, offset, ..*ip }))

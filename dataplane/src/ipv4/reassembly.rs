@@ -27,6 +27,7 @@ use crate::event::{Event, Reassembly, ReassemblyNote};
 use crate::icmp::{self, ErrorKind, ErrorLimit};
 use crate::packet::{Buf, PacketId};
 use crate::path::{Next, Step};
+use crate::planted::Defect;
 use crate::time::Instant;
 use crate::types::PortId;
 use crate::wire::ipv4::{self, Protocol};
@@ -266,7 +267,10 @@ pub fn reassemble<W: World>(
     let Some(part) = Part::of(&packet.ip) else {
         return env.drop(packet.buf, DropReason::ReassemblyOversize);
     };
-    let key = Key::of(&packet.ip);
+    let mut key = Key::of(&packet.ip);
+    if env.planted.is(Defect::KeyWithoutProtocol) {
+        key.protocol = Protocol::Icmp;
+    }
     let fit = match table.queues.get(&key) {
         Some(queue) => queue.fit(&part, env.policy.reassembly_fragments),
         None if part.bytes.is_empty() => Fit::Never(DropReason::ReassemblyEmpty),
@@ -274,6 +278,7 @@ pub fn reassemble<W: World>(
     };
     match fit {
         Fit::New => {}
+        Fit::Never(DropReason::ReassemblyOverlap) if env.planted.is(Defect::OverlapTaken) => {}
         Fit::Duplicate => return env.drop(packet.buf, DropReason::ReassemblyDuplicate),
         Fit::Never(reason) => {
             let queue = table.take(&key);
@@ -336,7 +341,11 @@ fn complete<W: World>(
     let header = usize::from(ip.header_len);
     ipv4::reassembled(&mut buf.head_mut()[..header], total_len, tos);
     let rest = queue.held.into_values().map(|(_, packet)| packet);
-    env.join(&mut buf, rest.map(payload).collect());
+    let mut rest: Vec<_> = rest.map(payload).collect();
+    if env.planted.is(Defect::JoinReversed) {
+        rest.reverse();
+    }
+    env.join(&mut buf, rest);
     let (offset, more_fragments) = (ipv4::FragOffset::ZERO, false);
     let ip = Ip { total_len, tos, offset, more_fragments, ..ip };
     next.push(Step::LocalIn(Datagram { buf, ip, from }));
@@ -360,7 +369,8 @@ pub fn expire<W: World>(
     env: &mut Env<'_, W>,
     next: &mut Next<W::Buf>,
 ) -> bool {
-    if table.next_due().is_none_or(|due| due > env.now) {
+    let due = table.next_due().is_some_and(|due| due <= env.now);
+    if !due || env.planted.is(Defect::NeverExpires) {
         return false;
     }
     let Some((key, queue)) = table.take_oldest() else { return false };
@@ -370,7 +380,9 @@ pub fn expire<W: World>(
     if let Some(first) = queue.first().filter(|_| env.policy.reassembly_icmp) {
         icmp::error(limit, first, ErrorKind::ReassemblyTimeExceeded, env, next);
     }
-    drop_all(queue, DropReason::ReassemblyTimeout, env);
+    if !env.planted.is(Defect::ExpiredLeaked) {
+        drop_all(queue, DropReason::ReassemblyTimeout, env);
+    }
     true
 }
 

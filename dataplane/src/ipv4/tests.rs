@@ -13,6 +13,7 @@ use crate::icmp::ErrorLimit;
 use crate::netif::Class;
 use crate::packet::Buf;
 use crate::path::{Next, Step};
+use crate::planted::Planted;
 use crate::rng::Rng;
 use crate::route::Hop;
 use crate::time::{Instant, Nanos};
@@ -116,6 +117,7 @@ impl Rig {
         let (mut timers, mut rng) = (TimerWheel::new(), Rng::new(0));
         let mut env = Env {
             icmp_redirect_core: None,
+            planted: Planted::default(),
             world,
             counters,
             timers: &mut timers,
@@ -151,6 +153,7 @@ impl Rig {
         let (mut timers, mut rng) = (TimerWheel::new(), Rng::new(0));
         let mut env = Env {
             icmp_redirect_core: None,
+            planted: Planted::default(),
             world,
             counters,
             timers: &mut timers,

@@ -12,6 +12,7 @@ use crate::job::Role;
 use crate::neigh;
 use crate::packet::Buf;
 use crate::path;
+use crate::planted::Defect;
 use crate::types::PortId;
 use crate::world::{NeighChange, World};
 
@@ -43,7 +44,8 @@ impl<B: Buf> Lcore<B> {
 
     /// Undoes the change of an order, if it is the last one that was made.
     pub(super) fn undo<W: World<Buf = B>>(&mut self, order: u64, world: &mut W) {
-        if self.last_change.order == order {
+        let forgets = self.planted.is(Defect::UndoForgotten);
+        if self.last_change.order == order && !forgets {
             let undo = std::mem::take(&mut self.last_change).undo;
             self.take_back(undo, world);
         }
@@ -59,6 +61,8 @@ impl<B: Buf> Lcore<B> {
             self.edit(edit, undo, world)?;
         }
         if let Change::Config(_, changes) = change {
+            let half = self.role == Role::Worker && self.planted.is(Defect::ReloadHalf);
+            let changes = if half { &changes[..changes.len() / 2] } else { &changes[..] };
             changes.iter().try_for_each(|change| self.make(change, undo, world))?;
         }
         Ok(())
@@ -83,12 +87,19 @@ impl<B: Buf> Lcore<B> {
                 self.flush_neighbours(dev, undo, world);
                 Ok(())
             }
+            Edit::RemoveRoute { .. } if self.keeps_routes() => Ok(()),
             edit => {
                 let (devices, routes) = (&mut self.devices, &mut self.tables.routes);
                 undo.push(change::make(edit, devices, routes, &mut self.policy));
                 Ok(())
             }
         }
+    }
+
+    /// Whether it is the last worker, and the defect of keeping deleted routes is planted.
+    fn keeps_routes(&self) -> bool {
+        let last = self.role == Role::Worker && self.peers.iter().all(|peer| *peer < self.id);
+        last && self.planted.is(Defect::RouteKeptByOne)
     }
 
     /// Sets or deletes a static neighbour. Only workers have neighbours (DPVS: the master too,
@@ -121,6 +132,9 @@ impl<B: Buf> Lcore<B> {
         undo: &mut Vec<Edit>,
         world: &mut W,
     ) {
+        if self.planted.is(Defect::GoneDeviceNeighbours) {
+            return;
+        }
         let set = self.with_env(world, |tables, env, _| {
             reassembly::forget(&mut tables.reassembly, dev, env);
             neigh::flush(&mut tables.neigh, dev, env)

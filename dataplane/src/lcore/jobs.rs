@@ -12,6 +12,7 @@ use crate::neigh;
 use crate::netif::{self, Frame};
 use crate::packet::Buf;
 use crate::path::{self, Step};
+use crate::planted::Defect;
 use crate::tc;
 use crate::time::Instant;
 use crate::types::{PortId, QueueId};
@@ -49,11 +50,12 @@ impl<B: Buf> Lcore<B> {
             return;
         }
         self.counters.job_runs[kind.index()] += n;
-        if kind == JobKind::QschSched {
+        if kind == JobKind::QschSched && !self.planted.is(Defect::IdleOverlimits) {
             self.counters.overlimits += self.tables.tc.idle_runs(n);
         }
         if matches!(kind, JobKind::RecvFwd | JobKind::IsolPktRcv | JobKind::KniLoop) {
-            self.counters.bursts.idle_polls(n * self.rx.len() as u64);
+            let queues = if self.planted.is(Defect::IdlePolls) { 1 } else { self.rx.len() };
+            self.counters.bursts.idle_polls(n * queues as u64);
         }
     }
 
@@ -105,6 +107,9 @@ impl<B: Buf> Lcore<B> {
                 Some(_) => self.isolated(rx, world),
             };
             items += u32::try_from(burst.len()).unwrap_or(u32::MAX);
+            if self.planted.is(Defect::RxRemainder) {
+                burst.truncate(BURST - 1);
+            }
             for buf in burst.drain(..) {
                 self.take(Frame { buf, from_ring: false }, world);
             }
@@ -178,6 +183,7 @@ impl<B: Buf> Lcore<B> {
                             self.counters.isol_handed += 1;
                             world.observe(Event::RingTx { packet, ring, to: worker });
                         }
+                        Err(_) if self.planted.is(Defect::IsolBurstLost) => break,
                         Err(Parcel::Frame(buf)) => {
                             self.with_env(world, |_, env, _| {
                                 env.drop(buf, DropReason::IsolRingFull);

@@ -23,6 +23,7 @@ use crate::event::Event;
 use crate::job::{JobKind, Role};
 use crate::msg::{Answer, Call, Code, Done, Greeting, Payload, Refusal, Request, Then};
 use crate::packet::Buf;
+use crate::planted::Defect;
 use crate::time::{Instant, Nanos};
 use crate::timer::TimerId;
 use crate::types::{DeviceName, LcoreId, PortId};
@@ -295,7 +296,10 @@ impl<B: Buf> Lcore<B> {
         });
         match after {
             After::Nothing | After::Again(..) => {}
-            After::Arm(dev, address, valid) => self.arm(dev, address, valid, world.now()),
+            After::Arm(dev, address, valid) => {
+                let more = u64::from(self.planted.one_if(Defect::LifetimeOneMore));
+                self.arm(dev, address, valid + Nanos::from_secs(more), world.now());
+            }
             After::Device(port, name, added) => world.observe(Event::Device { port, name, added }),
             After::Base(config) => self.control.base = Some(config),
         }
@@ -369,6 +373,9 @@ impl<B: Buf> Lcore<B> {
             self.counters.neigh_sync_failed += u64::from(!sent);
             world.observe(Event::NeighSync { to: *to, address: change.address, sent });
             missed = missed.or((!sent).then_some(*to));
+            if !sent && self.planted.is(Defect::NeighSyncStops) {
+                break;
+            }
         }
         missed
     }

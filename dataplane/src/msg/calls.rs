@@ -16,6 +16,7 @@ use crate::env::Env;
 use crate::event::Event;
 use crate::job::Role;
 use crate::packet::Buf;
+use crate::planted::Defect;
 use crate::time::{Instant, Nanos};
 use crate::types::LcoreId;
 use crate::world::{Parcel, Ring, World};
@@ -51,7 +52,9 @@ impl<B: Buf> Unsent<B> {
     pub fn discard<W: World<Buf = B>>(self, env: &mut Env<'_, W>) {
         let full = self.code == Code::Full;
         let reason = if full { DropReason::MsgRingFull } else { DropReason::MsgRefused };
-        if let Some(frame) = self.payload.into_frame() {
+        if let Some(frame) = self.payload.into_frame()
+            && !env.planted.is(Defect::UnsentLeaked)
+        {
             env.drop(frame, reason);
         }
     }
@@ -204,7 +207,8 @@ impl Messages {
             return Err(refuse(&head, code, None, payload, env));
         }
         let full = workers.iter().find(|worker| !env.world.has_room(**worker, Ring::Msg));
-        if let (Some(full), false) = (full, env.policy.msg_partial_multicast) {
+        let partial = env.policy.msg_partial_multicast || env.planted.is(Defect::PartialMulticast);
+        if let (Some(full), false) = (full, partial) {
             return Err(refuse(&head, Code::Full, Some(*full), payload, env));
         }
         for worker in workers {
@@ -244,7 +248,7 @@ impl Messages {
     pub fn overdue<W: World>(&mut self, env: &mut Env<'_, W>) -> Option<Done> {
         let (until, seq) = *self.due.first()?;
         // DPVS: `start + timeout < now`. At the deadline itself it is not too late.
-        if until >= env.now {
+        if until >= env.now || env.planted.is(Defect::TimeoutIgnored) {
             return None;
         }
         let conversation = self.close(seq)?;
@@ -323,7 +327,7 @@ impl Messages {
         let why = if !head.kind.is_handled_by(self.role) {
             env.counters.msg_unregistered += 1;
             MsgDrop::Unregistered
-        } else if late && !env.policy.msg_late_execution {
+        } else if late && !(env.policy.msg_late_execution || env.planted.is(Defect::LateExecuted)) {
             env.counters.msg_expired += 1;
             MsgDrop::Expired
         } else {
@@ -375,6 +379,9 @@ impl Messages {
         };
         note(Stage::Answered(code_of(&answer)), &head, Some(self.me), env);
         conversation.missing.remove(at);
+        if env.planted.is(Defect::ReplyCountedTwice) {
+            conversation.missing.pop();
+        }
         conversation.answers.push((head.from, answer));
         if !conversation.missing.is_empty() {
             return Taken::Nothing;

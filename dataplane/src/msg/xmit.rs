@@ -2,6 +2,7 @@
 
 use super::{Call, Messages, Payload, Request, Then};
 use crate::env::Env;
+use crate::planted::Defect;
 use crate::types::PortId;
 use crate::world::World;
 
@@ -17,7 +18,9 @@ pub fn master_xmit<W: World>(
     env: &mut Env<'_, W>,
 ) {
     let to = env.peers[messages.turn];
-    messages.turn = (messages.turn + 1) % env.peers.len();
+    if !env.planted.is(Defect::TurnStuck) {
+        messages.turn = (messages.turn + 1) % env.peers.len();
+    }
     let payload = Payload::MasterXmit { frame, device };
     let request = Request { payload, call: Call::Async, timeout: None, then: Then::Nothing };
     if let Err(unsent) = messages.unicast(to, request, env) {

@@ -11,6 +11,7 @@ use crate::kni;
 use crate::netif::{Class, L3Frame};
 use crate::packet::{Buf, Meta};
 use crate::path::{Next, Step};
+use crate::planted::Defect;
 use crate::wire::Problem;
 use crate::wire::arp::{self, Operation};
 use crate::wire::ethernet::{self, EtherType};
@@ -35,7 +36,7 @@ pub fn arp_input<W: World>(
     // no eye for it: its target is not ours.
     let announcement = packet.sender_ip == packet.target_ip && env.policy.arp_learn_requests;
     let reply = packet.operation == Operation::Reply;
-    match fixed {
+    match fixed.filter(|_| !env.planted.is(Defect::StaticOverridden)) {
         Some(mac) if (announcement || reply) && mac == packet.sender_mac => {
             return env.consume(frame.buf, Consumer::Arp);
         }
@@ -44,7 +45,7 @@ pub fn arp_input<W: World>(
     }
     let ours = match env.devices.owner(packet.target_ip) {
         Some(owner) => owner == frame.device || env.policy.weak_host,
-        None => false,
+        None => env.planted.is(Defect::ArpForAnyone),
     };
     let update = announcement && (known || !env.peers.is_empty());
     if !ours && !update {
@@ -121,12 +122,13 @@ fn answer<W: World>(
 ) {
     let L3Frame { mut buf, device, .. } = frame;
     let mac = env.devices.get(device).mac;
+    let wrong = env.planted.is(Defect::ArpWrongTarget);
     let reply = arp::Packet {
         operation: Operation::Reply,
         sender_mac: mac,
         sender_ip: request.target_ip,
         target_mac: request.sender_mac,
-        target_ip: request.sender_ip,
+        target_ip: if wrong { request.target_ip } else { request.sender_ip },
     };
     reply.emit(buf.head_mut());
     // RFC 826: to the target hardware address. DPVS: to the source of the frame.
@@ -154,7 +156,8 @@ fn spread<W: World>(frame: &mut L3Frame<W::Buf>, learnt: bool, env: &mut Env<'_,
         return;
     };
     header.emit(out);
-    for to in env.peers {
+    let missing = usize::from(env.planted.is(Defect::ArpCopyMissing));
+    for to in env.peers.iter().skip(missing) {
         let Some(mut copy) = env.duplicate(&frame.buf, Made::ArpCopy) else {
             continue;
         };
@@ -162,6 +165,7 @@ fn spread<W: World>(frame: &mut L3Frame<W::Buf>, learnt: bool, env: &mut Env<'_,
         let packet = copy.meta().id;
         match env.world.send(*to, Ring::Arp, Parcel::Frame(copy)) {
             Ok(()) => env.world.observe(Event::RingTx { packet, ring: Ring::Arp, to: *to }),
+            Err(_) if env.planted.is(Defect::ArpCopyLeaked) => {}
             Err(Parcel::Frame(copy)) => env.drop(copy, DropReason::ArpRingFull),
             Err(_) => unreachable!("what came back is what was sent"),
         }

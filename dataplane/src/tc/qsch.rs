@@ -11,6 +11,7 @@ use crate::drop::DropReason;
 use crate::env::Env;
 use crate::event::{Event, Value};
 use crate::packet::Buf;
+use crate::planted::Defect;
 use crate::time::{Instant, Nanos};
 use crate::world::World;
 
@@ -151,7 +152,10 @@ impl<B: Buf> Qsch<B> {
         buf: B,
         env: &mut Env<'_, W>,
     ) -> bool {
-        let QschConfig { dev, handle, kind, .. } = self.planned.config;
+        let QschConfig { dev, handle, mut kind, .. } = self.planned.config;
+        if let Kind::Pfifo { limit } = &mut kind {
+            *limit += env.planted.one_if(Defect::PfifoOneOver);
+        }
         if let Err(reason) = kind.admits(&self.queue, buf.len()) {
             self.refuse(buf, reason, env);
             return false;
@@ -167,9 +171,12 @@ impl<B: Buf> Qsch<B> {
     /// Takes the packet at the head, if it may leave now.
     pub(super) fn dequeue<W: World<Buf = B>>(&mut self, env: &mut Env<'_, W>) -> Option<B> {
         let len = self.queue.peek()?.len();
-        if let Kind::Tbf(tbf) = self.planned.config.kind {
+        if let Kind::Tbf(mut tbf) = self.planned.config.kind {
+            tbf.rate.burst <<= env.planted.one_if(Defect::TbfBurst);
             let QschConfig { dev, handle, .. } = self.planned.config;
-            let bucket = BucketId { dev, handle, made: self.planned.made };
+            let own = env.peers.first().filter(|_| env.planted.is(Defect::TokensPerLcore));
+            let made = self.planned.made + own.map_or(0, |peer| u32::from(peer.0) << 16);
+            let bucket = BucketId { dev, handle, made };
             let quantum = env.policy.tbf_quantum;
             let floored = quantum > Nanos::ZERO;
             let now = if floored { env.now.floor_to(quantum) } else { env.now };

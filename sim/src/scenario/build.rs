@@ -21,7 +21,7 @@ use super::ranges::Ranged;
 use super::value::{At, Span};
 use crate::plan::{Plan, PortPlan, Snapped};
 use dataplane::config::{Config, KniConfig, PortConfig};
-use dataplane::{Nanos, PortId};
+use dataplane::{Nanos, Planted, PortId};
 use ipnet::Ipv4Net;
 use std::path::Path;
 
@@ -111,6 +111,7 @@ pub(super) fn plan(
         limits,
         policy,
         seed,
+        planted: Planted::default(),
     };
     if let Err(error) = config.check() {
         // The checks above should have said it, with its place; this is the net below them.
