@@ -337,12 +337,14 @@ impl<'a, F: Fabric, O: Observer> Engine<'a, F, O> {
         let chances = self.world.chances();
         let records = self.world.trace.records();
         let devices = self.world.trace.devices().to_vec();
+        let asked: Vec<_> = self.world.trace.asked().collect();
         let (observer, mut ledger, streams, messages) = self.world.trace.finish();
         ledger.held = held;
         let counters = || self.lcores.cores().iter().map(Lcore::counters);
         let mut broken = ledger.check(counters());
         broken.extend(check_messages(counters(), messages_waiting));
         broken.extend(missing);
+        broken.extend(asked);
         let counted = self.lcores.cores().iter().map(|core| (core.id(), core.counters()));
         let digests = streams.finish(counted, self.end);
         let iftraf = self.lcores.cores()[self.master].iftraf().show(self.end);

@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod asked;
 pub mod capture;
 pub mod chart;
 pub mod cli;

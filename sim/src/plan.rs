@@ -3,6 +3,7 @@
 //! A [`Plan`] holds no default that somebody still has to fill in, and no path that is relative to
 //! something else than the current directory. Not here: TOML (`scenario.rs`), stepping (`engine.rs`).
 
+use crate::asked::Asked;
 use crate::fault::Fault;
 use dataplane::control::Order;
 use dataplane::job::JobKind;
@@ -29,6 +30,8 @@ pub struct Plan {
     pub snapped: Snapped,
     /// What goes wrong on purpose.
     pub faults: Vec<Fault>,
+    /// What the user calls a failure. It makes no difference to what happens in the run.
+    pub asked: Vec<Asked>,
 }
 
 /// What is behind a physical port.

@@ -23,6 +23,7 @@ pub use ranges::{ALL as RANGES, Ranged};
 pub(crate) use request::starts;
 pub use request::{CaptureArg, Request, RequestError};
 
+use crate::asked::Asked;
 use crate::capture::CaptureInfo;
 use crate::fault::Fault;
 use crate::plan::{Ours, Plan, Snapped, Timing};
@@ -63,6 +64,8 @@ pub struct Overrides {
     pub ours: Vec<Ours>,
     /// What goes wrong on purpose.
     pub faults: Vec<Fault>,
+    /// What the user calls a failure.
+    pub asked: Vec<Asked>,
 }
 
 /// A scenario file that could not be turned into a plan.
@@ -114,11 +117,20 @@ impl Scenario {
 }
 
 /// The configuration in the scenario file `file`, relative to `dir`, to be put in the place of one
-/// that is used; or what is wrong with it. What it loads itself, later, is not read.
-pub(crate) fn reload(dir: &Path, file: &str, overrides: &Overrides) -> Reload {
+/// that is used; or what is wrong with it. What it loads itself, later, is not read. With `text`
+/// the file is only a name.
+pub(crate) fn reload(
+    dir: &Path,
+    file: &str,
+    text: Option<&str>,
+    overrides: &Overrides,
+) -> Reload {
     let path = dir.join(file);
     let config = || {
-        let text = read_text(&path).map_err(|error| error.to_string())?;
+        let text = match text {
+            Some(text) => text.to_owned(),
+            None => read_text(&path).map_err(|error| error.to_string())?,
+        };
         let wrong = |mistakes| ScenarioError::new(file, &text, mistakes).to_string();
         let tables: ScenarioFile =
             toml::from_str(&text).map_err(|e| wrong(vec![Mistake::from_toml(&e, &text)]))?;

@@ -14,9 +14,11 @@ pub use digest::{Digest, Digests};
 pub use json::JsonLines;
 pub(crate) use json::quoted;
 
+use crate::asked::{Asked, Watch};
 use crate::chart::{MessageLog, Noted};
 use crate::fault::Strike;
 use crate::ledger::Ledger;
+use crate::oracle::Breach;
 use dataplane::control::Order;
 use dataplane::device::Devices;
 use dataplane::event::Value;
@@ -220,6 +222,7 @@ pub(crate) struct Trace<O> {
     ledger: Ledger,
     streams: Streams,
     messages: MessageLog,
+    watch: Watch,
     /// The names of all devices that there ever were, by number.
     devices: Vec<String>,
     n: u64,
@@ -227,11 +230,12 @@ pub(crate) struct Trace<O> {
 
 impl<O: Observer> Trace<O> {
     /// A trace in which nothing has happened yet.
-    pub fn new(config: &Config, observer: O) -> Trace<O> {
+    pub fn new(config: &Config, asked: &[Asked], observer: O) -> Trace<O> {
         let ledger = Ledger::new(&config.ports);
         let streams = Streams::new(config.lcores.len());
         let devices = Devices::new(config).iter().map(|device| device.name.clone()).collect();
-        Trace { observer, ledger, streams, messages: MessageLog::default(), devices, n: 0 }
+        let (messages, watch) = (MessageLog::default(), Watch::new(asked));
+        Trace { observer, ledger, streams, messages, watch, devices, n: 0 }
     }
 
     /// Something happened on the lcore with this index.
@@ -256,6 +260,7 @@ impl<O: Observer> Trace<O> {
         self.n += 1;
         let record = Record { n: self.n, at, run: run.map(|(_, run)| run), what };
         self.streams.record(run.map(|(index, _)| index), &record);
+        self.watch.see(&record, &self.devices);
         self.observer.event(&record);
     }
 
@@ -287,6 +292,11 @@ impl<O: Observer> Trace<O> {
     /// The names of all devices that there ever were, by number.
     pub fn devices(&self) -> &[String] {
         &self.devices
+    }
+
+    /// What the user called a failure, and happened.
+    pub fn asked(&self) -> impl Iterator<Item = Breach> + '_ {
+        self.watch.breaches()
     }
 
     /// How many things have happened.

@@ -84,7 +84,7 @@ impl<'f, F: Fabric, O: Observer> SimWorld<'f, F, O> {
         let id = lcores.first().map_or(LcoreId(0), |lcore| lcore.id);
         SimWorld {
             fabric,
-            trace: Trace::new(&plan.config, observer),
+            trace: Trace::new(&plan.config, &plan.asked, observer),
             woken: 0,
             ran_dry: false,
             now: Instant::EPOCH,

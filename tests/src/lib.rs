@@ -100,6 +100,7 @@ pub fn dut_with_workers(workers: u8) -> Dut {
         commands: vec![],
         snapped: Snapped::Pad,
         faults: vec![],
+        asked: vec![],
     };
     Dut { plan, now: Nanos::ZERO }
 }

@@ -1,6 +1,7 @@
 //! The arguments, as clap reads them. The doc comments here are the help texts.
 
 use super::exit;
+use crate::asked::Asked;
 use crate::decode::Filter;
 use crate::fault::{Fault, FaultKind};
 use crate::plan::{Backend, Ours, Pace, Snapped, Timing};
@@ -296,6 +297,10 @@ pub struct SimArgs {
     /// tries them all
     #[arg(long, value_name = "KIND:N")]
     pub fault: Vec<Fault>,
+    /// Call it a failure if this happens: drop:REASON (a packet is dropped for it) or
+    /// event:NAME[,FIELD=VALUE]... (as events.jsonl has them); can be given several times
+    #[arg(long, value_name = "WHAT")]
+    pub fail_on: Vec<Asked>,
     /// What happens to a frame of which the capture holds only the front
     #[arg(long, value_name = "pad|drop", value_parser = text::snapped)]
     pub snapped: Option<Snapped>,
@@ -329,6 +334,7 @@ impl SimArgs {
             timing: self.timing,
             ours: self.ours.clone(),
             faults: self.fault.clone(),
+            asked: self.fail_on.clone(),
         }
     }
 

@@ -129,6 +129,7 @@ pub(super) fn plan(
         commands,
         snapped: overrides.snapped.unwrap_or(snapped),
         faults: overrides.faults.clone(),
+        asked: overrides.asked.clone(),
     })
 }
 

@@ -254,6 +254,8 @@ pub(super) struct Words {
     ours: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     faults: Vec<String>,
+    #[serde(default, rename = "fail-on", skip_serializing_if = "Vec::is_empty")]
+    asked: Vec<String>,
 }
 
 impl From<Overrides> for Words {
@@ -268,6 +270,7 @@ impl From<Overrides> for Words {
             timing: o.timing.map(text::timing_text),
             ours: o.ours.into_iter().map(text::ours_text).collect(),
             faults: o.faults.iter().map(ToString::to_string).collect(),
+            asked: o.asked.iter().map(ToString::to_string).collect(),
         }
     }
 }
@@ -283,6 +286,7 @@ impl TryFrom<Words> for Overrides {
             timing: words.timing.map(|t| text::timing(&t)).transpose()?,
             ours: words.ours.iter().map(|o| text::ours(o)).collect::<Result<_, _>>()?,
             faults: words.faults.iter().map(|f| f.parse()).collect::<Result<_, _>>()?,
+            asked: words.asked.iter().map(|a| a.parse()).collect::<Result<_, _>>()?,
         })
     }
 }

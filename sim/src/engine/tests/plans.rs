@@ -61,6 +61,7 @@ pub fn dut(workers: u16) -> Plan {
         commands: Vec::new(),
         snapped: Snapped::Pad,
         faults: vec![],
+        asked: vec![],
     }
 }
 

@@ -78,7 +78,8 @@ impl Builder<'_> {
     pub(super) fn reloads(&self) -> Vec<Command> {
         let reload = |table: &At<super::super::file::ReloadTable>| {
             let at = Instant::from_nanos(table.value.at.value.0.get());
-            let reload = super::super::reload(self.dir, &table.value.file.value, self.overrides);
+            let (file, text) = (&table.value.file.value, table.value.text.as_deref());
+            let reload = super::super::reload(self.dir, file, text, self.overrides);
             Command { at, what: Order::Reload(Box::new(reload)) }
         };
         self.file.reload.iter().map(reload).collect()

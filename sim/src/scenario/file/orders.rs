@@ -77,6 +77,8 @@ pub struct ReloadTable {
     /// A scenario file, relative to this one. What it says of the box is used, as far as a running
     /// box can change; a broken one is refused then, and the configuration that is used stays.
     pub file: At<String>,
+    /// Its text, instead of what is in the file: then `file` is only a name.
+    pub text: Option<String>,
 }
 
 /// Whether the caller of a message wants to know the answer.
