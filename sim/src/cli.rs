@@ -7,6 +7,7 @@
 //! variable or a clock (`bin/lockstep.rs` does).
 
 mod args;
+mod bundles;
 mod execute;
 pub mod exit;
 mod show;
@@ -14,8 +15,9 @@ mod show;
 #[cfg(test)]
 mod tests;
 
-pub use execute::{Engine, Failure, Faults, Job, Outcome, Verdict};
+pub use execute::{BundleTo, Engine, Failure, Faults, Job, Outcome, Repro, Shrink, Verdict};
 
+use crate::bundle::BundleError;
 use crate::control;
 use crate::decode::{DecodeError, decode_file};
 use crate::fault::FaultKind;
@@ -68,6 +70,15 @@ impl From<LoadError> for Stop {
 impl From<Failure> for Stop {
     fn from(failure: Failure) -> Stop {
         Stop::Engine(failure)
+    }
+}
+
+impl From<BundleError> for Stop {
+    fn from(error: BundleError) -> Stop {
+        match error {
+            BundleError::Request(error) => Stop::Request(error),
+            error => Stop::Engine(error.into()),
+        }
     }
 }
 
@@ -124,14 +135,18 @@ fn dispatch(
             let request = replay(captures, scenario.as_deref(), &run, io)?;
             execute(request, &run, None, engine, interrupted, io)
         }
-        Command::Sweep { scenario, captures, port, kind, every, run } => {
+        Command::Sweep { scenario, captures, port, kind, every, bundles, run } => {
             let mut request = Request::from_file(&scenario)?;
             request.captures = captures.into_iter().map(args::unnamed).chain(port).collect();
             let kinds = if kind.is_empty() { FaultKind::ALL.to_vec() } else { kind };
-            let job = job(request, &run, io)?;
+            let bundle = bundles.map(|path| BundleTo { path, always: false });
+            let job = Job { bundle, ..job(request, &run, io)? };
             let outcome = engine.sweep(job, &Faults { kinds, every }, interrupted)?;
             report(&outcome, io)
         }
+        Command::Repro(args) => bundles::repro(args, engine, interrupted, io),
+        Command::Shrink(args) => bundles::shrink(args, engine, interrupted, io),
+        Command::Export(args) => bundles::export(&args, io),
         Command::Verify { dir } => {
             let outcome = engine.verify(&dir, io.progress, interrupted)?;
             report(&outcome, io)
@@ -198,7 +213,9 @@ fn execute(
     interrupted: &AtomicBool,
     io: &mut Io<'_>,
 ) -> Result<u8, Stop> {
-    let job = Job { out: run.out.clone(), control, ..job(request, &run.sim, io)? };
+    let (out, always) = (run.out.clone(), run.bundle_always);
+    let bundle = run.bundle.clone().map(|path| BundleTo { path, always });
+    let job = Job { out, control, bundle, ..job(request, &run.sim, io)? };
     let outcome = engine.run(job, interrupted)?;
     report(&outcome, io)
 }
@@ -214,6 +231,7 @@ fn job(mut request: Request, run: &SimArgs, io: &Io<'_>) -> Result<Job, Stop> {
         backend: run.backend.into(),
         out: None,
         control: None,
+        bundle: None,
         progress: io.progress,
     })
 }
@@ -246,6 +264,7 @@ fn exit_code(verdict: Verdict) -> u8 {
         Verdict::Clean => exit::OK,
         Verdict::Found => exit::FOUND,
         Verdict::Interrupted => exit::INTERRUPTED,
+        Verdict::Otherwise => exit::OTHERWISE,
     }
 }
 
@@ -265,7 +284,8 @@ fn jobs(
             let plan = scenario.plan.clone();
             if let Some(backend) = backend {
                 let (pace, out, progress) = (Pace::default(), None, io.progress);
-                let job = Job { request, scenario, pace, backend, out, control: None, progress };
+                let (control, bundle) = (None, None);
+                let job = Job { request, scenario, pace, backend, out, control, bundle, progress };
                 let outcome = engine.run(job, interrupted)?;
                 code = exit_code(outcome.verdict);
                 if code != exit::OK {
@@ -298,12 +318,7 @@ fn write_scenario(
         io.out.write_all(guess.toml.as_bytes())?;
         return Ok(());
     };
-    let cannot = |why: io::Error| match why.kind() {
-        ErrorKind::AlreadyExists => {
-            Stop::Usage(format!("{} is already there, and stays as it is", path.display()))
-        }
-        _ => Stop::Environment(format!("{} cannot be written: {why}", path.display())),
-    };
+    let cannot = |why: io::Error| bundles::cannot(path, &why);
     let mut file = std::fs::File::create_new(path).map_err(cannot)?;
     file.write_all(guess.toml.as_bytes()).map_err(cannot)?;
     for line in &guess.summary {

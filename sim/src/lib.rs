@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod asked;
+pub mod bundle;
 pub mod capture;
 pub mod chart;
 pub mod cli;
@@ -13,6 +14,7 @@ pub mod clock;
 pub mod control;
 pub mod decode;
 pub mod engine;
+pub mod export;
 pub mod fabric;
 pub mod fault;
 pub mod guess;
@@ -25,6 +27,7 @@ pub mod report;
 pub mod rss;
 pub mod run;
 pub mod scenario;
+pub mod shrink;
 pub mod source;
 pub mod sweep;
 pub mod trace;

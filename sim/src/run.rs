@@ -6,6 +6,7 @@
 //! Invariant: the wall clock is read here and nowhere else, and what it says goes to the terminal
 //! and into no file.
 
+mod bundles;
 mod error;
 mod stopwatch;
 mod terminal;

@@ -13,6 +13,7 @@ use crate::oracle::Breach;
 use crate::plan::{Pace, Plan};
 use crate::run::RunError;
 use crate::trial::{PATIENCE, Trying, trial};
+use dataplane::Instant;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -37,6 +38,8 @@ pub struct Swept {
     pub tallies: Vec<Tally>,
     /// What was wrong, and when.
     pub findings: Vec<Finding>,
+    /// When a run without an end was given up; nothing: none has no end.
+    pub patience: Option<Instant>,
     /// Whether it was interrupted: what is here is what was found before.
     pub interrupted: bool,
 }
@@ -81,7 +84,8 @@ pub fn sweep<F: Fabric>(
     fabric: &mut F,
     told: &mut dyn FnMut(u64, u64),
 ) -> Result<Swept, RunError> {
-    let mut swept = Swept { tallies: Vec::new(), findings: Vec::new(), interrupted: false };
+    let (tallies, findings) = (Vec::new(), Vec::new());
+    let mut swept = Swept { tallies, findings, patience: None, interrupted: false };
     let trying = Trying { pace: sweep.pace, patience: None, interrupted: sweep.interrupted };
     let verdict = trial(plan, trying, fabric, ())?;
     swept.interrupted = verdict.is_interrupted();
@@ -92,6 +96,7 @@ pub fn sweep<F: Fabric>(
     let all: u64 = kinds.clone().map(tried).sum();
     let mut plan = plan.clone();
     let patience = plan.until.is_none().then(|| first.end.saturating_add(PATIENCE));
+    swept.patience = patience;
     let trying = Trying { patience, ..trying };
     for kind in kinds {
         let chances = first.chances[kind.index()];

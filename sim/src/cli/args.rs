@@ -1,5 +1,6 @@
 //! The arguments, as clap reads them. The doc comments here are the help texts.
 
+use super::bundles::{self, ExportArgs, ReproArgs, ShrinkArgs};
 use super::exit;
 use crate::asked::Asked;
 use crate::decode::Filter;
@@ -131,7 +132,7 @@ pub enum Command {
         #[arg(long, value_name = "NAME=FILE", value_parser = named)]
         port: Vec<CaptureArg>,
         /// Listen at this Unix socket, and let time pass only as `lockstep ctl` says
-        #[arg(long, value_name = "SOCK")]
+        #[arg(long, value_name = "SOCK", conflicts_with = "bundle")]
         control: Option<PathBuf>,
         #[command(flatten)]
         run: RunArgs,
@@ -159,6 +160,9 @@ pub enum Command {
         /// Only every N-th call of each kind
         #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
         every: u64,
+        /// Write a bundle of each finding to DIR: `lockstep repro` has it again
+        #[arg(long, value_name = "DIR")]
+        bundles: Option<PathBuf>,
         #[command(flatten)]
         run: SimArgs,
     },
@@ -180,6 +184,23 @@ pub enum Command {
         )]
         verb: Vec<String>,
     },
+    /// Run a bundle again: the same failure, or is it gone?
+    ///
+    /// A bundle is one file that has all of a run: scenario, frames, faults, and what was wrong. The same
+    /// failure (the same oracles, words and digest) ends with the exit code of the run then, which is 1. A
+    /// failure that is gone ends with 0, anything else with 4.
+    #[command(after_help = format!("{}\n{}", bundles::REPRO, exit::HELP))]
+    Repro(ReproArgs),
+    /// Make a bundle smaller as long as it fails by the same oracle
+    ///
+    /// Faults, frames (by hosts, flows, datagrams, one by one), lcores, tables, times, payloads and header
+    /// fields are left out or made simple, until nothing more can be. It runs in plain memory; the smallest
+    /// case is then confirmed. Ctrl-C keeps the smallest so far.
+    #[command(after_help = format!("{}\n{}", bundles::SHRINK, exit::HELP))]
+    Shrink(ShrinkArgs),
+    /// Make a regression test, a capture or a scapy script of a bundle
+    #[command(after_help = format!("{}\n{}", bundles::EXPORT, exit::HELP))]
+    Export(ExportArgs),
     /// Run again what left its files in DIR, and name the first event that differs
     #[command(after_help = exit::HELP)]
     Verify {
@@ -268,6 +289,13 @@ pub struct RunArgs {
     /// Write report, events, packets, ticks, counters and manifest to DIR
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    /// If something is wrong, write the whole run to this one file: `lockstep repro` has it again,
+    /// `lockstep shrink` makes it smaller
+    #[arg(long, value_name = "FILE.lockstep")]
+    pub bundle: Option<PathBuf>,
+    /// Write the bundle also if nothing is wrong: `lockstep repro` then expects the same to happen
+    #[arg(long, requires = "bundle")]
+    pub bundle_always: bool,
 }
 
 /// How to run.
@@ -356,6 +384,13 @@ fn named(text: &str) -> Result<CaptureArg, String> {
             Ok(CaptureArg { port: Some(name.to_owned()), path: file.into() })
         }
         _ => Err("expected NAME=FILE, such as lan=lan.pcap".to_owned()),
+    }
+}
+
+pub(super) fn budget(text: &str) -> Result<Nanos, String> {
+    match text::duration(text)? {
+        Nanos::ZERO => Err("nothing can be tried in no time".to_owned()),
+        budget => Ok(budget),
     }
 }
 

@@ -1,9 +1,11 @@
 //! The boundary to what runs a dataplane.
 
+use crate::bundle::Bundle;
 use crate::engine::LcoreOutcome;
 use crate::fault::FaultKind;
 use crate::plan::{Backend, Pace};
 use crate::scenario::{Request, Scenario};
+use dataplane::Nanos;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
@@ -27,6 +29,18 @@ pub trait Engine {
         faults: &Faults,
         interrupted: &AtomicBool,
     ) -> Result<Outcome, Failure>;
+
+    /// Runs a bundle again.
+    ///
+    /// # Errors
+    /// It could not be run.
+    fn repro(&mut self, job: Repro, interrupted: &AtomicBool) -> Result<Outcome, Failure>;
+
+    /// Makes a bundle smaller. When `interrupted` becomes true, the smallest so far is what there is.
+    ///
+    /// # Errors
+    /// It could not be run, or the result not be written.
+    fn shrink(&mut self, job: Shrink, interrupted: &AtomicBool) -> Result<Outcome, Failure>;
 
     /// Runs again what left its files in `dir`, and compares.
     ///
@@ -55,6 +69,49 @@ pub struct Job {
     pub out: Option<PathBuf>,
     /// The socket on which somebody steers the run; nothing: nobody does.
     pub control: Option<PathBuf>,
+    /// Where a bundle goes if something is wrong; of a sweep, the folder for one of each finding.
+    pub bundle: Option<BundleTo>,
+    /// Whether somebody likes to see progress on the standard error.
+    pub progress: bool,
+}
+
+/// Where a bundle goes, and when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BundleTo {
+    /// The file or folder.
+    pub path: PathBuf,
+    /// Also if nothing is wrong.
+    pub always: bool,
+}
+
+/// A bundle that is to be run again.
+#[derive(Clone, Debug)]
+pub struct Repro {
+    /// The bundle.
+    pub bundle: Bundle,
+    /// Its file, as it was named.
+    pub file: String,
+    /// What carries the packets; nothing: what carried them then.
+    pub backend: Option<Backend>,
+    /// Where files go; nothing: there are none.
+    pub out: Option<PathBuf>,
+}
+
+/// A bundle that is to be made smaller.
+#[derive(Clone, Debug)]
+pub struct Shrink {
+    /// The bundle.
+    pub bundle: Bundle,
+    /// Its file, as it was named.
+    pub file: String,
+    /// Where the smallest goes.
+    pub to: PathBuf,
+    /// So many runs at most.
+    pub runs: Option<u64>,
+    /// So long at most, on the wall clock.
+    pub time_budget: Option<Nanos>,
+    /// On what it is confirmed; nothing: on what carried the packets then.
+    pub backend: Option<Backend>,
     /// Whether somebody likes to see progress on the standard error.
     pub progress: bool,
 }
@@ -88,6 +145,8 @@ pub enum Verdict {
     Found,
     /// It was interrupted.
     Interrupted,
+    /// A bundle does something else than it says.
+    Otherwise,
 }
 
 /// Why there was no run.

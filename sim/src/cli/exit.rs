@@ -8,6 +8,8 @@ pub const FOUND: u8 = 1;
 pub const USAGE: u8 = 2;
 /// The environment does not let it: no DPDK, an unreadable input, an unwritable output.
 pub const ENVIRONMENT: u8 = 3;
+/// A bundle does not do what it says: not the same failure, and not none.
+pub const OTHERWISE: u8 = 4;
 /// Ctrl-C: what was written is complete up to there.
 pub const INTERRUPTED: u8 = 130;
 
@@ -18,4 +20,5 @@ Exit codes:
     1  something was found: a difference, or a broken invariant
     2  the command line or the scenario is wrong
     3  the environment does not let it: no DPDK, an unreadable input, an unwritable output
+    4  a bundle does something else than it says (repro, shrink)
   130  interrupted (Ctrl-C); what was written is complete up to that event";

@@ -28,6 +28,8 @@ struct Notes {
     job: Option<Job>,
     verified: Option<PathBuf>,
     faults: Option<Faults>,
+    repro: Option<Repro>,
+    shrink: Option<Shrink>,
     answer: Option<Result<Verdict, Failure>>,
 }
 
@@ -47,6 +49,16 @@ impl Engine for Notes {
     fn sweep(&mut self, job: Job, faults: &Faults, _: &AtomicBool) -> Result<Outcome, Failure> {
         self.job = Some(job);
         self.faults = Some(faults.clone());
+        self.outcome()
+    }
+
+    fn repro(&mut self, job: Repro, _: &AtomicBool) -> Result<Outcome, Failure> {
+        self.repro = Some(job);
+        self.outcome()
+    }
+
+    fn shrink(&mut self, job: Shrink, _: &AtomicBool) -> Result<Outcome, Failure> {
+        self.shrink = Some(job);
         self.outcome()
     }
 

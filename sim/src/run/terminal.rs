@@ -1,9 +1,12 @@
 //! What the command line calls, and what it shows.
 
+use super::bundles;
 use super::{RunError, RunOptions, RunSummary, execute, steer};
-use crate::cli::{Engine, Failure, Faults, Job, Outcome, Verdict, exit};
+use crate::bundle::BundleError;
+use crate::cli::{Engine, Failure, Faults, Job, Outcome, Repro, Shrink, Verdict, exit};
 use crate::control::{Server, Session};
 use crate::fault::Strike;
+use crate::oracle::Breach;
 use crate::plan::Plan;
 use crate::scenario::Request;
 use crate::sweep::Sweep;
@@ -18,7 +21,8 @@ pub struct Lockstep;
 
 impl Engine for Lockstep {
     fn run(&mut self, job: Job, interrupted: &AtomicBool) -> Result<Outcome, Failure> {
-        let control = job.control.clone();
+        let (control, backend) = (job.control.clone(), job.backend);
+        let bundle = job.bundle.map(|to| (to, job.request.clone()));
         let options = RunOptions {
             pace: job.pace,
             backend: job.backend,
@@ -29,9 +33,20 @@ impl Engine for Lockstep {
             request: Some(job.request),
         };
         let plan = &job.scenario.plan;
-        let summary = match control {
-            None => execute(plan, &options)?,
-            Some(path) => steered(&path, plan, &options)?,
+        let summary = match (control, &bundle) {
+            (Some(path), _) => steered(&path, plan, &options)?,
+            (None, None) => execute(plan, &options)?,
+            // Whoever wants a bundle wants one of a panic, too.
+            (None, Some((to, request))) => match bundles::caught(|| execute(plan, &options)) {
+                Ok(summary) => summary?,
+                Err(message) => {
+                    let wrong = [Breach::new("panic", message)];
+                    let said = format!("BROKEN: {}\n", wrong[0]);
+                    let made = bundles::of_run(request, &wrong, backend, &to.path, interrupted)?;
+                    let (report, verdict) = (said + &made, Verdict::Found);
+                    return Ok(Outcome { report, verdict, lcores: Vec::new() });
+                }
+            },
         };
         if job.progress {
             eprint!("\r\x1b[K");
@@ -43,6 +58,13 @@ impl Engine for Lockstep {
             report.push_str(&format!("the files are in {}\n", dir.display()));
         }
         let verdict = verdict(&summary);
+        if let Some((to, request)) = &bundle
+            && (verdict == Verdict::Found || to.always && verdict == Verdict::Clean)
+        {
+            let wrong = &summary.outcome.broken;
+            let made = bundles::of_run(request, wrong, backend, &to.path, interrupted)?;
+            report.push_str(&made);
+        }
         Ok(Outcome { report, verdict, lcores: summary.outcome.lcores })
     }
 
@@ -72,7 +94,19 @@ impl Engine for Lockstep {
         if let Some(strike) = swept.findings.iter().find_map(|finding| finding.strike) {
             report.push_str(&format!("\nhave one again: {}\n", again(&job.request, strike)));
         }
+        if let Some(to) = &job.bundle {
+            let (request, backend) = (&job.request, job.backend);
+            report.push_str(&bundles::of_sweep(request, &swept, backend, &to.path, interrupted)?);
+        }
         Ok(Outcome { report, verdict, lcores: Vec::new() })
+    }
+
+    fn repro(&mut self, job: Repro, interrupted: &AtomicBool) -> Result<Outcome, Failure> {
+        bundles::repro(job, interrupted)
+    }
+
+    fn shrink(&mut self, job: Shrink, interrupted: &AtomicBool) -> Result<Outcome, Failure> {
+        bundles::shrunk(job, interrupted)
     }
 
     fn verify(
@@ -110,6 +144,15 @@ impl From<RunError> for Failure {
     fn from(error: RunError) -> Failure {
         let text = error.to_string();
         if error.exit_code() == 2 { Failure::Usage(text) } else { Failure::Environment(text) }
+    }
+}
+
+impl From<BundleError> for Failure {
+    fn from(error: BundleError) -> Failure {
+        match error.exit_code() {
+            exit::USAGE => Failure::Usage(error.to_string()),
+            _ => Failure::Environment(error.to_string()),
+        }
     }
 }
 

@@ -51,7 +51,8 @@ impl Left {
         };
         let scenario = request.plan().unwrap();
         let (pace, out) = (Pace::Skip, Some(left.dir()));
-        let job = Job { request, scenario, pace, backend, out, control: None, progress: false };
+        let (control, bundle, progress) = (None, None, false);
+        let job = Job { request, scenario, pace, backend, out, control, bundle, progress };
         let outcome = Lockstep.run(job, &AtomicBool::new(false)).unwrap();
         assert_eq!(outcome.verdict, Verdict::Clean);
         assert!(outcome.report.starts_with("two pings: 6.0"), "{}", outcome.report);

@@ -1,0 +1,250 @@
+//! What is tried, in which order.
+//!
+//! Invariant: each pass leaves the case smaller in its own measure, and no larger in the others; so
+//! the rounds come to an end.
+
+use super::ddmin::ddmin;
+use super::groups::{Key, Level, key};
+use super::{Shrinker, Stop, fields, first_asked, tables, times};
+use crate::bundle::Case;
+use crate::fabric::Fabric;
+use crate::fault::Fault;
+use std::collections::BTreeMap;
+
+/// A frame of a case: which input, and which of its frames.
+type At = (usize, usize);
+
+/// One way to make a frame simpler.
+type Edit = fn(&[u8]) -> Option<Vec<u8>>;
+
+const EDITS: [Edit; 4] =
+    [fields::with_zeros, fields::with_plain_tos, fields::with_plain_ttl, fields::with_plain_id];
+
+impl<F: Fabric> Shrinker<'_, F> {
+    /// All passes, until none of them finds anything.
+    pub(super) fn rounds(&mut self) -> Result<(), Stop> {
+        self.asked()?;
+        loop {
+            let before = self.best.case.clone();
+            self.faults()?;
+            self.frames()?;
+            self.lcores()?;
+            self.tables()?;
+            self.times()?;
+            self.payloads()?;
+            self.fields()?;
+            if self.best.case == before {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Of all that the user calls a failure, what happened first in the list. So the case stays one of
+    /// the same drop.
+    fn asked(&mut self) -> Result<(), Stop> {
+        let mut said = self.best.breaches.iter();
+        let why = said.find(|breach| breach.oracle == self.how.oracle).map(|breach| &breach.why);
+        let asked = &self.best.case.asked;
+        let only = why.and_then(|why| first_asked(asked, why)).cloned();
+        let is_asked = self.how.oracle == crate::asked::ORACLE;
+        let candidates = match only.filter(|_| is_asked) {
+            Some(only) => vec![only],
+            None => Vec::new(),
+        };
+        let case = Case { asked: candidates, ..self.best.case.clone() };
+        self.attempt(case)?;
+        Ok(())
+    }
+
+    fn faults(&mut self) -> Result<(), Stop> {
+        self.trying = "fewer faults";
+        let base = self.best.case.clone();
+        let pick = |kept: &[usize]| -> Vec<Fault> {
+            kept.iter().map(|index| base.faults[*index].clone()).collect()
+        };
+        let mut test = |kept: &[usize]| self.attempt(Case { faults: pick(kept), ..base.clone() });
+        ddmin(base.faults.len(), &mut test)?;
+        Ok(())
+    }
+
+    fn frames(&mut self) -> Result<(), Stop> {
+        self.trying = "fewer frames";
+        for level in Level::ALL {
+            let base = self.best.case.clone();
+            let groups = groups(&base, level);
+            let mut test = |kept: &[usize]| {
+                let frames = kept.iter().flat_map(|group| groups[*group].iter().copied());
+                self.attempt(with_frames(&base, &frames.collect::<Vec<_>>()))
+            };
+            ddmin(groups.len(), &mut test)?;
+        }
+        let mut case = self.best.case.clone();
+        case.inputs.retain(|input| !input.frames.is_empty());
+        self.attempt(case)?;
+        Ok(())
+    }
+
+    /// Plain workers, as few as will do.
+    fn lcores(&mut self) -> Result<(), Stop> {
+        self.trying = "fewer lcores";
+        let named = self.best.case.tables.contains_key("lcore");
+        let most = self.best.lcores.saturating_sub(if named { 1 } else { 2 });
+        for workers in 1..=most {
+            let tables = tables::with_workers(&self.best.case.tables, workers);
+            if self.attempt(Case { tables, ..self.best.case.clone() })? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn tables(&mut self) -> Result<(), Stop> {
+        self.trying = "fewer tables";
+        for (list, len) in tables::lists(&self.best.case.tables) {
+            let base = self.best.case.clone();
+            let mut test = |kept: &[usize]| {
+                let tables = tables::with_only(&base.tables, &list, kept);
+                self.attempt(Case { tables, ..base.clone() })
+            };
+            ddmin(len, &mut test)?;
+        }
+        let mut index = 0;
+        while let Some(path) = tables::parts(&self.best.case.tables).get(index) {
+            let Some(tables) = tables::without(&self.best.case.tables, path) else {
+                index += 1;
+                continue;
+            };
+            if !self.attempt(Case { tables, ..self.best.case.clone() })? {
+                index += 1;
+            }
+        }
+        Ok(())
+    }
+
+    fn times(&mut self) -> Result<(), Stop> {
+        self.trying = "shorter times";
+        let base = self.best.case.clone();
+        let moments = times::moments(&base);
+        let gaps = times::gaps(&moments);
+        let mut test = |kept: &[usize]| {
+            let mut new = vec![0; gaps.len()];
+            kept.iter().for_each(|index| new[*index] = gaps[*index]);
+            self.attempt(times::with_gaps(&base, &moments, &new))
+        };
+        ddmin(gaps.len(), &mut test)?;
+        let base = self.best.case.clone();
+        let moments = times::moments(&base);
+        let mut gaps = times::gaps(&moments);
+        for index in 0..gaps.len() {
+            let old = gaps[index];
+            for new in times::simpler(old) {
+                gaps[index] = new;
+                if self.attempt(times::with_gaps(&base, &moments, &gaps))? {
+                    break;
+                }
+                gaps[index] = old;
+            }
+        }
+        Ok(())
+    }
+
+    /// As little payload as will do: none of any frame, or each as short as can be.
+    fn payloads(&mut self) -> Result<(), Stop> {
+        self.trying = "shorter frames";
+        if self.edit_all(|frame| fields::with_payload(frame, 0))? {
+            return Ok(());
+        }
+        for at in all_frames(&self.best.case) {
+            let Some(len) = fields::payload_len(frame(&self.best.case, at)) else { continue };
+            // Padding goes even if no payload can.
+            self.edit(at, |frame| fields::with_payload(frame, len))?;
+            if self.edit(at, |frame| fields::with_payload(frame, 0))? {
+                continue;
+            }
+            let (mut too_short, mut enough) = (0, len);
+            while enough - too_short > 1 {
+                let middle = too_short + (enough - too_short) / 2;
+                match self.edit(at, |frame| fields::with_payload(frame, middle))? {
+                    true => enough = middle,
+                    false => too_short = middle,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn fields(&mut self) -> Result<(), Stop> {
+        self.trying = "simpler frames";
+        for edit in EDITS {
+            if self.edit_all(edit)? {
+                continue;
+            }
+            for at in all_frames(&self.best.case) {
+                self.edit(at, edit)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Edits one frame. Whether it could be edited, and did.
+    fn edit(&mut self, at: At, edit: impl Fn(&[u8]) -> Option<Vec<u8>>) -> Result<bool, Stop> {
+        let Some(new) = edit(frame(&self.best.case, at)) else { return Ok(false) };
+        let mut case = self.best.case.clone();
+        case.inputs[at.0].frames[at.1].1 = new;
+        self.attempt(case)
+    }
+
+    /// Edits all frames that can be edited. Whether that did.
+    fn edit_all(&mut self, edit: impl Fn(&[u8]) -> Option<Vec<u8>>) -> Result<bool, Stop> {
+        let mut case = self.best.case.clone();
+        for (_, frame) in case.inputs.iter_mut().flat_map(|input| &mut input.frames) {
+            if let Some(new) = edit(frame) {
+                *frame = new;
+            }
+        }
+        self.attempt(case)
+    }
+}
+
+/// All frames of a case.
+fn all_frames(case: &Case) -> Vec<At> {
+    let inputs = case.inputs.iter().enumerate();
+    inputs.flat_map(|(i, input)| (0..input.frames.len()).map(move |f| (i, f))).collect()
+}
+
+fn frame(case: &Case, (input, frame): At) -> &[u8] {
+    &case.inputs[input].frames[frame].1
+}
+
+/// The groups of frames, in the order of their first ones.
+fn groups(case: &Case, level: Level) -> Vec<Vec<At>> {
+    let mut numbers: BTreeMap<Key, usize> = BTreeMap::new();
+    let mut groups: Vec<Vec<At>> = Vec::new();
+    let mut all = all_frames(case);
+    // In order of time, over all ports: neighbours in time are often needed together.
+    all.sort_by_key(|at| (case.inputs[at.0].frames[at.1].0, *at));
+    for (number, at) in all.into_iter().enumerate() {
+        let key = key(level, frame(case, at), number);
+        let group = *numbers.entry(key).or_insert(groups.len());
+        match groups.get_mut(group) {
+            Some(group) => group.push(at),
+            None => groups.push(vec![at]),
+        }
+    }
+    groups
+}
+
+/// The case with only these frames.
+fn with_frames(case: &Case, kept: &[At]) -> Case {
+    let mut kept = kept.to_vec();
+    kept.sort_unstable();
+    let mut case = case.clone();
+    for (i, input) in case.inputs.iter_mut().enumerate() {
+        let mut f = 0;
+        input.frames.retain(|_| {
+            f += 1;
+            kept.binary_search(&(i, f - 1)).is_ok()
+        });
+    }
+    case
+}
