@@ -10,11 +10,13 @@ mod args;
 mod execute;
 pub mod exit;
 mod show;
+mod swarm;
 
 #[cfg(test)]
 mod tests;
 
 pub use execute::{Engine, Failure, Faults, Job, Outcome, Verdict};
+pub use swarm::Search;
 
 use crate::control;
 use crate::decode::{DecodeError, decode_file};
@@ -40,6 +42,8 @@ pub struct Io<'a> {
     pub color: bool,
     /// Whether `err` is watched by somebody who likes to see progress.
     pub progress: bool,
+    /// What the environment says of a variable; nothing if it is not set.
+    pub env: &'a dyn Fn(&str) -> Option<String>,
 }
 
 /// Why a command ended early.
@@ -132,6 +136,8 @@ fn dispatch(
             let outcome = engine.sweep(job, &Faults { kinds, every }, interrupted)?;
             report(&outcome, io)
         }
+        Command::Swarm(args) => swarm::swarm(args, engine, interrupted, io),
+        Command::Merge(args) => swarm::merge(&args, io),
         Command::Verify { dir } => {
             let outcome = engine.verify(&dir, io.progress, interrupted)?;
             report(&outcome, io)

@@ -26,6 +26,7 @@ pub mod rss;
 pub mod run;
 pub mod scenario;
 pub mod source;
+pub mod swarm;
 pub mod sweep;
 pub mod trace;
 pub mod trial;

@@ -8,6 +8,7 @@
 
 mod error;
 mod stopwatch;
+mod swarm;
 mod terminal;
 
 pub use error::{PlanError, RunError};

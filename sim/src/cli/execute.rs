@@ -1,5 +1,6 @@
 //! The boundary to what runs a dataplane.
 
+use super::swarm::Search;
 use crate::engine::LcoreOutcome;
 use crate::fault::FaultKind;
 use crate::plan::{Backend, Pace};
@@ -25,6 +26,18 @@ pub trait Engine {
         &mut self,
         job: Job,
         faults: &Faults,
+        interrupted: &AtomicBool,
+    ) -> Result<Outcome, Failure>;
+
+    /// Runs all jobs under each of these seeds. When `interrupted` becomes true, what was tried before
+    /// is what there is.
+    ///
+    /// # Errors
+    /// It could not be run.
+    fn swarm(
+        &mut self,
+        jobs: Vec<Job>,
+        search: &Search,
         interrupted: &AtomicBool,
     ) -> Result<Outcome, Failure>;
 
