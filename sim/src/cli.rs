@@ -11,11 +11,13 @@ mod bundles;
 mod execute;
 pub mod exit;
 mod show;
+mod swarm;
 
 #[cfg(test)]
 mod tests;
 
 pub use execute::{BundleTo, Engine, Failure, Faults, Job, Outcome, Repro, Shrink, Verdict};
+pub use swarm::Search;
 
 use crate::bundle::BundleError;
 use crate::control;
@@ -42,6 +44,8 @@ pub struct Io<'a> {
     pub color: bool,
     /// Whether `err` is watched by somebody who likes to see progress.
     pub progress: bool,
+    /// What the environment says of a variable; nothing if it is not set.
+    pub env: &'a dyn Fn(&str) -> Option<String>,
 }
 
 /// Why a command ended early.
@@ -147,6 +151,8 @@ fn dispatch(
         Command::Repro(args) => bundles::repro(args, engine, interrupted, io),
         Command::Shrink(args) => bundles::shrink(args, engine, interrupted, io),
         Command::Export(args) => bundles::export(&args, io),
+        Command::Swarm(args) => swarm::swarm(args, engine, interrupted, io),
+        Command::Merge(args) => swarm::merge(&args, io),
         Command::Verify { dir } => {
             let outcome = engine.verify(&dir, io.progress, interrupted)?;
             report(&outcome, io)

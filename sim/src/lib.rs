@@ -29,6 +29,7 @@ pub mod run;
 pub mod scenario;
 pub mod shrink;
 pub mod source;
+pub mod swarm;
 pub mod sweep;
 pub mod trace;
 pub mod trial;

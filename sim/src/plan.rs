@@ -231,4 +231,16 @@ impl Plan {
         let lcores = self.config.lcores.iter();
         lcores.filter(|l| l.role == dataplane::job::Role::Master).map(|l| l.id).next()
     }
+
+    /// Gives the run another seed, everywhere: what the scenario comes to when it is read with it.
+    pub fn reseed(&mut self, seed: u64) {
+        self.config.seed = seed;
+        for command in &mut self.commands {
+            if let Order::Reload(reload) = &mut command.what
+                && let Ok(config) = &mut reload.config
+            {
+                config.seed = seed;
+            }
+        }
+    }
 }

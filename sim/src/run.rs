@@ -9,6 +9,7 @@
 mod bundles;
 mod error;
 mod stopwatch;
+mod swarm;
 mod terminal;
 
 pub use error::{PlanError, RunError};

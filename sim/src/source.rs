@@ -7,10 +7,12 @@
 //! order of the plan. Not here: receive queues (`world.rs`).
 
 mod feed;
+mod memory;
 mod pacer;
 mod select;
 
 pub use feed::InputTotals;
+pub use memory::in_memory;
 
 use crate::capture::CaptureError;
 use crate::fabric::{Disagreement, Fabric, FabricError, HeapFabric};

@@ -64,6 +64,7 @@ mod policy;
 mod ports;
 mod redirect;
 mod roles;
+mod swarm;
 mod tc;
 mod ticks;
 mod tidy;

@@ -17,8 +17,13 @@ fn main() -> ExitCode {
         return ExitCode::from(exit::ENVIRONMENT);
     }
     let terminal = stderr().is_terminal();
-    let mut io =
-        Io { out: &mut stdout(), err: &mut stderr(), color: colors(terminal), progress: terminal };
+    let mut io = Io {
+        out: &mut stdout(),
+        err: &mut stderr(),
+        color: colors(terminal),
+        progress: terminal,
+        env: &|name| env::var(name).ok(),
+    };
     ExitCode::from(cli::run(env::args_os(), &mut Lockstep, &interrupted, &mut io))
 }
 

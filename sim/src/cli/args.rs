@@ -2,6 +2,7 @@
 
 use super::bundles::{self, ExportArgs, ReproArgs, ShrinkArgs};
 use super::exit;
+use super::swarm::{MERGE, MergeArgs, SWARM, SwarmArgs};
 use crate::asked::Asked;
 use crate::decode::Filter;
 use crate::fault::{Fault, FaultKind};
@@ -166,6 +167,22 @@ pub enum Command {
         #[command(flatten)]
         run: SimArgs,
     },
+    /// Run scenarios under many seeds, with faults drawn from each, and say what breaks
+    ///
+    /// A first run without faults shows what can go wrong: how often a buffer is allocated, how many
+    /// frames come, and so on. Each seed then draws which faults strike, and when; each run is held to
+    /// all invariants, and is a function of the scenario and its seed.
+    ///
+    /// The summary says how many units failed and how to have each again, and what was reached: drop
+    /// reasons, counters, states. docs/swarm.md says how to run it on many machines.
+    #[command(after_help = format!("{SWARM}\n{}", exit::HELP), mut_arg("backend", |arg| arg.default_value("heap")))]
+    Swarm(SwarmArgs),
+    /// Put together what shards of a swarm wrote, and say what it comes to
+    ///
+    /// The lines of all files, each unit once. A unit that did not come to the same in two files is
+    /// named: then something but the plan decides a run, and the exit code is 1.
+    #[command(after_help = format!("{MERGE}\n{}", exit::HELP))]
+    Merge(MergeArgs),
     /// Steer a run that listens at a socket: let time pass, look at the box, change it
     #[command(after_help = format!("{CTL}\n{}", exit::HELP))]
     Ctl {
@@ -378,7 +395,7 @@ pub fn unnamed(path: PathBuf) -> CaptureArg {
 }
 
 /// `NAME=FILE`.
-fn named(text: &str) -> Result<CaptureArg, String> {
+pub(super) fn named(text: &str) -> Result<CaptureArg, String> {
     match text.split_once('=') {
         Some((name, file)) if !name.is_empty() && !file.is_empty() => {
             Ok(CaptureArg { port: Some(name.to_owned()), path: file.into() })
@@ -394,7 +411,7 @@ pub(super) fn budget(text: &str) -> Result<Nanos, String> {
     }
 }
 
-fn until(text: &str) -> Result<Nanos, String> {
+pub(super) fn until(text: &str) -> Result<Nanos, String> {
     match text::duration(text)? {
         Nanos::ZERO => Err("the run would stop before it starts".to_owned()),
         until => Ok(until),

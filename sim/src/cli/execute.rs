@@ -1,5 +1,6 @@
 //! The boundary to what runs a dataplane.
 
+use super::swarm::Search;
 use crate::bundle::Bundle;
 use crate::engine::LcoreOutcome;
 use crate::fault::FaultKind;
@@ -41,6 +42,18 @@ pub trait Engine {
     /// # Errors
     /// It could not be run, or the result not be written.
     fn shrink(&mut self, job: Shrink, interrupted: &AtomicBool) -> Result<Outcome, Failure>;
+
+    /// Runs all jobs under each of these seeds. When `interrupted` becomes true, what was tried before
+    /// is what there is.
+    ///
+    /// # Errors
+    /// It could not be run.
+    fn swarm(
+        &mut self,
+        jobs: Vec<Job>,
+        search: &Search,
+        interrupted: &AtomicBool,
+    ) -> Result<Outcome, Failure>;
 
     /// Runs again what left its files in `dir`, and compares.
     ///

@@ -1,5 +1,7 @@
 //! The command line without a dataplane behind it: words in, words and an exit code out.
 
+mod swarm;
+
 use super::*;
 use crate::capture::{Frame, PcapngWriter};
 use crate::plan::{Backend, Ours, Pace, Plan, PortPlan, Snapped, Source, Timing};
@@ -30,6 +32,7 @@ struct Notes {
     faults: Option<Faults>,
     repro: Option<Repro>,
     shrink: Option<Shrink>,
+    swarmed: Option<(Vec<Job>, Search)>,
     answer: Option<Result<Verdict, Failure>>,
 }
 
@@ -59,6 +62,16 @@ impl Engine for Notes {
 
     fn shrink(&mut self, job: Shrink, _: &AtomicBool) -> Result<Outcome, Failure> {
         self.shrink = Some(job);
+        self.outcome()
+    }
+
+    fn swarm(
+        &mut self,
+        jobs: Vec<Job>,
+        search: &Search,
+        _: &AtomicBool,
+    ) -> Result<Outcome, Failure> {
+        self.swarmed = Some((jobs, search.clone()));
         self.outcome()
     }
 
@@ -116,7 +129,8 @@ impl Folder {
         let words = format!("lockstep {words}").replace('@', &at);
         let args = words.split_whitespace().map(OsString::from);
         let (mut out, mut err) = (Vec::new(), Vec::new());
-        let mut io = Io { out: &mut out, err: &mut err, color: false, progress: false };
+        let mut io =
+            Io { out: &mut out, err: &mut err, color: false, progress: false, env: &|_| None };
         let code = run(args, &mut notes, &AtomicBool::new(false), &mut io);
         let text = |bytes| String::from_utf8(bytes).unwrap().replace(&at, "@");
         Done { code, out: text(out), err: text(err), notes }
@@ -421,7 +435,8 @@ fn a_reader_that_goes_away_is_no_failure() {
     let folder = Folder::new("pipe");
     for words in ["schema".to_owned(), format!("decode {}", folder.path("both.pcapng"))] {
         let mut err = Vec::new();
-        let mut io = Io { out: &mut Gone, err: &mut err, color: false, progress: false };
+        let mut io =
+            Io { out: &mut Gone, err: &mut err, color: false, progress: false, env: &|_| None };
         let args = format!("lockstep {words}");
         let args = args.split_whitespace().map(OsString::from);
         assert_eq!(run(args, &mut Notes::default(), &AtomicBool::new(false), &mut io), exit::OK);

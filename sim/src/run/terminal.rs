@@ -1,14 +1,16 @@
 //! What the command line calls, and what it shows.
 
 use super::bundles;
+use super::swarm::{SwarmError, swarm};
 use super::{RunError, RunOptions, RunSummary, execute, steer};
 use crate::bundle::BundleError;
-use crate::cli::{Engine, Failure, Faults, Job, Outcome, Repro, Shrink, Verdict, exit};
+use crate::cli::{Engine, Failure, Faults, Job, Outcome, Repro, Search, Shrink, Verdict, exit};
 use crate::control::{Server, Session};
 use crate::fault::Strike;
 use crate::oracle::Breach;
 use crate::plan::Plan;
 use crate::scenario::Request;
+use crate::swarm::{ResultsError, Stopped};
 use crate::sweep::Sweep;
 use crate::verify::{Verified, VerifyError, verify};
 use std::path::Path;
@@ -109,6 +111,32 @@ impl Engine for Lockstep {
         bundles::shrunk(job, interrupted)
     }
 
+    fn swarm(
+        &mut self,
+        jobs: Vec<Job>,
+        search: &Search,
+        interrupted: &AtomicBool,
+    ) -> Result<Outcome, Failure> {
+        let progress = jobs.iter().any(|job| job.progress);
+        let swarmed = swarm(&jobs, search, progress, interrupted)?;
+        if progress {
+            eprint!("\r\x1b[K");
+        }
+        let why = match swarmed.stopped {
+            Stopped::Through => "",
+            Stopped::Enough => "\nstopped: the time is over\n",
+            Stopped::Stable => "\nstopped: so many seeds in a row reached nothing new\n",
+            Stopped::Interrupted => "\ninterrupted: this is what was tried before\n",
+        };
+        let verdict = match (swarmed.stopped, swarmed.summary.is_broken()) {
+            (Stopped::Interrupted, _) => Verdict::Interrupted,
+            (_, true) => Verdict::Found,
+            (_, false) => Verdict::Clean,
+        };
+        let report = format!("{}{why}", swarmed.summary);
+        Ok(Outcome { report, verdict, lcores: Vec::new() })
+    }
+
     fn verify(
         &mut self,
         dir: &Path,
@@ -152,6 +180,19 @@ impl From<BundleError> for Failure {
         match error.exit_code() {
             exit::USAGE => Failure::Usage(error.to_string()),
             _ => Failure::Environment(error.to_string()),
+        }
+    }
+}
+
+impl From<SwarmError> for Failure {
+    fn from(error: SwarmError) -> Failure {
+        match error {
+            SwarmError::Run(error) => error.into(),
+            SwarmError::Asked(why) => Failure::Usage(why),
+            SwarmError::Results(error @ ResultsError::There(_)) => {
+                Failure::Usage(error.to_string())
+            }
+            SwarmError::Results(error) => Failure::Environment(error.to_string()),
         }
     }
 }

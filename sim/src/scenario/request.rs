@@ -243,6 +243,30 @@ fn feed(plan: &mut Plan, fed: Vec<Fed>) {
     }
 }
 
+impl Overrides {
+    /// As options of the command line, a space before each.
+    pub fn options(&self) -> String {
+        let words = Words::from(self.clone());
+        let mut options = String::new();
+        let mut option = |name: &str, value: &str| {
+            options.push_str(&format!(" --{name} {value}"));
+        };
+        if let Some(seed) = words.seed {
+            option("seed", &seed.to_string());
+        }
+        let single = [("until", words.until), ("snapped", words.snapped), ("timing", words.timing)];
+        for (name, value) in single {
+            if let Some(value) = value {
+                option(name, &value);
+            }
+        }
+        words.ours.iter().for_each(|ours| option("ours", ours));
+        words.faults.iter().for_each(|fault| option("fault", fault));
+        words.asked.iter().for_each(|asked| option("fail-on", asked));
+        options
+    }
+}
+
 /// [`Overrides`] as text.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
