@@ -25,6 +25,8 @@ pub mod report;
 pub mod rss;
 pub mod run;
 pub mod scenario;
+#[cfg(feature = "mutants")]
+pub mod scoreboard;
 pub mod source;
 pub mod sweep;
 pub mod trace;

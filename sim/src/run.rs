@@ -7,7 +7,7 @@
 //! and into no file.
 
 mod error;
-mod stopwatch;
+pub(crate) mod stopwatch;
 mod terminal;
 
 pub use error::{PlanError, RunError};
@@ -95,9 +95,8 @@ pub fn execute(plan: &Plan, options: &RunOptions<'_>) -> Result<RunSummary, RunE
     let conduct = Conduct {
         pace: options.pace,
         interrupted: options.interrupted,
-        patience: None,
         progress: options.progress.then(progress),
-        driver: None,
+        ..Conduct::default()
     };
     let Some(dir) = &options.out else {
         let Ran { outcome, real, .. } =
@@ -151,9 +150,8 @@ pub fn steer(
     let conduct = |driver| Conduct {
         pace: options.pace,
         interrupted: options.interrupted,
-        patience: None,
-        progress: None,
         driver: Some(driver),
+        ..Conduct::default()
     };
     let Some(dir) = &options.out else {
         let simulation = Simulation { plan, conduct: conduct(server), observer: () };

@@ -119,12 +119,7 @@ impl Scenario {
 /// The configuration in the scenario file `file`, relative to `dir`, to be put in the place of one
 /// that is used; or what is wrong with it. What it loads itself, later, is not read. With `text`
 /// the file is only a name.
-pub(crate) fn reload(
-    dir: &Path,
-    file: &str,
-    text: Option<&str>,
-    overrides: &Overrides,
-) -> Reload {
+pub(crate) fn reload(dir: &Path, file: &str, text: Option<&str>, overrides: &Overrides) -> Reload {
     let path = dir.join(file);
     let config = || {
         let text = match text {
