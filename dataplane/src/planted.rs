@@ -221,8 +221,8 @@ defects! {
     TbfBurst = "tbf-burst", "classic";
     /// Each lcore fills a bucket of its own for a tbf that all share.
     TokensPerLcore = "tokens-per-lcore", "classic";
-    /// A pfifo takes one packet more than its limit.
-    PfifoOneOver = "pfifo-one-over", "B58";
+    /// One byte more than its limit waits in a tbf.
+    TbfOneOver = "tbf-one-over", "B58";
     /// What waits in a Qsch that is deleted is not freed.
     QschDeletedLeaks = "qsch-deleted-leaks", "B62";
     /// A reply to a multicast counts for two lcores.

@@ -45,6 +45,8 @@ pub struct Conduct<'a> {
     pub interrupted: Option<&'a AtomicBool>,
     /// When to give up a run without an end that does not come to rest.
     pub patience: Option<Instant>,
+    /// When to give up any run that has not ended: after so many events.
+    pub events: Option<u64>,
     /// Called now and then with the virtual time.
     pub progress: Option<Box<dyn FnMut(Instant) + Send>>,
     /// Who says how far the run goes; nothing: it runs from its first event to its last.
@@ -67,8 +69,8 @@ pub fn run<F: Fabric, O: Observer>(
     let config = check(plan)?;
     let polled = polled(plan)?;
     fabric.begin(plan)?;
-    let Conduct { pace, interrupted, patience, progress, driver } = conduct;
-    let conduct = Conduct { pace, interrupted, patience, progress, driver: None };
+    let Conduct { driver, .. } = conduct;
+    let conduct = Conduct { driver: None, ..conduct };
     let engine = Engine::new(plan, config, conduct, fabric, observer);
     let outcome = engine.and_then(|engine| engine.run(polled, driver));
     if outcome.is_err() {
@@ -179,7 +181,8 @@ impl<'a, F: Fabric, O: Observer> Engine<'a, F, O> {
                 self.end = Instant::MAX;
                 continue;
             }
-            if self.conduct.patience.is_some_and(|patience| at > patience) {
+            let tired = self.conduct.events.is_some_and(|events| self.events >= events);
+            if tired || self.conduct.patience.is_some_and(|patience| at > patience) {
                 self.end = self.now;
                 return Ok(Ended::Restless);
             }

@@ -28,6 +28,8 @@ pub mod rss;
 pub mod run;
 pub mod scenario;
 pub mod shrink;
+#[cfg(feature = "mutants")]
+pub mod scoreboard;
 pub mod source;
 pub mod swarm;
 pub mod sweep;

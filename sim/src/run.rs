@@ -8,7 +8,7 @@
 
 mod bundles;
 mod error;
-mod stopwatch;
+pub(crate) mod stopwatch;
 mod swarm;
 mod terminal;
 
@@ -97,9 +97,8 @@ pub fn execute(plan: &Plan, options: &RunOptions<'_>) -> Result<RunSummary, RunE
     let conduct = Conduct {
         pace: options.pace,
         interrupted: options.interrupted,
-        patience: None,
         progress: options.progress.then(progress),
-        driver: None,
+        ..Conduct::default()
     };
     let Some(dir) = &options.out else {
         let Ran { outcome, real, .. } =
@@ -153,9 +152,8 @@ pub fn steer(
     let conduct = |driver| Conduct {
         pace: options.pace,
         interrupted: options.interrupted,
-        patience: None,
-        progress: None,
         driver: Some(driver),
+        ..Conduct::default()
     };
     let Some(dir) = &options.out else {
         let simulation = Simulation { plan, conduct: conduct(server), observer: () };

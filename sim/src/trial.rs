@@ -63,8 +63,23 @@ pub fn trial<F: Fabric, O: Observer>(
     fabric: &mut F,
     observer: O,
 ) -> Result<Verdict<O>, RunError> {
+    trial_within(plan, trying, None, fabric, observer)
+}
+
+/// The same, and the run is given up after so many events, whatever its end is: a defect of the
+/// dataplane may keep it busy without an end.
+///
+/// # Errors
+/// As for [`trial`].
+pub fn trial_within<F: Fabric, O: Observer>(
+    plan: &Plan,
+    trying: Trying<'_>,
+    events: Option<u64>,
+    fabric: &mut F,
+    observer: O,
+) -> Result<Verdict<O>, RunError> {
     let Trying { pace, patience, interrupted } = trying;
-    let conduct = Conduct { pace, interrupted, patience, progress: None, driver: None };
+    let conduct = Conduct { pace, interrupted, patience, events, ..Conduct::default() };
     let ran = match catch_unwind(AssertUnwindSafe(|| run(plan, conduct, fabric, observer))) {
         Ok(ran) => ran?,
         Err(panic) => {
@@ -76,8 +91,8 @@ pub fn trial<F: Fabric, O: Observer>(
     };
     let mut breaches = ran.0.broken.clone();
     if ran.0.ended == Ended::Restless {
-        let patience = patience.unwrap_or(Instant::MAX);
-        breaches.push(Breach::new("rest", format!("given up at {patience} s, not at rest")));
+        let why = format!("given up at {} s, not at rest", ran.0.end);
+        breaches.push(Breach::new("rest", why));
     }
     Ok(Verdict { ran: Some(ran), breaches })
 }

@@ -153,8 +153,8 @@ impl<B: Buf> Qsch<B> {
         env: &mut Env<'_, W>,
     ) -> bool {
         let QschConfig { dev, handle, mut kind, .. } = self.planned.config;
-        if let Kind::Pfifo { limit } = &mut kind {
-            *limit += env.planted.one_if(Defect::PfifoOneOver);
+        if let Kind::Tbf(tbf) = &mut kind {
+            tbf.limit += u64::from(env.planted.one_if(Defect::TbfOneOver));
         }
         if let Err(reason) = kind.admits(&self.queue, buf.len()) {
             self.refuse(buf, reason, env);

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 /// Measures how long something takes.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Stopwatch(std::time::Instant);
+pub(crate) struct Stopwatch(std::time::Instant);
 
 impl Stopwatch {
     /// Begins to measure.

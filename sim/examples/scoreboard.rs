@@ -1,0 +1,155 @@
+//! Plants one defect after the other in the dataplane, and says what found it. `cargo x scoreboard`
+//! builds and runs it, in the top folder of the repository.
+//!
+//! Not here: the course that each defect is sent over (`sim::scoreboard`).
+
+use dataplane::Defect;
+use serde_json::{Value, json};
+use sim::scenario::{CaptureArg, Overrides, Request, Scenario};
+use sim::scoreboard::{Course, Noticed, Row, Scene};
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+type Failure = Box<dyn Error>;
+
+/// Folders of scenarios, in the order in which they are tried: those of one thing each come first.
+const FOLDERS: [&str; 2] = ["fixtures/small", "fixtures/scenarios"];
+/// It has no input of its own: what it replays.
+const REPLAYED: (&str, &str) = ("demo", "pcaps/router-two-sides.pcapng");
+
+struct Asked {
+    seeds: u64,
+    only: Vec<Defect>,
+    json: bool,
+}
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let asked = match read(&words) {
+        Ok(asked) => asked,
+        Err(why) => {
+            eprintln!("scoreboard: {why}");
+            return ExitCode::from(2);
+        }
+    };
+    // A panic is what some defects come to; it is in the table.
+    std::panic::set_hook(Box::new(|_| {}));
+    match show(&asked) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("scoreboard: {error}");
+            ExitCode::from(3)
+        }
+    }
+}
+
+fn read(words: &[String]) -> Result<Asked, String> {
+    let mut asked = Asked { seeds: 20, only: Vec::new(), json: false };
+    let mut rest = words.iter();
+    while let Some(word) = rest.next() {
+        match word.as_str() {
+            "--json" => asked.json = true,
+            "--seeds" => {
+                let number = rest.next().and_then(|n| n.parse().ok());
+                asked.seeds = number.ok_or("--seeds wants a number")?;
+            }
+            "--only" => {
+                asked.only.push(rest.next().ok_or("--only wants the name of a defect")?.parse()?);
+            }
+            other => return Err(format!("{other}: unknown, expected --seeds, --only or --json")),
+        }
+    }
+    Ok(asked)
+}
+
+fn show(asked: &Asked) -> Result<ExitCode, Failure> {
+    let course = Course::new(scenes()?, asked.seeds)?;
+    for alarm in course.alarms() {
+        eprintln!("false alarm: {}: {}", alarm.at, alarm.breach);
+    }
+    if !asked.json {
+        println!("{} runs without a defect, {} alarms\n", course.runs(), course.alarms().len());
+        println!("defect                  class     oracle      digest  runs      ms  first found");
+    }
+    let wanted = |defect: &Defect| asked.only.is_empty() || asked.only.contains(defect);
+    let mut rows = Vec::new();
+    for defect in Defect::ALL.into_iter().filter(wanted) {
+        let row = course.run(defect)?;
+        match asked.json {
+            true => println!("{}", as_json(&row)),
+            false => println!("{}", line(&row)),
+        }
+        rows.push(row);
+    }
+    if !asked.json {
+        println!("\n{}", summary(&rows));
+    }
+    Ok(ExitCode::from(u8::from(!course.alarms().is_empty())))
+}
+
+fn scenes() -> Result<Vec<Scene>, Failure> {
+    let mut scenes = Vec::new();
+    for folder in FOLDERS {
+        let files = std::fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path()));
+        let mut files = files.collect::<Result<Vec<PathBuf>, _>>()?;
+        files.retain(|file| file.extension().is_some_and(|extension| extension == "toml"));
+        files.sort();
+        for file in files {
+            let Scenario { name, plan, .. } = load(&file)?;
+            scenes.push(Scene { name, plan });
+        }
+    }
+    Ok(scenes)
+}
+
+fn load(file: &Path) -> Result<Scenario, Failure> {
+    let (stem, capture) = REPLAYED;
+    if file.file_stem().is_some_and(|name| name == stem) {
+        let mut request = Request::from_file(file)?;
+        request.captures.push(CaptureArg { port: None, path: capture.into() });
+        return Ok(request.plan()?);
+    }
+    Ok(Scenario::load(file, &Overrides::default())?)
+}
+
+/// A row of the table.
+fn line(row: &Row) -> String {
+    let Row { defect, found, digest, runs } = row;
+    let (oracle, at) = match (found, digest) {
+        (Some((breach, at)), _) => (breach.oracle, Some(at)),
+        (None, at) => ("-", at.as_ref()),
+    };
+    let runs = at.map_or(*runs, |at| at.runs);
+    let ms = at.map_or(String::from("-"), |at| format!("{:.1}", at.real.as_secs_f64() * 1e3));
+    let first = at.map_or("never reached", |at| at.at.as_str());
+    let differs = if digest.is_some() { "other" } else { "same" };
+    let (name, class) = (defect.name(), defect.class());
+    format!("{name:<23} {class:<9} {oracle:<11} {differs:<6} {runs:>5} {ms:>7}  {first}")
+}
+
+fn summary(rows: &[Row]) -> String {
+    let all = rows.len();
+    let found = rows.iter().filter(|row| row.found.is_some()).count();
+    let noticed = rows.iter().filter(|row| row.found.is_none() && row.digest.is_some()).count();
+    format!(
+        "{found} of {all} found by an oracle; {noticed} more change a digest, which a snapshot would \
+         notice; {} never reached",
+        all - found - noticed
+    )
+}
+
+fn as_json(row: &Row) -> Value {
+    let noticed = |noticed: &Noticed| json!({ "at": noticed.at, "runs": noticed.runs });
+    let found = row.found.as_ref().map(|(breach, at)| {
+        json!({ "oracle": breach.oracle, "why": breach.why, "at": at.at, "runs": at.runs })
+    });
+    json!({
+        "defect": row.defect.name(),
+        "class": row.defect.class(),
+        "what": row.defect.explain(),
+        "found": found,
+        "digest": row.digest.as_ref().map(noticed),
+        "runs": row.runs,
+    })
+}
