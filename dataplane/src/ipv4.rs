@@ -59,7 +59,7 @@ pub struct Ip {
 
 impl Ip {
     /// What a header says that was checked.
-    pub(crate) fn new(view: &View<'_>) -> Ip {
+    pub fn new(view: &View<'_>) -> Ip {
         Ip {
             src: view.src(),
             dst: view.dst(),

@@ -145,9 +145,8 @@ impl<B> Next<B> {
         }
     }
 
-    /// Takes the oldest step: for a test of a stage without the path.
-    #[cfg(test)]
-    pub(crate) fn pop(&mut self) -> Option<Step<B>> {
+    /// Takes the oldest step: for whoever tries one stage without the path.
+    pub fn pop(&mut self) -> Option<Step<B>> {
         let step = self.first.take();
         self.first = self.rest.pop_front();
         step

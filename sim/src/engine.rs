@@ -170,7 +170,8 @@ impl<'a, F: Fabric, O: Observer> Engine<'a, F, O> {
 
     fn run_on(&mut self) -> Result<Ended, RunError> {
         loop {
-            let (at, _) = self.next();
+            let next = self.next();
+            let (at, _) = next;
             if at >= self.end {
                 if self.plan.until.is_some() {
                     return Ok(Ended::Until);
@@ -190,7 +191,7 @@ impl<'a, F: Fabric, O: Observer> Engine<'a, F, O> {
                 self.end = self.now;
                 return Ok(Ended::Interrupted);
             }
-            self.happen()?;
+            self.happens(next)?;
             if std::mem::take(&mut self.settled) {
                 self.stop_if_quiet(self.now);
             }
@@ -209,7 +210,13 @@ impl<'a, F: Fabric, O: Observer> Engine<'a, F, O> {
 
     /// Lets the next thing happen.
     fn happen(&mut self) -> Result<(), RunError> {
-        let (at, index) = self.next();
+        let next = self.next();
+        self.happens(next)
+    }
+
+    /// Lets happen what [`Engine::next`] told.
+    #[inline]
+    fn happens(&mut self, (at, index): (Instant, Option<usize>)) -> Result<(), RunError> {
         (self.now, self.last) = (at, Some(at));
         self.events += 1;
         match index {

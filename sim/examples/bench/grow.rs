@@ -37,6 +37,15 @@ pub(crate) fn tables(eal: Eal, what: &str, size: u32) -> Result<Took, Failure> {
     Took::by(items, || (0..BURSTS).try_for_each(|_| worker.burst()))
 }
 
+/// A packet that goes through a Qsch, when there are so many before it.
+pub(crate) fn qsch(eal: Eal, size: u32) -> Result<Took, Failure> {
+    let mut worker = Worker::behind(eal, size)?;
+    // Once through all that waits: where it lies in memory is then where it will be.
+    (0..BURSTS / 10).try_for_each(|_| worker.burst())?;
+    let items = u64::from(BURSTS) * BURST as u64;
+    Took::by(items, || (0..BURSTS).try_for_each(|_| worker.burst()))
+}
+
 /// The `n`th /24 from 16.0.0.0 on.
 fn net(n: u32) -> Ipv4Addr {
     Ipv4Addr::from_bits(0x1000_0000 + (n << 8))
@@ -90,4 +99,5 @@ pub(crate) fn timers(size: u32) -> Took {
     }
 }
 
+pub(crate) use crate::reassembly::grow as reassembly;
 pub(crate) use crate::scenarios::lcores;

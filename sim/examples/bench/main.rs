@@ -8,6 +8,7 @@
 
 mod gate;
 mod grow;
+mod reassembly;
 mod replay;
 mod scenarios;
 mod tick;
@@ -41,12 +42,17 @@ fn run(words: &[&str], eal: dpdk::Eal) -> Result<Took, Failure> {
         ["replay-events", path, out] => replay::through(eal, path, out, true),
         ["replay-files", path, out] => replay::with_files(eal, path, out),
         ["tick", what] => tick::run(eal, what),
+        ["reassembly", count, bytes, order] => {
+            reassembly::run(eal, number(count)?, number(bytes)?, order)
+        }
         ["idle-hour"] => scenarios::idle_hour(eal),
         ["idle-stepped"] => scenarios::idle_stepped(eal),
         ["virtual-second"] => scenarios::virtual_second(eal),
         ["warm"] => scenarios::warm(eal),
         ["grow", "timers", size] => Ok(grow::timers(number(size)?)),
         ["grow", "lcores", size] => grow::lcores(eal, number(size)?),
+        ["grow", "reassembly", size] => grow::reassembly(eal, number(size)?),
+        ["grow", "qsch", size] => grow::qsch(eal, number(size)?),
         ["grow", what, size] => grow::tables(eal, what, number(size)?),
         ["count", what] => gate::count(eal, what),
         _ => Err("there is no such workload".into()),

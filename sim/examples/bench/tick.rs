@@ -14,6 +14,10 @@ use std::path::Path;
 
 /// Bursts that are measured, after a tenth as many that are not.
 const BURSTS: u32 = 50_000;
+/// Buffers in the pool.
+const BUFFERS: u32 = 8191;
+/// Ticks in a virtual second.
+const TICKS: u64 = 100_000;
 
 /// A VLAN on each side.
 const TRUNKS: &str = r#"
@@ -44,7 +48,7 @@ rate = "1T"
 burst = 1000000
 "#;
 
-const LAN: PortId = PortId(0);
+pub(crate) const LAN: PortId = PortId(0);
 const WAN: PortId = PortId(1);
 
 /// What the worker does with each packet, by name.
@@ -110,35 +114,80 @@ impl Worker {
         out: PortId,
         frames: Vec<Vec<u8>>,
     ) -> Result<Worker, Failure> {
-        let pool = Pool::new(eal, 8191)?;
-        let port = || Port::ring(eal, &pool, 1, 1, 256, 512);
-        let ports = [port()?, port()?];
-        let burst = (0..BURST).filter_map(|_| pool.alloc()).collect();
-        let buckets = Buckets::default();
-        let world = Ports { now: Instant::EPOCH, packets: 0, pool, ports, buckets };
+        Worker::with_pool(eal, config, out, frames, BUFFERS)
+    }
+
+    fn with_pool(
+        eal: Eal,
+        config: &Config,
+        out: PortId,
+        frames: Vec<Vec<u8>>,
+        buffers: u32,
+    ) -> Result<Worker, Failure> {
+        let world = Ports::new(eal, buffers)?;
+        let burst = (0..BURST).filter_map(|_| world.pool.alloc()).collect();
         let lcore = Lcore::new(config, LcoreId(1))?;
         Ok(Worker { lcore, world, out, frames, next: 0, burst })
     }
 
-    /// A burst comes, the worker does one tick, and the burst leaves.
+    /// The same with a tbf on the WAN that lets a burst go in each tick, of which `backlog` packets
+    /// more have come already.
+    pub fn behind(eal: Eal, backlog: u32) -> Result<Worker, Failure> {
+        let frame = udp(ALICE, BOB).len(18).build();
+        let bytes = BURST * frame.len();
+        let (rate, limit) =
+            (bytes as u64 * 8 * TICKS, (backlog as usize + 2 * BURST) * frame.len());
+        let tbf = format!("kind = \"tbf\"\nrate = \"{rate}\"\nburst = {bytes}\nlimit = {limit}\n");
+        let scenario = format!("{}[[qsch]]\ndev = \"wan\"\n{tbf}", crate::replay::ROUTER);
+        let (config, buffers) = (config(&scenario)?, backlog + BUFFERS);
+        let mut worker = Worker::with_pool(eal, &config, WAN, vec![frame], buffers)?;
+        // The first burst takes all tokens; nothing of what follows leaves.
+        worker.burst()?;
+        for n in (0..backlog as usize).step_by(BURST) {
+            let more = BURST.min(backlog as usize - n);
+            let mut burst: Vec<Mbuf> =
+                (0..more).filter_map(|_| worker.world.pool.alloc()).collect();
+            worker.come(&mut burst)?;
+            worker.tick();
+        }
+        match worker.lcore.held() {
+            held if held == u64::from(backlog) => Ok(worker),
+            held => Err(format!("{held} packets wait, and not {backlog}").into()),
+        }
+    }
+
+    /// A burst comes, the worker does one tick, and a burst leaves.
     pub fn burst(&mut self) -> Result<(), Failure> {
-        for buf in &mut self.burst {
+        let mut burst = std::mem::take(&mut self.burst);
+        self.come(&mut burst)?;
+        self.world.now += Nanos::new(1_000_000_000 / TICKS);
+        self.tick();
+        self.world.ports[self.out.index()].collect(QueueId(0), &mut burst, BURST);
+        self.burst = burst;
+        match self.burst.len() {
+            BURST => Ok(()),
+            left => Err(format!("{left} of {BURST} packets came out").into()),
+        }
+    }
+
+    /// The next frames come to the LAN.
+    fn come(&mut self, burst: &mut Vec<Mbuf>) -> Result<(), Failure> {
+        for buf in burst.iter_mut() {
             let frame = &self.frames[self.next];
             self.next = (self.next + 1) % self.frames.len();
             fill(buf, frame)?;
         }
-        self.world.ports[0].inject_burst(QueueId(0), &mut self.burst);
-        self.world.now += Nanos::from_micros(10);
+        self.world.ports[LAN.index()].inject_burst(QueueId(0), burst);
+        Ok(())
+    }
+
+    /// The worker does one tick.
+    fn tick(&mut self) {
         loop {
             self.lcore.step(&mut self.world);
             if self.lcore.position().slot == 0 {
                 break;
             }
-        }
-        self.world.ports[self.out.index()].collect(QueueId(0), &mut self.burst, BURST);
-        match self.burst.len() {
-            BURST => Ok(()),
-            left => Err(format!("{left} of {BURST} packets came out").into()),
         }
     }
 }
@@ -155,7 +204,7 @@ fn fill(buf: &mut Mbuf, frame: &[u8]) -> Result<(), Failure> {
 }
 
 /// DPDK's ports and nothing else.
-struct Ports {
+pub(crate) struct Ports {
     now: Instant,
     packets: u64,
     ports: [Port; 2],
@@ -164,6 +213,14 @@ struct Ports {
 }
 
 impl Ports {
+    /// Two ring ports, and a pool of so many buffers.
+    pub fn new(eal: Eal, buffers: u32) -> Result<Ports, Failure> {
+        let pool = Pool::new(eal, buffers)?;
+        let port = || Port::ring(eal, &pool, 1, 1, 256, 512);
+        let (ports, buckets) = ([port()?, port()?], Buckets::default());
+        Ok(Ports { now: Instant::EPOCH, packets: 0, ports, buckets, pool })
+    }
+
     fn identify(&mut self, buf: Option<Mbuf>) -> Option<Mbuf> {
         let mut buf = buf?;
         self.packets += 1;

@@ -115,8 +115,7 @@ fn one(line: &'static Line, pairs: usize, place: &Place) -> Result<Done, Stop> {
                 let sized = sizes.iter().map(|size| place.run_sized(of, *size));
                 sized.collect::<Result<Vec<Sample>, Stop>>()?
             }
-            Measure::NotYet { peer: Some(peer), .. } => vec![place.run(peer)?],
-            Measure::NotYet { peer: None, .. } => Vec::new(),
+            Measure::NotYet { .. } => Vec::new(),
         };
         let shown: Vec<String> = round_of.iter().map(|s| print::nanos(s.nanos())).collect();
         if !shown.is_empty() {

@@ -22,8 +22,8 @@ pub(super) enum Measure {
     /// The cost of the same thing at several sizes: the last to the first. With `flat`, resident
     /// memory is to stay below so many MiB, too.
     Grows { of: Side, sizes: &'static [u64], at_most: f64, flat: Option<u64> },
-    /// It cannot be measured yet; its peer can.
-    NotYet { why: &'static str, peer: Option<Side> },
+    /// It cannot be measured yet.
+    NotYet { why: &'static str },
 }
 
 impl Line {
@@ -38,7 +38,6 @@ pub(super) fn is_one(name: &str) -> bool {
 
 const MILLION: &str = "@1000000";
 const FORWARD: Side = Bench(&["tick", "forward"]);
-const NO_WORKLOAD: &str = "our side of this line is not written yet";
 
 /// A line of the forwarding loop, against forwarding itself.
 const fn tick(name: &'static str, what: &'static str, args: &'static [&'static str]) -> Line {
@@ -46,11 +45,22 @@ const fn tick(name: &'static str, what: &'static str, args: &'static [&'static s
     Line { name, what, against: "forwarding alone", measure }
 }
 
-/// A line of reassembly.
+/// A line of reassembly: fragments, bytes of payload in each, and their order.
 const fn fragments(name: &'static str, what: &'static str, args: &'static [&'static str]) -> Line {
-    let peer = Some(Peer("ip_frag", args));
-    let measure = Measure::NotYet { why: NO_WORKLOAD, peer };
+    let (ours, peer) = (Bench(args), Peer("ip_frag", args.split_at(1).1));
+    let measure = Measure::Against { ours, peer, at_most: Some(0.7) };
     Line { name, what, against: "librte_ip_frag on the same mbufs", measure }
+}
+
+/// Fragments in reversed order, against the same ones in order.
+const fn reversed(
+    name: &'static str,
+    what: &'static str,
+    ours: &'static [&'static str],
+    peer: &'static [&'static str],
+) -> Line {
+    let measure = Measure::Against { ours: Bench(ours), peer: Bench(peer), at_most: Some(1.1) };
+    Line { name, what, against: "in order", measure }
 }
 
 const fn grows(
@@ -64,7 +74,7 @@ const fn grows(
 }
 
 const fn not_yet(name: &'static str, what: &'static str, why: &'static str) -> Line {
-    Line { name, what, against: "-", measure: Measure::NotYet { why, peer: None } }
+    Line { name, what, against: "-", measure: Measure::NotYet { why } }
 }
 
 pub(super) const LINES: &[Line] = &[
@@ -108,14 +118,70 @@ pub(super) const LINES: &[Line] = &[
     tick("vlan", "forwarded from VLAN to VLAN, through the same loop", &["tick", "vlan"]),
     tick("arp", "an ARP request answered, through the same loop", &["tick", "arp"]),
     tick("tbf", "forwarded through a tbf, through the same loop", &["tick", "tbf"]),
-    fragments("reassembly-2x64", "2 fragments of 64 B", &["2", "64", "order"]),
-    fragments("reassembly-4x64", "4 fragments of 64 B", &["4", "64", "order"]),
-    fragments("reassembly-8x64", "8 fragments of 64 B", &["8", "64", "order"]),
-    fragments("reassembly-2x1480", "2 fragments of 1480 B", &["2", "1480", "order"]),
-    fragments("reassembly-4x1480", "4 fragments of 1480 B", &["4", "1480", "order"]),
-    fragments("reassembly-8x1480", "8 fragments of 1480 B", &["8", "1480", "order"]),
-    fragments("reassembly-8x1480r", "8 fragments of 1480 B, reversed", &["8", "1480", "reversed"]),
-    not_yet("reassembly-45x1456", "45 fragments of 1456 B; the peer takes 8", NO_WORKLOAD),
+    fragments("reassembly-2x64", "2 fragments of 64 B", &["reassembly", "2", "64", "order"]),
+    fragments(
+        "reassembly-2x64r",
+        "2 fragments of 64 B, reversed",
+        &["reassembly", "2", "64", "reversed"],
+    ),
+    fragments("reassembly-4x64", "4 fragments of 64 B", &["reassembly", "4", "64", "order"]),
+    fragments(
+        "reassembly-4x64r",
+        "4 fragments of 64 B, reversed",
+        &["reassembly", "4", "64", "reversed"],
+    ),
+    fragments("reassembly-8x64", "8 fragments of 64 B", &["reassembly", "8", "64", "order"]),
+    fragments(
+        "reassembly-8x64r",
+        "8 fragments of 64 B, reversed",
+        &["reassembly", "8", "64", "reversed"],
+    ),
+    fragments("reassembly-2x1480", "2 fragments of 1480 B", &["reassembly", "2", "1480", "order"]),
+    fragments(
+        "reassembly-2x1480r",
+        "2 fragments of 1480 B, reversed",
+        &["reassembly", "2", "1480", "reversed"],
+    ),
+    fragments("reassembly-4x1480", "4 fragments of 1480 B", &["reassembly", "4", "1480", "order"]),
+    fragments(
+        "reassembly-4x1480r",
+        "4 fragments of 1480 B, reversed",
+        &["reassembly", "4", "1480", "reversed"],
+    ),
+    fragments("reassembly-8x1480", "8 fragments of 1480 B", &["reassembly", "8", "1480", "order"]),
+    fragments(
+        "reassembly-8x1480r",
+        "8 fragments of 1480 B, reversed",
+        &["reassembly", "8", "1480", "reversed"],
+    ),
+    Line {
+        name: "reassembly-45x1456",
+        what: "45 fragments of 1456 B: the longest datagram there is",
+        against: "librte_ip_frag, 8 fragments of 1480 B: it takes no more than 8",
+        measure: Measure::Against {
+            ours: Bench(&["reassembly", "45", "1456", "order"]),
+            peer: Peer("ip_frag", &["8", "1480", "order"]),
+            at_most: Some(0.7),
+        },
+    },
+    reversed(
+        "reversed-8x64",
+        "8 fragments of 64 B, the last one first",
+        &["reassembly", "8", "64", "reversed"],
+        &["reassembly", "8", "64", "order"],
+    ),
+    reversed(
+        "reversed-8x1480",
+        "8 fragments of 1480 B, the last one first",
+        &["reassembly", "8", "1480", "reversed"],
+        &["reassembly", "8", "1480", "order"],
+    ),
+    reversed(
+        "reversed-45x1456",
+        "45 fragments of 1456 B, the last one first",
+        &["reassembly", "45", "1456", "reversed"],
+        &["reassembly", "45", "1456", "order"],
+    ),
     Line {
         name: "idle-hour",
         what: "one virtual hour, 4 workers and a master, 100 neighbours with timers, no traffic",
@@ -177,8 +243,18 @@ pub(super) const LINES: &[Line] = &[
         &["grow", "lcores", "$"],
         &[2, 3, 5, 9, 17, 32],
     ),
-    not_yet("grow-reassembly", "1 to 64 k datagrams held", NO_WORKLOAD),
-    not_yet("grow-qsch", "a backlog of 1 to 64 k packets", NO_WORKLOAD),
+    grows(
+        "grow-reassembly",
+        "a fragment of a datagram of two, while 1 to 64 k other datagrams are held",
+        &["grow", "reassembly", "$"],
+        &[1, 16, 256, 4_096, 65_535],
+    ),
+    grows(
+        "grow-qsch",
+        "a packet through a tbf with a backlog of 1 to 64 k packets",
+        &["grow", "qsch", "$"],
+        &[1, 16, 256, 4_096, 65_536],
+    ),
     not_yet("fuzz-parse", "parse_frame, 1 M executions a second", "there is no fuzz target yet"),
     not_yet("fuzz-dataplane", "the dataplane, 200 k a second", "there is no fuzz target yet"),
 ];

@@ -95,12 +95,8 @@ pub(super) fn nanos(nanos: f64) -> String {
 /// What came out of one line.
 pub(super) fn line(done: &Done) {
     println!("{}: {}", done.line.name, done.line.what);
-    if let Measure::NotYet { why, peer } = &done.line.measure {
-        println!("    not there yet: {why}");
-        if let (Some(_), Some(peer)) = (peer, done.cost(0)) {
-            println!("    {}: {}", done.line.against, nanos(peer.median));
-        }
-        println!();
+    if let Measure::NotYet { why } = &done.line.measure {
+        println!("    not there yet: {why}\n");
         return;
     }
     if let Measure::Grows { sizes, .. } = &done.line.measure {
@@ -148,7 +144,7 @@ pub(super) fn table(all: &[Done]) {
         let (ours, peer) = match &done.line.measure {
             Measure::Against { .. } | Measure::Alone { .. } => (done.cost(0), done.cost(1)),
             Measure::Grows { sizes, .. } => (done.cost(sizes.len() - 1), done.cost(0)),
-            Measure::NotYet { .. } => (None, done.cost(0)),
+            Measure::NotYet { .. } => (None, None),
         };
         let result = done.result();
         println!(

@@ -1,0 +1,163 @@
+//! Reassembly alone: fragments are made in mbufs, put together and freed. No lcore, no simulator.
+//!
+//! The peer, librte_ip_frag, does the same (`dataplane/dpdk/bench/ip_frag.c`): like it, this begins
+//! with a fragment whose IPv4 header is in its buffer, and ends with a datagram that is a chain.
+
+use crate::Failure;
+use crate::tick::{LAN, Ports, router};
+use crate::watch::Took;
+use dataplane::counters::Counters;
+use dataplane::device::Devices;
+use dataplane::env::{Env, TimerKey};
+use dataplane::icmp::ErrorLimit;
+use dataplane::ipv4::reassembly::{Reassembler, reassemble};
+use dataplane::ipv4::{Datagram, Ip, Origin};
+use dataplane::netif::Class;
+use dataplane::path::{Next, Step};
+use dataplane::rng::Rng;
+use dataplane::timer::TimerWheel;
+use dataplane::wire::ipv4::{FragOffset, Header, Protocol, View};
+use dataplane::world::World;
+use dataplane::{Buf, Config};
+use dpdk::{Eal, Mbuf};
+use fixtures::{ALICE, BOB, DUT_LAN};
+use std::net::Ipv4Addr;
+
+/// Fragments that are measured, in whole datagrams; a tenth as many before are not.
+const FRAGMENTS: u32 = 1_600_000;
+
+/// How a datagram is cut, and in which order its fragments come.
+#[derive(Clone, Copy)]
+struct Cut {
+    count: u16,
+    bytes: u16,
+    reversed: bool,
+}
+
+/// Bytes of an IPv4 header without options.
+const HEADER_LEN: u16 = 20;
+/// The longest payload of a datagram.
+const PAYLOAD_MAX: u16 = 65_535 - HEADER_LEN;
+
+/// Datagrams of `count` fragments with `bytes` of payload each, one after the other. The last one
+/// is shorter if the datagram would be too long.
+pub(crate) fn run(eal: Eal, count: u32, bytes: u32, order: &str) -> Result<Took, Failure> {
+    let reversed = match order {
+        "order" => false,
+        "reversed" => true,
+        _ => return Err("fragments come in order or reversed".into()),
+    };
+    let cut = Cut { count: u16::try_from(count)?, bytes: u16::try_from(bytes)?, reversed };
+    Bench::new(eal, router()?)?.measure(cut)
+}
+
+/// Datagrams of two fragments, while of `size` others only one is there.
+pub(crate) fn grow(eal: Eal, size: u32) -> Result<Took, Failure> {
+    let mut config = router()?;
+    config.limits.reasm_datagrams = size + 1;
+    config.limits.reasm_fragments = size + 2;
+    config.limits.reasm_bytes = config.limits.reasm_bytes.max((size + 2) * 64);
+    let mut bench = Bench::new(eal, config)?;
+    let cut = Cut { count: 2, bytes: 64, reversed: false };
+    for n in 0..size {
+        if bench.take(BOB.ip, n, 0, cut)? {
+            return Err("a half datagram was whole".into());
+        }
+    }
+    bench.measure(cut)
+}
+
+/// What one lcore has, as far as reassembly looks at it.
+struct Bench {
+    world: Ports,
+    table: Reassembler<Mbuf>,
+    limit: ErrorLimit,
+    next: Next<Mbuf>,
+    counters: Counters,
+    timers: TimerWheel<TimerKey>,
+    rng: Rng,
+    devices: Devices,
+    config: Config,
+}
+
+impl Bench {
+    fn new(eal: Eal, config: Config) -> Result<Bench, Failure> {
+        Ok(Bench {
+            world: Ports::new(eal, config.limits.reasm_fragments.max(8191))?,
+            table: Reassembler::default(),
+            limit: ErrorLimit::default(),
+            next: Next::default(),
+            counters: Counters::default(),
+            timers: TimerWheel::new(),
+            rng: Rng::new(0),
+            devices: Devices::new(&config),
+            config,
+        })
+    }
+
+    /// Puts datagrams together, and says what a fragment took.
+    fn measure(&mut self, cut: Cut) -> Result<Took, Failure> {
+        let datagrams = FRAGMENTS / u32::from(cut.count);
+        (0..datagrams / 10).try_for_each(|n| self.datagram(n, cut))?;
+        let fragments = u64::from(datagrams) * u64::from(cut.count);
+        Took::by(fragments, || (0..datagrams).try_for_each(|n| self.datagram(n, cut)))
+    }
+
+    /// All fragments of a datagram, of which the last to come makes it whole.
+    fn datagram(&mut self, n: u32, cut: Cut) -> Result<(), Failure> {
+        for nth in 1..=cut.count {
+            let index = if cut.reversed { cut.count - nth } else { nth - 1 };
+            if self.take(ALICE.ip, n, index, cut)? != (nth == cut.count) {
+                return Err(format!("datagram {n} was whole at the wrong fragment").into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Fragment number `index` of a datagram comes. Returns whether the datagram is whole.
+    fn take(&mut self, src: Ipv4Addr, n: u32, index: u16, cut: Cut) -> Result<bool, Failure> {
+        let Bench { world, table, limit, next, counters, timers, rng, devices, config } = self;
+        let offset = index * cut.bytes;
+        let header = Header {
+            tos: 0,
+            total_len: cut.bytes.min(PAYLOAD_MAX - offset) + HEADER_LEN,
+            // Only as many are held at once as there are identifications.
+            id: u16::try_from(n % 65_536)?,
+            dont_fragment: false,
+            more_fragments: index + 1 < cut.count,
+            fragment_offset: FragOffset::from_bytes(offset).ok_or("not in eights")?,
+            ttl: 64,
+            protocol: Protocol::Udp,
+            src,
+            dst: DUT_LAN.ip,
+        };
+        let mut buf = world.alloc().ok_or("the pool is empty")?;
+        let bytes = buf.append(header.total_len.into())?;
+        bytes.fill(0xa5);
+        header.emit(bytes);
+        let ip = Ip::new(&View::new(buf.head())?);
+        let from = Origin { device: LAN, class: Class::Host };
+        let now = world.now();
+        let mut env = Env {
+            world,
+            counters,
+            timers,
+            rng,
+            devices,
+            policy: &config.policy,
+            limits: &config.limits,
+            peers: &[],
+            icmp_redirect_core: None,
+            now,
+        };
+        reassemble(table, limit, Datagram { buf, ip, from }, &mut env, next);
+        match next.pop() {
+            Some(Step::LocalIn(datagram)) => {
+                env.world.free(datagram.buf);
+                Ok(true)
+            }
+            Some(other) => Err(format!("reassembly pushed {other:?}").into()),
+            None => Ok(false),
+        }
+    }
+}
