@@ -148,6 +148,7 @@ impl Bench {
             limits: &config.limits,
             peers: &[],
             icmp_redirect_core: None,
+            planted: config.planted,
             now,
         };
         reassemble(table, limit, Datagram { buf, ip, from }, &mut env, next);
