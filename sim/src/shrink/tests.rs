@@ -124,3 +124,30 @@ fn what_does_not_fail_is_not_made_smaller() {
     let error = shrunk(&planted(&["drop:rx_missed"]), None).unwrap_err();
     assert_eq!(error.to_string(), "it does not fail by the oracle \"asked\": it holds");
 }
+
+#[test]
+fn a_call_that_fails_becomes_an_early_one() {
+    let mut case = planted(&["drop:rx_no_buffer"]);
+    case.faults.push("alloc:90".parse().unwrap());
+    case.faults.remove(0);
+    let small = shrunk(&case, None).unwrap();
+    assert_eq!(small.case.faults, ["alloc:1".parse().unwrap()]);
+    assert_eq!((small.after.frames, small.after.bytes), (1, 42));
+}
+
+#[test]
+fn an_interruption_keeps_the_smallest_so_far() {
+    let case = planted(&["drop:ttl_exceeded"]);
+    let flag = AtomicBool::new(false);
+    let mut go_on = |progress: &Progress| {
+        flag.store(progress.runs >= 9, Ordering::Relaxed);
+        true
+    };
+    let oracle = "asked".to_owned();
+    let interrupted = Some(&flag);
+    let how = Shrinking { oracle, patience: None, runs: None, interrupted, go_on: &mut go_on };
+    let small = shrink(&case, how, &mut HeapFabric::new()).unwrap();
+    assert!(small.stopped && small.runs == 9);
+    assert!(small.after.frames < small.before.frames);
+    assert_eq!(shrunk(&small.case, None).unwrap().after.frames, 1);
+}
