@@ -213,3 +213,33 @@ fn what_is_no_bundle_is_refused_with_its_reason() {
     let error = Bundle::read(Path::new("/nowhere/x.lockstep")).unwrap_err();
     assert!(error.to_string().contains("cannot be read"), "{error}");
 }
+
+/// What comes of a bundle if this is wrong now, and the run has come to its end or panicked.
+fn again(bundle: &Bundle, wrong: &[(&'static str, &str)], panicked: bool) -> Again {
+    let mut verdict = tried(&bundle.case.request("bundle"));
+    verdict.breaches = wrong.iter().map(|(oracle, why)| Breach::new(oracle, *why)).collect();
+    if panicked {
+        verdict.ran = None;
+    }
+    Again::new(bundle, &verdict, "heap")
+}
+
+#[test]
+fn a_panic_is_a_failure_without_a_digest() {
+    let mut bundle = bundle("panic");
+    bundle.digest = None;
+    bundle.breaches = vec![Said { oracle: "panic".to_owned(), why: "at the disco".to_owned() }];
+    let bundle = parse(&bundle.text()).unwrap();
+    assert_eq!(bundle.digest, None);
+    let same = again(&bundle, &[("panic", "at the disco")], true);
+    assert!(same.is_same() && same.exit_code() == exit::FOUND);
+    assert!(same.to_string().contains("trace none: it panicked\n"), "{same}");
+    let other = again(&bundle, &[("panic", "elsewhere")], true);
+    assert_eq!(other.exit_code(), exit::OTHERWISE);
+    let ended = again(&bundle, &[("rest", "given up")], false);
+    assert_eq!(ended.exit_code(), exit::OTHERWISE);
+    assert!(ended.to_string().contains("DIFFERENT: something else is wrong"), "{ended}");
+    let gone = again(&bundle, &[], false);
+    assert!(gone.is_gone() && gone.exit_code() == exit::OK);
+    assert!(gone.to_string().contains("trace none: it panicked then, "), "{gone}");
+}

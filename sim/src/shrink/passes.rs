@@ -1,7 +1,7 @@
 //! What is tried, in which order.
 //!
-//! Invariant: each pass leaves the case smaller in its own measure, and no larger in the others; so
-//! the rounds come to an end.
+//! Invariant: each pass leaves the case smaller in its own measure, and no larger in that of another; so
+//! the rounds come to an end. How long the run takes is no measure: without an `until` it may take longer.
 
 use super::ddmin::ddmin;
 use super::groups::{Key, Level, key};
