@@ -69,7 +69,7 @@ pub fn run<F: Fabric, O: Observer>(
     fabric.begin(plan)?;
     let Conduct { pace, interrupted, patience, progress, driver } = conduct;
     let conduct = Conduct { pace, interrupted, patience, progress, driver: None };
-    let engine = Engine::new(plan, config, conduct, fabric, observer);
+    let engine = Engine::new(plan, &config, conduct, fabric, observer);
     let outcome = engine.and_then(|engine| engine.run(polled, driver));
     if outcome.is_err() {
         fabric.finish();
@@ -106,7 +106,7 @@ struct Engine<'a, F: Fabric, O> {
 impl<'a, F: Fabric, O: Observer> Engine<'a, F, O> {
     fn new(
         plan: &'a Plan,
-        config: Checked<'_>,
+        config: &Checked<'_>,
         conduct: Conduct<'a>,
         fabric: &'a mut F,
         observer: O,
@@ -121,7 +121,7 @@ impl<'a, F: Fabric, O: Observer> Engine<'a, F, O> {
         Ok(Engine {
             plan,
             conduct,
-            world: SimWorld::new(plan, fabric, observer),
+            world: SimWorld::new(plan, config, fabric, observer),
             inputs,
             lcores,
             master,

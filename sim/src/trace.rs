@@ -17,11 +17,11 @@ pub(crate) use json::quoted;
 use crate::chart::{MessageLog, Noted};
 use crate::fault::Strike;
 use crate::ledger::Ledger;
+use dataplane::config::Checked;
 use dataplane::control::Order;
-use dataplane::device::Devices;
 use dataplane::event::Value;
 use dataplane::job::JobKind;
-use dataplane::{Config, DropReason, Event, Instant, LcoreId, PacketId, PortId, QueueId};
+use dataplane::{DropReason, Event, Instant, LcoreId, PacketId, PortId, QueueId};
 use digest::Streams;
 
 /// A run of a job.
@@ -227,10 +227,10 @@ pub(crate) struct Trace<O> {
 
 impl<O: Observer> Trace<O> {
     /// A trace in which nothing has happened yet.
-    pub fn new(config: &Config, observer: O) -> Trace<O> {
-        let ledger = Ledger::new(&config.ports);
-        let streams = Streams::new(config.lcores.len());
-        let devices = Devices::new(config).iter().map(|device| device.name.clone()).collect();
+    pub fn new(config: &Checked<'_>, observer: O) -> Trace<O> {
+        let ledger = Ledger::new(&config.get().ports);
+        let streams = Streams::new(config.get().lcores.len());
+        let devices = config.devices().iter().map(|device| device.name.clone()).collect();
         Trace { observer, ledger, streams, messages: MessageLog::default(), devices, n: 0 }
     }
 
