@@ -71,7 +71,7 @@ pub fn run<F: Fabric, O: Observer>(
     fabric.begin(plan)?;
     let Conduct { driver, .. } = conduct;
     let conduct = Conduct { driver: None, ..conduct };
-    let engine = Engine::new(plan, config, conduct, fabric, observer);
+    let engine = Engine::new(plan, &config, conduct, fabric, observer);
     let outcome = engine.and_then(|engine| engine.run(polled, driver));
     if outcome.is_err() {
         fabric.finish();
@@ -108,7 +108,7 @@ struct Engine<'a, F: Fabric, O> {
 impl<'a, F: Fabric, O: Observer> Engine<'a, F, O> {
     fn new(
         plan: &'a Plan,
-        config: Checked<'_>,
+        config: &Checked<'_>,
         conduct: Conduct<'a>,
         fabric: &'a mut F,
         observer: O,
@@ -123,7 +123,7 @@ impl<'a, F: Fabric, O: Observer> Engine<'a, F, O> {
         Ok(Engine {
             plan,
             conduct,
-            world: SimWorld::new(plan, fabric, observer),
+            world: SimWorld::new(plan, config, fabric, observer),
             inputs,
             lcores,
             master,

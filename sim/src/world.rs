@@ -18,6 +18,7 @@ use crate::plan::Plan;
 use crate::rss;
 use crate::trace::{Observer, Outside, Passing, Run, Trace, Way};
 use account::PoolAccount;
+use dataplane::config::Checked;
 use dataplane::heap::HeapBuf;
 use dataplane::job::JobKind;
 use dataplane::tc::{BucketId, Buckets, Tbf};
@@ -55,7 +56,12 @@ pub(crate) struct SimWorld<'f, F: Fabric, O> {
 
 impl<'f, F: Fabric, O: Observer> SimWorld<'f, F, O> {
     /// The world of a plan in which nothing has happened yet. The fabric has begun.
-    pub fn new(plan: &Plan, fabric: &'f mut F, observer: O) -> SimWorld<'f, F, O> {
+    pub fn new(
+        plan: &Plan,
+        config: &Checked<'_>,
+        fabric: &'f mut F,
+        observer: O,
+    ) -> SimWorld<'f, F, O> {
         let mut lcores: Vec<_> = plan.config.lcores.iter().collect();
         lcores.sort_by_key(|lcore| lcore.id);
         let boxes = lcores.iter().map(|lcore| Mailbox {
@@ -67,7 +73,7 @@ impl<'f, F: Fabric, O: Observer> SimWorld<'f, F, O> {
             endless: 0,
         });
         let mut boxes: Vec<_> = boxes.collect();
-        for (index, plan) in plan.config.rings().iter().enumerate() {
+        for (index, plan) in config.rings().iter().enumerate() {
             let owner = boxes.iter_mut().filter(|mailbox: &&mut Mailbox| mailbox.id == plan.owner);
             let RingPlan { ring, room, .. } = *plan;
             owner.for_each(|mailbox| {
@@ -84,7 +90,7 @@ impl<'f, F: Fabric, O: Observer> SimWorld<'f, F, O> {
         let id = lcores.first().map_or(LcoreId(0), |lcore| lcore.id);
         SimWorld {
             fabric,
-            trace: Trace::new(&plan.config, &plan.asked, observer),
+            trace: Trace::new(config, &plan.asked, observer),
             woken: 0,
             ran_dry: false,
             now: Instant::EPOCH,

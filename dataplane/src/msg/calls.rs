@@ -19,7 +19,7 @@ use crate::packet::Buf;
 use crate::planted::Defect;
 use crate::time::{Instant, Nanos};
 use crate::types::LcoreId;
-use crate::world::{Parcel, Ring, World};
+use crate::world::{Parcel, Ring, RingPlan, World};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A request that is to be sent.
@@ -121,9 +121,9 @@ pub struct Messages {
 
 impl Messages {
     /// The messages of the lcore `me`, none yet.
-    pub fn new(config: &Config, me: LcoreId) -> Messages {
+    pub fn new(config: &Config, rings: &[RingPlan], me: LcoreId) -> Messages {
         let role = config.lcores.iter().find(|l| l.id == me).map_or(Role::Idle, |l| l.role);
-        let reachable = config.rings().into_iter().filter(|plan| plan.ring == Ring::Msg);
+        let reachable = rings.iter().filter(|plan| plan.ring == Ring::Msg);
         Messages {
             me,
             role,
