@@ -77,7 +77,9 @@ pub fn trial<F: Fabric, O: Observer>(
     let mut breaches = ran.0.broken.clone();
     if ran.0.ended == Ended::Restless {
         let patience = patience.unwrap_or(Instant::MAX);
-        breaches.push(Breach::new("rest", format!("given up at {patience} s, not at rest")));
+        let holds = ran.0.pending.join("; ");
+        let why = format!("given up at {patience} s, not at rest: {holds}");
+        breaches.push(Breach::new("rest", why));
     }
     Ok(Verdict { ran: Some(ran), breaches })
 }
