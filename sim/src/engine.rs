@@ -9,6 +9,7 @@
 //! (`world.rs`).
 
 mod core;
+mod judge;
 mod lcores;
 mod orders;
 mod outcome;
@@ -297,6 +298,7 @@ impl<'a, F: Fabric, O: Observer> Engine<'a, F, O> {
         }
         self.lcores.plan(index, self.world.waiting_for(index));
         if items > 0 {
+            self.judge_timers(at, index, run);
             self.world.trace.ran(at, run, items);
         }
         if items > 0 && index == self.master {
@@ -331,6 +333,7 @@ impl<'a, F: Fabric, O: Observer> Engine<'a, F, O> {
     }
 
     fn finish(mut self, ended: Ended) -> (Outcome, O) {
+        let (judged, pending) = self.judge(ended);
         let held = self.lcores.cores().iter().map(Lcore::held).sum::<u64>() + self.world.held();
         let lcores = self.lcores.cores().iter().enumerate();
         let lcores = lcores.map(|(index, core)| LcoreOutcome::of(core, self.lcores.busy(index)));
@@ -357,6 +360,7 @@ impl<'a, F: Fabric, O: Observer> Engine<'a, F, O> {
         broken.extend(missing);
         broken.extend(asked);
         broken.extend(breaches);
+        broken.extend(judged);
         let counted = self.lcores.cores().iter().map(|core| (core.id(), core.counters()));
         let digests = streams.finish(counted, self.end);
         let iftraf = self.lcores.cores()[self.master].iftraf().show(self.end);
@@ -374,6 +378,7 @@ impl<'a, F: Fabric, O: Observer> Engine<'a, F, O> {
             inputs,
             polled: Vec::new(),
             broken,
+            pending,
             chances,
             records,
             events: self.events,

@@ -202,8 +202,9 @@ impl<'f, F: Fabric, O: Observer> SimWorld<'f, F, O> {
         meta.id = packet;
         meta.port = port;
         self.trace.outside(at, Outside::Arrive { packet, port, queue, len: length(frame) });
+        let bytes = in_a_row(frame, &mut self.scratch);
+        self.trace.oracles.came(packet, bytes);
         if O::FRAMES {
-            let bytes = in_a_row(frame, &mut self.scratch);
             let way = Way::In;
             self.trace.frame(&Passing { at, packet, port, way, run: None, refused: None, bytes });
         }
@@ -368,7 +369,7 @@ impl<F: Fabric, O: Observer> World for SimWorld<'_, F, O> {
             let packet = frame.meta().id;
             let bytes = in_a_row(frame, &mut self.scratch);
             self.trace.transmitted(self.index, packet, bytes);
-            self.trace.oracles.transmitted(at, run, packet, at_once);
+            self.trace.oracles.transmitted((at, run), packet, port, bytes, at_once);
             if at_once {
                 self.trace.left(port, queue, bytes.len());
                 let (run, way) = (Some(run), Way::Out);
@@ -441,7 +442,9 @@ impl<F: Fabric, O: Observer> World for SimWorld<'_, F, O> {
         len: usize,
         now: Instant,
     ) -> Result<(), Instant> {
-        self.buckets.draw(bucket, tbf, len, now)
+        self.buckets.draw(bucket, tbf, len, now)?;
+        self.trace.oracles.drew(self.run.lcore, bucket, tbf);
+        Ok(())
     }
 
     fn observe(&mut self, event: Event) {

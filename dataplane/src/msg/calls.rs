@@ -43,6 +43,8 @@ pub struct Unsent<B> {
     pub code: Code,
     /// The lcore that it could not be sent to, if it is about one.
     pub at: Option<LcoreId>,
+    /// Whether another lcore of a multicast has it all the same.
+    pub sent: bool,
     /// What it was to carry.
     pub payload: Payload<B>,
 }
@@ -211,10 +213,12 @@ impl Messages {
         if let (Some(full), false) = (full, partial) {
             return Err(refuse(&head, Code::Full, Some(*full), payload, env));
         }
-        for worker in workers {
+        for (at, worker) in workers.iter().enumerate() {
             let Some(copy) = payload.again() else { unreachable!("it carries no frame") };
+            // There was room a moment ago, but others fill these rings too.
             if put(head, *worker, Body::Request(copy), env).is_err() {
-                return Err(refuse(&head, Code::Full, Some(*worker), payload, env));
+                let unsent = refuse(&head, Code::Full, Some(*worker), payload, env);
+                return Err(Unsent { sent: at > 0, ..unsent });
             }
             note_sent(&head, *worker, env);
         }
@@ -434,7 +438,7 @@ fn refuse<W: World>(
 ) -> Unsent<W::Buf> {
     env.counters.msg_refused += 1;
     note(Stage::Refused(code), head, at, env);
-    Unsent { code, at, payload }
+    Unsent { code, at, sent: false, payload }
 }
 
 fn note_sent<W: World>(head: &Head, to: LcoreId, env: &mut Env<'_, W>) {
