@@ -1,7 +1,7 @@
 //! The loop of a run: what happens next, happens.
 //!
-//! The next event is the one with the smallest time; at one instant first what the control plane is
-//! told, then what leaves the wires, then what comes over them, then the steps of the lcores in the
+//! The next event is the one with the smallest time; at one instant first which lcores are stalled,
+//! then what the control plane is told, then what leaves the wires, then what comes over them, then the steps of the lcores in the
 //! order of their numbers.
 //!
 //! Invariant: each pace gives the same run. Only [`Outcome::steps`] knows which it was.
@@ -21,8 +21,9 @@ pub use steer::{Driver, Halt, Status, Steered, Then};
 use crate::capture::CaptureInfo;
 use crate::control::words;
 use crate::fabric::{Fabric, FabricError};
+use crate::fault::Fault;
 use crate::ledger::check_messages;
-use crate::plan::{Command, Pace, Plan, PortPlan, Source};
+use crate::plan::{Pace, Plan, PortPlan, Source};
 use crate::run::{PlanError, RunError};
 use crate::source::Inputs;
 use crate::trace::{Observer, Outside};
@@ -32,7 +33,7 @@ use dataplane::control::{Answered, Order};
 use dataplane::world::Ring;
 use dataplane::{Instant, Lcore, PortId};
 use lcores::{Due, Lcores};
-use orders::Orders;
+use orders::{Orders, Told};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -84,9 +85,10 @@ struct Engine<'a, F: Fabric, O> {
     inputs: Inputs<'a, F>,
     lcores: Lcores<Lcore<F::Buf>>,
     master: usize,
-    /// What the control plane is still to be told, in order of time; and whether somebody who
-    /// steers the run waits for the answer.
-    commands: VecDeque<(Command, bool)>,
+    /// What the control plane is still to be told, in order of time.
+    commands: VecDeque<Told>,
+    /// The stalls of lcores that are still to be told, in order of time.
+    stalls: VecDeque<(Instant, Fault)>,
     orders: Orders,
     /// The order whose answer somebody waits for, and the answer.
     live: Option<u64>,
@@ -117,7 +119,8 @@ impl<'a, F: Fabric, O: Observer> Engine<'a, F, O> {
         let cores = ids.iter().map(|id| Lcore::of(config, *id));
         let cores = cores.collect::<Result<Vec<_>, _>>()?;
         let master = ids.iter().position(|id| Some(*id) == plan.master()).unwrap_or(0);
-        let lcores = Lcores::new(cores, &plan.costs, conduct.pace).map_err(PlanError::Free)?;
+        let lcores = Lcores::new(cores, &plan.costs, conduct.pace, &plan.faults);
+        let lcores = lcores.map_err(PlanError::Free)?;
         Ok(Engine {
             plan,
             conduct,
@@ -125,7 +128,8 @@ impl<'a, F: Fabric, O: Observer> Engine<'a, F, O> {
             inputs,
             lcores,
             master,
-            commands: plan.commands.iter().map(|command| (command.clone(), false)).collect(),
+            commands: orders::told(plan),
+            stalls: stalls(&plan.faults),
             orders: Orders::default(),
             live: None,
             live_answer: None,
@@ -197,7 +201,7 @@ impl<'a, F: Fabric, O: Observer> Engine<'a, F, O> {
     /// When something next happens, and the lcore that steps then, if it is not outside.
     fn next(&self) -> (Instant, Option<usize>) {
         let (step_at, index) = self.lcores.earliest();
-        let outside_at = self.next_outside();
+        let outside_at = self.next_outside().min(self.next_stall());
         match outside_at <= step_at {
             true => (outside_at, None),
             false => (step_at, Some(index)),
@@ -230,14 +234,26 @@ impl<'a, F: Fabric, O: Observer> Engine<'a, F, O> {
 
     /// When something next happens outside the lcores.
     fn next_outside(&self) -> Instant {
-        let command = self.commands.front().map_or(Instant::MAX, |(command, _)| command.at);
+        let command = self.commands.front().map_or(Instant::MAX, |told| told.command.at);
         command.min(self.world.next_departure()).min(self.inputs.next())
+    }
+
+    /// When the next stall of an lcore is to be told. Nothing waits for it.
+    fn next_stall(&self) -> Instant {
+        self.stalls.front().map_or(Instant::MAX, |(at, _)| *at)
     }
 
     /// The first of what happens outside at `at`.
     fn outside(&mut self, at: Instant) -> Result<(), RunError> {
-        if let Some((command, live)) = self.commands.pop_front_if(|(command, _)| command.at <= at) {
-            self.tell(at, command.what, live);
+        if let Some((_, stall)) = self.stalls.pop_front_if(|(told_at, _)| *told_at <= at) {
+            self.world.trace.outside(at, Outside::Fault(stall));
+            return Ok(());
+        }
+        if let Some(told) = self.commands.pop_front_if(|told| told.command.at <= at) {
+            if let Some(fault) = told.fault {
+                self.world.trace.outside(at, Outside::Fault(fault));
+            }
+            self.tell(at, told.command.what, told.live);
         } else if self.world.next_departure() <= at {
             self.world.depart(at);
         } else if let Some(index) = self.inputs.happen(at, &mut self.world)? {
@@ -384,6 +400,17 @@ fn polled(plan: &Plan) -> Result<Vec<(PortId, CaptureInfo)>, RunError> {
     Ok(polled)
 }
 
+/// When which lcore is stalled, in order of time.
+fn stalls(faults: &[Fault]) -> VecDeque<(Instant, Fault)> {
+    let stall = |fault: &Fault| match fault {
+        Fault::Stall { at, .. } => Some((*at, fault.clone())),
+        _ => None,
+    };
+    let mut stalls: Vec<_> = faults.iter().filter_map(stall).collect();
+    stalls.sort();
+    stalls.into()
+}
+
 /// Whether the plan can be run at all.
 fn check(plan: &Plan) -> Result<Checked<'_>, RunError> {
     let config = plan.config.checked()?;
@@ -415,6 +442,9 @@ fn check(plan: &Plan) -> Result<Checked<'_>, RunError> {
     }
     if !plan.commands.is_sorted_by_key(|command| command.at) {
         return Err(PlanError::Order("the commands").into());
+    }
+    for fault in &plan.faults {
+        fault.check(plan).map_err(PlanError::Fault)?;
     }
     Ok(config)
 }

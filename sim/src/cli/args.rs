@@ -291,10 +291,12 @@ pub struct SimArgs {
     /// What carries the packets
     #[arg(long, value_enum, default_value_t = BackendArg::Dpdk)]
     pub backend: BackendArg,
-    /// Let a call fail, the N-th of its KIND in the run, or those from N to M: alloc (no buffer), ring
-    /// (another lcore's ring is full) or tx (a port takes nothing of a burst); can be given several
-    /// times. `lockstep sweep` tries them all
-    #[arg(long, value_name = "KIND:N[-M]")]
+    /// Let something go wrong; can be given several times. The N-th call of a kind fails, or those
+    /// from N to M: alloc:N[-M] (no buffer), ring:N[-M] (another lcore's ring is full), tx:N[-M] (a port
+    /// takes nothing of a burst), tx:N=K (it takes K packets). Something happens to the N-th frame
+    /// towards a port: lose:PORT:N[-M], dup:PORT:N, late:PORT:N=DUR, flip:PORT:N=BIT, cut:PORT:N=LEN,
+    /// full:PORT:N. Or down:PORT@TIME=DUR (link), stall:LCORE@TIME=DUR, order:N@TIME
+    #[arg(long, value_name = "FAULT")]
     pub fault: Vec<Fault>,
     /// What happens to a frame of which the capture holds only the front
     #[arg(long, value_name = "pad|drop", value_parser = text::snapped)]

@@ -447,7 +447,7 @@ fn a_sweep_tries_all_faults_or_those_that_are_named() {
     for (words, why) in [
         ("sweep @box.toml --kind disk", "\"disk\" is no kind of fault, expected alloc, ring or tx"),
         ("sweep @box.toml --every 0", "0 is not in 1"),
-        ("run @box.toml --fault alloc:0", "the first call has number 1"),
+        ("run @box.toml --fault alloc:0", "the first one has number 1"),
     ] {
         let done = folder.lockstep(words);
         assert_eq!(done.code, exit::USAGE, "{words}");
