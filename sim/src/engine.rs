@@ -25,6 +25,7 @@ use crate::fault::Fault;
 use crate::ledger::check_messages;
 use crate::plan::{Pace, Plan, PortPlan, Source};
 use crate::run::{PlanError, RunError};
+use crate::schedule::Picker;
 use crate::source::Inputs;
 use crate::trace::{Observer, Outside};
 use crate::world::SimWorld;
@@ -65,13 +66,33 @@ pub fn run<F: Fabric, O: Observer>(
     fabric: &mut F,
     observer: O,
 ) -> Result<(Outcome, O), RunError> {
+    run_with(plan, conduct, None, fabric, observer)
+}
+
+/// Runs a plan in which somebody is asked before each step that finds work. Idle time is skipped.
+pub(crate) fn run_picked<F: Fabric>(
+    plan: &Plan,
+    conduct: Conduct<'_>,
+    picker: &mut Picker,
+    fabric: &mut F,
+) -> Result<Outcome, RunError> {
+    run_with(plan, conduct, Some(picker), fabric, ()).map(|(outcome, ())| outcome)
+}
+
+fn run_with<F: Fabric, O: Observer>(
+    plan: &Plan,
+    conduct: Conduct<'_>,
+    picker: Option<&mut Picker>,
+    fabric: &mut F,
+    observer: O,
+) -> Result<(Outcome, O), RunError> {
     let config = check(plan)?;
     let polled = polled(plan)?;
     fabric.begin(plan)?;
     let Conduct { pace, interrupted, patience, progress, driver } = conduct;
     let conduct = Conduct { pace, interrupted, patience, progress, driver: None };
     let engine = Engine::new(plan, config, conduct, fabric, observer);
-    let outcome = engine.and_then(|engine| engine.run(polled, driver));
+    let outcome = engine.and_then(|engine| Engine { picker, ..engine }.run(polled, driver));
     if outcome.is_err() {
         fabric.finish();
     }
@@ -89,6 +110,8 @@ struct Engine<'a, F: Fabric, O> {
     commands: VecDeque<Told>,
     /// The stalls of lcores that are still to be told, in order of time.
     stalls: VecDeque<(Instant, Fault)>,
+    /// Who may push a step back before it runs.
+    picker: Option<&'a mut Picker>,
     orders: Orders,
     /// The order whose answer somebody waits for, and the answer.
     live: Option<u64>,
@@ -130,6 +153,7 @@ impl<'a, F: Fabric, O: Observer> Engine<'a, F, O> {
             master,
             commands: orders::told(plan),
             stalls: stalls(&plan.faults),
+            picker: None,
             orders: Orders::default(),
             live: None,
             live_answer: None,
@@ -215,12 +239,26 @@ impl<'a, F: Fabric, O: Observer> Engine<'a, F, O> {
         self.events += 1;
         match index {
             None => self.outside(at)?,
+            Some(index) if self.is_pushed_back(index, at) => {}
             Some(index) => {
                 let due = self.lcores.due(index, at);
                 self.step(due);
             }
         }
         Ok(())
+    }
+
+    /// Whether whoever is asked lets the lcore stall instead of running its step.
+    fn is_pushed_back(&mut self, index: usize, at: Instant) -> bool {
+        let core = &self.lcores.cores()[index];
+        let Some(picker) = self.picker.as_mut().filter(|_| core.position().tick > 0) else {
+            return false;
+        };
+        let lasts = picker.asked(at, core.id(), self.lcores.others(index));
+        if let Some(lasts) = lasts {
+            self.lcores.stall(index, at, lasts, self.world.waiting_for(index));
+        }
+        lasts.is_some()
     }
 
     fn is_interrupted(&mut self, at: Instant) -> bool {

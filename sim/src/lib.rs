@@ -24,6 +24,7 @@ pub mod report;
 pub mod rss;
 pub mod run;
 pub mod scenario;
+pub mod schedule;
 pub mod source;
 pub mod sweep;
 pub mod trace;

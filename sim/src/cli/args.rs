@@ -5,6 +5,7 @@ use crate::decode::Filter;
 use crate::fault::{Fault, FaultKind};
 use crate::plan::{Backend, Ours, Pace, Snapped, Timing};
 use crate::scenario::{CaptureArg, Overrides, text};
+use crate::schedule::Sched;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use dataplane::Nanos;
 use std::path::PathBuf;
@@ -52,6 +53,8 @@ Examples:
     lockstep run fixtures/scenarios/router.toml
     lockstep run box.toml --seed 4f2c9ab --out run/
     lockstep run box.toml --control /tmp/box.sock
+    lockstep run box.toml --sched pct:3:7
+    lockstep run box.toml --fault lose:lan:3 --fault stall:1@2ms=30us
 ";
 
 const CTL: &str = "\
@@ -264,6 +267,11 @@ impl From<FilterArgs> for Filter {
 pub struct RunArgs {
     #[command(flatten)]
     pub sim: SimArgs,
+    /// In which order lcores run: fixed (what is due first), random:SEED, pct:D[:SEED], starve:LCORE,
+    /// or replay:FILE (a fault on each line). A strategy finds stalls, and the run that you see has
+    /// these as if --fault had named them
+    #[arg(long, value_name = "SCHED")]
+    pub sched: Option<Sched>,
     /// Write report, events, packets, ticks, counters and manifest to DIR
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,

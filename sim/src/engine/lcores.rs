@@ -210,6 +210,34 @@ impl<C: Core> Lcores<C> {
         self.next[index] = first.map_or(Instant::MAX, |run| run.step.at);
     }
 
+    /// Lets lcore `index` stall at `at`, when its planned step would start. What waits for it `outside`
+    /// was there before, so that it is found at the first step behind the stall.
+    pub fn stall(
+        &mut self,
+        index: usize,
+        at: Instant,
+        lasts: Nanos,
+        outside: impl IntoIterator<Item = JobKind>,
+    ) {
+        let (core, clock) = (&mut self.cores[index], &mut self.clocks[index]);
+        let here = StepStart { position: core.position(), at: clock.at };
+        if let Some(Planned { step, passed }) = clock.first_step(here, at) {
+            if step.position != here.position {
+                core.skip_to(step.position);
+            }
+            clock.stalls.drain(..passed);
+            clock.at = step.at.saturating_add(lasts);
+        }
+        self.plan(index, outside);
+    }
+
+    /// The other lcores, and when each has something to do next.
+    pub fn others(&self, index: usize) -> impl Iterator<Item = (LcoreId, Instant)> + '_ {
+        let all = self.cores.iter().map(Core::id).zip(self.next.iter().copied()).enumerate();
+        let others = all.filter(move |(other, _)| *other != index).map(|(_, other)| other);
+        others.filter(|(_, at)| *at != Instant::MAX)
+    }
+
     /// Something from outside waits for job `kind` of lcore `index` from `not_before` on.
     pub fn wake(&mut self, index: usize, kind: JobKind, not_before: Instant) {
         let (core, clock) = (&self.cores[index], &mut self.clocks[index]);

@@ -3,9 +3,10 @@
 use super::{RunError, RunOptions, RunSummary, execute, steer};
 use crate::cli::{Engine, Failure, Faults, Job, Outcome, Verdict, exit};
 use crate::control::{Server, Session};
-use crate::fault::Strike;
+use crate::fault::{Fault, Strike};
 use crate::plan::Plan;
 use crate::scenario::Request;
+use crate::schedule::Strategy;
 use crate::sweep::Sweep;
 use crate::verify::{Verified, VerifyError, verify};
 use std::path::Path;
@@ -73,6 +74,16 @@ impl Engine for Lockstep {
             report.push_str(&format!("\nhave one again: {}\n", again(&job.request, strike)));
         }
         Ok(Outcome { report, verdict, lcores: Vec::new() })
+    }
+
+    fn schedule(
+        &mut self,
+        job: &Job,
+        strategy: Strategy,
+        interrupted: &AtomicBool,
+    ) -> Result<Vec<Fault>, Failure> {
+        let plan = &job.scenario.plan;
+        Ok(super::schedule(plan, job.backend, strategy, Some(interrupted))?)
     }
 
     fn verify(
