@@ -16,6 +16,7 @@ mod tests;
 
 pub use execute::{Engine, Failure, Faults, Job, Outcome, Verdict};
 
+use crate::check::{RELATIONS, Relation};
 use crate::control;
 use crate::decode::{DecodeError, decode_file};
 use crate::fault::FaultKind;
@@ -121,7 +122,7 @@ fn dispatch(
         Command::Ctl { socket, json, verb } => ctl(&socket, &verb.join(" "), json, io),
         Command::Replay { captures, scenario, port, run } => {
             let captures = captures.into_iter().map(args::unnamed).chain(port).collect();
-            let request = replay(captures, scenario.as_deref(), &run, io)?;
+            let request = replay(captures, scenario.as_deref(), &run.sim, io)?;
             execute(request, &run, None, engine, interrupted, io)
         }
         Command::Sweep { scenario, captures, port, kind, every, run } => {
@@ -130,6 +131,21 @@ fn dispatch(
             let kinds = if kind.is_empty() { FaultKind::ALL.to_vec() } else { kind };
             let job = job(request, &run, io)?;
             let outcome = engine.sweep(job, &Faults { kinds, every }, interrupted)?;
+            report(&outcome, io)
+        }
+        Command::Check { list: true, .. } => {
+            for Relation { name, keeps, .. } in RELATIONS {
+                writeln!(io.out, "{name:<12}{keeps}")?;
+            }
+            Ok(exit::OK)
+        }
+        Command::Check { captures, scenario, port, only, run, .. } => {
+            let captures: Vec<_> = captures.into_iter().map(args::unnamed).chain(port).collect();
+            let request = match &scenario {
+                Some(path) if captures.is_empty() => Request::from_file(path)?,
+                scenario => replay(captures, scenario.as_deref(), &run, io)?,
+            };
+            let outcome = engine.check(job(request, &run, io)?, &only, interrupted)?;
             report(&outcome, io)
         }
         Command::Verify { dir } => {
@@ -163,7 +179,7 @@ fn dispatch(
 fn replay(
     captures: Vec<crate::scenario::CaptureArg>,
     scenario: Option<&Path>,
-    run: &RunArgs,
+    run: &SimArgs,
     io: &mut Io<'_>,
 ) -> Result<Request, Stop> {
     if captures.is_empty() {
@@ -175,7 +191,7 @@ fn replay(
     }
     let sources: Vec<guess::Source> =
         captures.into_iter().map(|c| guess::Source { port: c.port, path: c.path }).collect();
-    let guess = guess::scenario(&sources, &run.sim.ours, Path::new(""))?;
+    let guess = guess::scenario(&sources, &run.ours, Path::new(""))?;
     writeln!(io.err, "no scenario was given; guessed from the capture:")?;
     for line in &guess.summary {
         writeln!(io.err, "  {line}")?;

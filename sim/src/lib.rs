@@ -7,6 +7,7 @@
 
 pub mod capture;
 pub mod chart;
+pub mod check;
 pub mod cli;
 pub mod clock;
 pub mod control;

@@ -13,8 +13,8 @@ mod select;
 pub use feed::InputTotals;
 
 use crate::capture::CaptureError;
-use crate::fabric::{Disagreement, Fabric, FabricError};
-use crate::plan::{Input, Plan, PortPlan};
+use crate::fabric::{Disagreement, Fabric, FabricError, HeapFabric};
+use crate::plan::{Input, Plan, PortPlan, Snapped};
 use crate::trace::Observer;
 use crate::wire::Inward;
 use crate::world::{SimWorld, in_a_row};
@@ -50,6 +50,27 @@ pub enum SourceError {
         /// What they read.
         source: Disagreement,
     },
+}
+
+/// Frames, and when each comes.
+pub(crate) type Frames = Vec<(Instant, Vec<u8>)>;
+
+/// Every frame of an input, and when it comes to its wire; nothing if one of them is refused there,
+/// which frames that are spelled out cannot be.
+///
+/// # Errors
+/// The input cannot be read.
+pub(crate) fn spelled(input: &Input, snapped: Snapped) -> Result<Option<Frames>, SourceError> {
+    let fabric = &mut HeapFabric::new();
+    let mut feed = Feed::open(input, snapped, fabric)?;
+    let mut frames = Vec::new();
+    while let Some(Offer { at, frame, refused }) = feed.take(fabric)? {
+        if refused.is_some() {
+            return Ok(None);
+        }
+        frames.push((at, in_a_row(&frame, &mut Vec::new()).to_vec()));
+    }
+    Ok(Some(frames))
 }
 
 impl<'p, F: Fabric> Inputs<'p, F> {

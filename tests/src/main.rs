@@ -23,6 +23,7 @@
 //! | `drops` | every reason for which a packet is dropped |
 //! | `limits` | each limit outside the lcores, at it and one over |
 //! | `faults` | what goes wrong on purpose, call by call |
+//! | `check` | `lockstep check`: the same input in other ways |
 //! | `policy` | the two profiles, switch by switch |
 //! | `ticks` | the tick schedule of every job |
 //! | `jobs` | `lockstep jobs`: the job table |
@@ -41,6 +42,7 @@ mod all_roles;
 mod arp;
 mod bad_input;
 mod captures;
+mod check;
 mod cli;
 mod conformance;
 mod control;

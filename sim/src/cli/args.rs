@@ -1,6 +1,7 @@
 //! The arguments, as clap reads them. The doc comments here are the help texts.
 
 use super::exit;
+use crate::check::RELATIONS;
 use crate::decode::Filter;
 use crate::fault::{Fault, FaultKind};
 use crate::plan::{Backend, Ours, Pace, Snapped, Timing};
@@ -71,6 +72,18 @@ Examples:
     lockstep sweep big.toml --kind alloc --every 10
   Have one of them again, with all files:
     lockstep run fixtures/scenarios/router.toml --fault alloc:17 --out run/
+";
+
+const CHECK: &str = "\
+Examples:
+  A capture that nobody knows anything about, with a guessed scenario:
+    lockstep check in.pcapng
+  A scenario with what it has itself:
+    lockstep check -c fixtures/scenarios/router.toml
+  One relation only, on plain memory:
+    lockstep check in.pcapng -c router.toml --only workers --backend heap
+  Which are there, and what does each keep?
+    lockstep check --list
 ";
 
 const SCENARIO: &str = "\
@@ -158,6 +171,31 @@ pub enum Command {
         /// Only every N-th call of each kind
         #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
         every: u64,
+        #[command(flatten)]
+        run: SimArgs,
+    },
+    /// Run the same input in other ways, and say what differs that must not
+    ///
+    /// Each relation tells the input differently (another number of workers, other buffers, another
+    /// time, frames spelled out instead of read) and says what must stay the same. So no expectations
+    /// are needed. Exit code 1: something differs; both frames are printed.
+    #[command(after_help = format!("{CHECK}\n{}", exit::HELP))]
+    Check {
+        /// Captures: pcap or pcapng, Ethernet, perhaps gzipped
+        #[arg(value_name = "IN.pcap[ng]")]
+        captures: Vec<PathBuf>,
+        /// The scenario; guessed from the captures if there is none
+        #[arg(short = 'c', long = "scenario", value_name = "SCENARIO.toml")]
+        scenario: Option<PathBuf>,
+        /// FILE arrives at the port NAME; can be given several times
+        #[arg(long, value_name = "NAME=FILE", value_parser = named)]
+        port: Vec<CaptureArg>,
+        /// Only this relation; can be given several times
+        #[arg(long, value_name = "NAME", value_parser = relation)]
+        only: Vec<String>,
+        /// Print the relations, and what each keeps
+        #[arg(long)]
+        list: bool,
         #[command(flatten)]
         run: SimArgs,
     },
@@ -358,4 +396,12 @@ fn until(text: &str) -> Result<Nanos, String> {
         Nanos::ZERO => Err("the run would stop before it starts".to_owned()),
         until => Ok(until),
     }
+}
+
+fn relation(text: &str) -> Result<String, String> {
+    let names = RELATIONS.iter().map(|relation| relation.name);
+    if names.clone().any(|name| name == text) {
+        return Ok(text.to_owned());
+    }
+    Err(format!("expected one of {}", names.collect::<Vec<_>>().join(", ")))
 }

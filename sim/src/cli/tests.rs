@@ -28,6 +28,7 @@ struct Notes {
     job: Option<Job>,
     verified: Option<PathBuf>,
     faults: Option<Faults>,
+    only: Vec<String>,
     answer: Option<Result<Verdict, Failure>>,
 }
 
@@ -47,6 +48,12 @@ impl Engine for Notes {
     fn sweep(&mut self, job: Job, faults: &Faults, _: &AtomicBool) -> Result<Outcome, Failure> {
         self.job = Some(job);
         self.faults = Some(faults.clone());
+        self.outcome()
+    }
+
+    fn check(&mut self, job: Job, only: &[String], _: &AtomicBool) -> Result<Outcome, Failure> {
+        self.job = Some(job);
+        self.only = only.to_vec();
         self.outcome()
     }
 
@@ -465,4 +472,30 @@ fn a_fault_of_the_command_line_is_in_the_plan_and_survives_a_manifest() {
     let text = serde_json::to_string(request).unwrap();
     let again: Request = serde_json::from_str(&text).unwrap();
     assert_eq!(again.plan().unwrap().plan.faults, done.plan().faults);
+}
+
+#[test]
+fn a_check_tries_all_relations_or_those_that_are_named_and_lists_them() {
+    let folder = Folder::new("check");
+    for (words, only) in [
+        ("check -c @box.toml", &[][..]),
+        ("check @both.pcapng -c @box.toml --only workers --only split", &["workers", "split"]),
+        ("check @both.pcapng", &[]),
+    ] {
+        let done = folder.lockstep(words);
+        assert_eq!(done.code, 0, "{}", done.err);
+        assert_eq!(done.notes.only, only);
+        assert!(done.notes.job.is_some());
+    }
+    let list = folder.lockstep("check --list");
+    assert!(list.notes.job.is_none());
+    assert_eq!(list.out.lines().count(), crate::check::RELATIONS.len());
+    for (words, error) in [
+        ("check", "nothing to replay"),
+        ("check -c @box.toml --only all", "expected one of no-skip, fabric, "),
+    ] {
+        let done = folder.lockstep(words);
+        assert_eq!(done.code, 2);
+        assert!(done.err.contains(error), "{}", done.err);
+    }
 }

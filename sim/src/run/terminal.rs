@@ -1,6 +1,7 @@
 //! What the command line calls, and what it shows.
 
 use super::{RunError, RunOptions, RunSummary, execute, steer};
+use crate::check::Asked;
 use crate::cli::{Engine, Failure, Faults, Job, Outcome, Verdict, exit};
 use crate::control::{Server, Session};
 use crate::fault::Strike;
@@ -72,6 +73,27 @@ impl Engine for Lockstep {
         if let Some(strike) = swept.findings.iter().find_map(|finding| finding.strike) {
             report.push_str(&format!("\nhave one again: {}\n", again(&job.request, strike)));
         }
+        Ok(Outcome { report, verdict, lcores: Vec::new() })
+    }
+
+    fn check(
+        &mut self,
+        job: Job,
+        only: &[String],
+        interrupted: &AtomicBool,
+    ) -> Result<Outcome, Failure> {
+        let asked = Asked { only: only.to_vec(), interrupted: Some(interrupted) };
+        let checked = super::check(&job.scenario.plan, job.backend, &asked, job.progress);
+        let checked = checked.map_err(Failure::from)?;
+        if job.progress {
+            eprint!("\r\x1b[K");
+        }
+        let verdict = match (checked.is_clean(), checked.interrupted) {
+            (false, _) => Verdict::Found,
+            (true, true) => Verdict::Interrupted,
+            (true, false) => Verdict::Clean,
+        };
+        let report = format!("{}\n\n{checked}", job.scenario.name);
         Ok(Outcome { report, verdict, lcores: Vec::new() })
     }
 
