@@ -58,7 +58,7 @@ fn rust(bundle: &Bundle, name: &str) -> String {
     let asked: Vec<_> = bundle.case.asked.iter().map(ToString::to_string).collect();
     let patience = bundle.patience.map(|patience| patience.get());
     // Writing to a String cannot fail.
-    let _ = writeln!(text, "//! Exported by `lockstep export`, Lockstep {}.", bundle.lockstep);
+    text.push_str("//! Exported by `lockstep export`.\n");
     for said in &bundle.breaches {
         let _ = writeln!(text, "//! What was wrong: {}", comment(&said.to_string()));
     }
@@ -70,13 +70,17 @@ fn rust(bundle: &Bundle, name: &str) -> String {
          use sim::trial::{Trying, trial};\n\n#[test]\n",
     );
     let _ = writeln!(text, "fn {name}() {{");
-    text.push_str("    let overrides = Overrides {\n");
-    for (field, list) in [("faults", faults), ("asked", asked)] {
-        if !list.is_empty() {
-            let _ = writeln!(text, "        {field}: {},", words(list));
+    if faults.is_empty() && asked.is_empty() {
+        text.push_str("    let overrides = Overrides::default();\n");
+    } else {
+        text.push_str("    let overrides = Overrides {\n");
+        for (field, list) in [("faults", faults), ("asked", asked)] {
+            if !list.is_empty() {
+                let _ = writeln!(text, "        {field}: {},", words(list));
+            }
         }
+        text.push_str("        ..Overrides::default()\n    };\n");
     }
-    text.push_str("        ..Overrides::default()\n    };\n");
     let _ = writeln!(text, "    let scenario = include_str!(\"{name}.toml\").to_owned();");
     let _ = writeln!(text, "    let file = \"{name}.toml\".to_owned();");
     text.push_str(

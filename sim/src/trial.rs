@@ -97,7 +97,8 @@ pub fn trial_within<F: Fabric, O: Observer>(
     Ok(Verdict { ran: Some(ran), breaches })
 }
 
-fn message(panic: &(dyn Any + Send)) -> &str {
+/// What a panic said.
+pub(crate) fn message(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("without a word")
 }

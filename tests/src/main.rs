@@ -23,6 +23,7 @@
 //! | `drops` | every reason for which a packet is dropped |
 //! | `limits` | each limit outside the lcores, at it and one over |
 //! | `faults` | what goes wrong on purpose, call by call |
+//! | `bundles`, `exported` | a failure as a file, and its smallest case; a test that was exported of one |
 //! | `policy` | the two profiles, switch by switch |
 //! | `ticks` | the tick schedule of every job |
 //! | `jobs` | `lockstep jobs`: the job table |
@@ -41,6 +42,7 @@
 mod all_roles;
 mod arp;
 mod bad_input;
+mod bundles;
 mod captures;
 mod cli;
 mod conformance;
@@ -50,6 +52,7 @@ mod defects;
 mod determinism;
 mod drops;
 mod echoes;
+mod exported;
 mod faults;
 mod forward;
 mod fragments;

@@ -73,7 +73,6 @@ pub struct ShrinkArgs {
 
 /// What is made of a bundle.
 #[derive(Args, Clone, Debug)]
-#[group(id = "made", required = true, multiple = true, args = ["test", "pcap", "scapy"])]
 pub struct ExportArgs {
     /// What --bundle made
     #[arg(value_name = "FILE.lockstep")]
@@ -123,6 +122,9 @@ pub(super) fn shrink(
 
 /// `lockstep export`
 pub(super) fn export(args: &ExportArgs, io: &mut Io<'_>) -> Result<u8, Stop> {
+    if args.test.is_none() && args.pcap.is_none() && args.scapy.is_none() {
+        return Err(Stop::Usage("nothing to make: add --test, --pcap or --scapy".to_owned()));
+    }
     let bundle = Bundle::read(&args.file)?;
     let stem = args.file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     if let Some(dir) = &args.test {

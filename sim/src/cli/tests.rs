@@ -493,3 +493,28 @@ fn a_fault_of_the_command_line_is_in_the_plan_and_survives_a_manifest() {
     let again: Request = serde_json::from_str(&text).unwrap();
     assert_eq!(again.plan().unwrap().plan.faults, done.plan().faults);
 }
+
+#[test]
+fn a_bundle_is_asked_for_by_its_file() {
+    let folder = Folder::new("bundle");
+    let words = "--fail-on drop:ttl_exceeded --bundle @b.lockstep";
+    let done = folder.lockstep(&format!("run @box.toml {words}"));
+    assert_eq!(done.plan().asked, ["drop:ttl_exceeded".parse().unwrap()]);
+    let path = folder.path("b.lockstep").into();
+    assert_eq!(done.notes.job.unwrap().bundle, Some(BundleTo { path, always: false }));
+    let always = folder.lockstep(&format!("run @box.toml {words} --bundle-always"));
+    assert!(always.notes.job.unwrap().bundle.unwrap().always);
+    for (words, why) in [
+        ("run @box.toml --bundle-always", "required arguments were not provided"),
+        ("run @box.toml --bundle b --control c", "cannot be used with"),
+        ("run @box.toml --fail-on drop:age", "\"age\" is no reason to drop"),
+        ("repro @none.lockstep", "cannot be read"),
+        ("repro @box.toml", "is no bundle: it does not say its `format`"),
+        ("shrink x.lockstep --time-budget 0s", "nothing can be tried in no time"),
+        ("export x.lockstep", "nothing to make: add --test, --pcap or --scapy"),
+    ] {
+        let done = folder.lockstep(words);
+        assert!(done.err.contains(why), "{words}: {}", done.err);
+        assert!(done.code == exit::USAGE || words.contains("none"), "{words}");
+    }
+}

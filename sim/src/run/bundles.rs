@@ -49,14 +49,10 @@ fn tried<O: Observer + Send>(
     }
 }
 
-/// Runs what a run panicked in, perhaps: the panic is given back in words.
+/// Does what may panic: the panic is given back in words.
 pub(super) fn caught<T>(run: impl FnOnce() -> T) -> Result<T, String> {
-    let message = |panic: Box<dyn Any + Send>| {
-        let text = panic.downcast_ref::<String>().cloned();
-        let word = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-        text.or(word).unwrap_or_else(|| "without a word".to_owned())
-    };
-    catch_unwind(AssertUnwindSafe(run)).map_err(message)
+    let said = |panic: Box<dyn Any + Send>| trial::message(&*panic).to_owned();
+    catch_unwind(AssertUnwindSafe(run)).map_err(said)
 }
 
 /// A case tried on a backend, as a bundle. Nothing: it was interrupted.

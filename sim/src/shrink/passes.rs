@@ -1,14 +1,14 @@
 //! What is tried, in which order.
 //!
-//! Invariant: each pass leaves the case smaller in its own measure, and no larger in the others; so
-//! the rounds come to an end.
+//! Invariant: each pass leaves the case smaller in its own measure, and no larger in that of another; so
+//! the rounds come to an end. How long the run takes is no measure: without an `until` it may take longer.
 
 use super::ddmin::ddmin;
 use super::groups::{Key, Level, key};
 use super::{Shrinker, Stop, fields, first_asked, tables, times};
 use crate::bundle::Case;
 use crate::fabric::Fabric;
-use crate::fault::Fault;
+use crate::fault::{Fault, Strike};
 use std::collections::BTreeMap;
 
 /// A frame of a case: which input, and which of its frames.
@@ -64,6 +64,16 @@ impl<F: Fabric> Shrinker<'_, F> {
         };
         let mut test = |kept: &[usize]| self.attempt(Case { faults: pick(kept), ..base.clone() });
         ddmin(base.faults.len(), &mut test)?;
+        // Which call it is that fails depends on the frames before it: an early one needs few.
+        for index in 0..self.best.case.faults.len() {
+            for fault in earlier(&self.best.case.faults[index]) {
+                let mut case = self.best.case.clone();
+                case.faults[index] = fault;
+                if self.attempt(case)? {
+                    break;
+                }
+            }
+        }
         Ok(())
     }
 
@@ -203,6 +213,19 @@ impl<F: Fabric> Shrinker<'_, F> {
             }
         }
         self.attempt(case)
+    }
+}
+
+/// The same fault earlier in the run, the earliest first.
+fn earlier(fault: &Fault) -> Vec<Fault> {
+    match fault {
+        Fault::Call(Strike { kind, nth }) => {
+            let powers = (0..u64::BITS).map(|bit| 1u64 << bit);
+            let steps = powers.flat_map(|power| [power, power + power / 2]);
+            let mut nths: Vec<u64> = steps.take_while(|step| step < nth).collect();
+            nths.dedup();
+            nths.into_iter().map(|nth| Fault::Call(Strike { kind: *kind, nth })).collect()
+        }
     }
 }
 

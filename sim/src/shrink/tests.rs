@@ -3,7 +3,7 @@
 use super::*;
 use crate::bundle::CaseInput;
 use crate::fabric::HeapFabric;
-use fixtures::{ALICE, BOB, CAROL, Frame, udp};
+use fixtures::{ALICE, BOB, CAROL, DUT_LAN, Frame, udp};
 
 const BOX: &str = r#"
 name = "planted"
@@ -123,4 +123,53 @@ fn a_budget_of_runs_leaves_the_smallest_so_far() {
 fn what_does_not_fail_is_not_made_smaller() {
     let error = shrunk(&planted(&["drop:rx_missed"]), None).unwrap_err();
     assert_eq!(error.to_string(), "it does not fail by the oracle \"asked\": it holds");
+}
+
+#[test]
+fn a_call_that_fails_becomes_an_early_one() {
+    let mut case = planted(&["drop:rx_no_buffer"]);
+    case.faults.push("alloc:90".parse().unwrap());
+    case.faults.remove(0);
+    let small = shrunk(&case, None).unwrap();
+    assert_eq!(small.case.faults, ["alloc:1".parse().unwrap()]);
+    assert_eq!((small.after.frames, small.after.bytes), (1, 42));
+}
+
+#[test]
+fn an_interruption_keeps_the_smallest_so_far() {
+    let case = planted(&["drop:ttl_exceeded"]);
+    let flag = AtomicBool::new(false);
+    let mut go_on = |progress: &Progress| {
+        flag.store(progress.runs >= 9, Ordering::Relaxed);
+        true
+    };
+    let oracle = "asked".to_owned();
+    let interrupted = Some(&flag);
+    let how = Shrinking { oracle, patience: None, runs: None, interrupted, go_on: &mut go_on };
+    let small = shrink(&case, how, &mut HeapFabric::new()).unwrap();
+    assert!(small.stopped && small.runs == 9);
+    assert!(small.after.frames < small.before.frames);
+    assert_eq!(shrunk(&small.case, None).unwrap().after.frames, 1);
+}
+
+/// The rest of a datagram, a while after its first fragment, among those of many others.
+#[test]
+fn what_belongs_together_is_found_together() {
+    let mut frames = Vec::new();
+    for n in 0..60u16 {
+        let datagram = udp(ALICE, DUT_LAN).len(64).id(n);
+        let parts = if n == 33 { datagram.fragments(48) } else { vec![datagram.fragment(0, 24)] };
+        for (part, frame) in (0u64..).zip(parts) {
+            let at = 1_000_000 * (u64::from(n) + 20 * part);
+            frames.push((Instant::from_nanos(at), frame.build()));
+        }
+    }
+    frames.sort_by_key(|(at, _)| *at);
+    let mut case = planted(&["event:reasm_complete"]);
+    (case.inputs[0].frames, case.faults) = (frames, Vec::new());
+    let small = shrunk(&case, None).unwrap();
+    let left = &small.case.inputs[0].frames;
+    assert!(left.iter().all(|(_, frame)| frame[18..20] == 33u16.to_be_bytes()), "{small}");
+    assert_eq!((small.before.frames, small.after.frames), (61, 2));
+    assert!(left.iter().all(|(at, _)| at.as_nanos() == 0), "{left:?}");
 }

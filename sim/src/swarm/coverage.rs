@@ -74,9 +74,13 @@ pub fn reached(ran: Option<&(Outcome, Watch)>, breaches: &[Breach]) -> Vec<Strin
         words.extend(moves.map(|(from, to, why)| format!("neigh:{from}>{to}/{why}")));
         let drops = outcome.ledger.dropped.iter();
         words.extend(drops.map(|(reason, _)| format!("drop:{reason}")));
-        let counted = outcome.lcores.iter().flat_map(|lcore| lcore.counters.plain());
-        let moved: BTreeSet<_> = counted.filter(|(_, n)| *n > 0).map(|(name, _)| name).collect();
-        words.extend(moved.into_iter().map(|name| format!("counter:{name}")));
+        let mut counted: Vec<_> = Counters::default().plain().collect();
+        for lcore in &outcome.lcores {
+            let counters = counted.iter_mut().zip(lcore.counters.plain());
+            counters.for_each(|((_, any), (_, n))| *any |= n);
+        }
+        let moved = counted.into_iter().filter(|(_, any)| *any > 0);
+        words.extend(moved.map(|(name, _)| format!("counter:{name}")));
         words.extend(outcome.orders.iter().map(|order| match (&order.answered, order.refused()) {
             (None, _) => "order:not_over".to_owned(),
             (Some(_), None) => "order:done".to_owned(),

@@ -207,3 +207,23 @@ fn the_digest_of_an_input_is_of_all_but_the_seed() {
     let faults = vec!["alloc:1".parse().unwrap()];
     assert_ne!(of(Overrides { faults, ..Overrides::default() }), same);
 }
+
+#[test]
+fn what_is_reached_is_on_the_list_of_what_can_be() {
+    let scenes = [scene("all-roles.toml"), scene("fragments.toml")];
+    let (text, swarmed) = Tries::new(&scenes, "0..25").run();
+    assert!(!swarmed.summary.is_broken(), "{}", swarmed.summary);
+    let lines = text.lines().map(|line| serde_json::from_str::<Line>(line).unwrap());
+    let reached: BTreeSet<String> = lines.flat_map(|line| line.coverage).collect();
+    let all = reachable();
+    for kind in ["drop", "counter", "msg", "reasm", "order", "fault", "neigh"] {
+        let of_kind = |word: &&String| word.split_once(':').is_some_and(|(k, _)| k == kind);
+        assert!(reached.iter().any(|word| of_kind(&word)), "no {kind}");
+        let listed = all.iter().filter(of_kind).count();
+        // Of some kinds not all that there is can be listed.
+        let free = matches!(kind, "order" | "fault" | "neigh");
+        let unlisted: Vec<_> =
+            reached.iter().filter(of_kind).filter(|w| !all.contains(*w)).collect();
+        assert!(free || listed > 4 && unlisted.is_empty(), "{unlisted:?}");
+    }
+}
