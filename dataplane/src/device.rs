@@ -64,8 +64,10 @@ pub struct Devices {
     /// By number. A number whose device is gone stays empty: it is never given again.
     devices: Vec<Option<Device>>,
     vlans: BTreeMap<(PortId, VlanId), PortId>,
-    local: BTreeMap<Ipv4Addr, PortId>,
-    broadcast: BTreeMap<Ipv4Addr, PortId>,
+    /// Whose address is whose, in their order: few, and asked for with each packet.
+    local: Vec<(Ipv4Addr, PortId)>,
+    /// The broadcast addresses of the subnets, in their order.
+    broadcast: Vec<Ipv4Addr>,
 }
 
 impl Devices {
@@ -117,9 +119,13 @@ impl Devices {
     fn index_addresses(&mut self) {
         let devices = self.devices.iter().flatten();
         let nets = || devices.clone().flat_map(|d| d.addresses.iter().map(move |net| (net, d.id)));
-        self.local = nets().map(|(net, id)| (net.addr(), id)).collect();
+        self.local.clear();
+        self.local.extend(nets().map(|(net, id)| (net.addr(), id)));
+        self.local.sort_unstable();
         let subnets = nets().filter(|(net, _)| net.prefix_len() < 31);
-        self.broadcast = subnets.map(|(net, id)| (net.broadcast(), id)).collect();
+        self.broadcast.clear();
+        self.broadcast.extend(subnets.map(|(net, _)| net.broadcast()));
+        self.broadcast.sort_unstable();
     }
 
     /// How many devices there are.
@@ -142,6 +148,7 @@ impl Devices {
     /// # Panics
     /// There is none: whoever may hold the id of a device that has gone asks [`Devices::find`], so
     /// this is a bug of ours.
+    #[inline]
     pub fn get(&self, id: PortId) -> &Device {
         match self.find(id) {
             Some(device) => device,
@@ -150,6 +157,7 @@ impl Devices {
     }
 
     /// The device with this id, if it is there, and there still.
+    #[inline]
     pub fn find(&self, id: PortId) -> Option<&Device> {
         self.devices.get(id.index())?.as_ref()
     }
@@ -234,12 +242,13 @@ impl Devices {
 
     /// The device that has this address, if it is ours.
     pub fn owner(&self, address: Ipv4Addr) -> Option<PortId> {
-        self.local.get(&address).copied()
+        let at = self.local.binary_search_by_key(&address, |(local, _)| *local);
+        at.ok().map(|at| self.local[at].1)
     }
 
     /// Whether this is the broadcast address of one of our subnets, or 255.255.255.255.
     pub fn is_broadcast(&self, address: Ipv4Addr) -> bool {
-        address == Ipv4Addr::BROADCAST || self.broadcast.contains_key(&address)
+        address == Ipv4Addr::BROADCAST || self.broadcast.binary_search(&address).is_ok()
     }
 }
 

@@ -382,16 +382,20 @@ impl Schedule {
         self.init.is_empty() && self.each.is_empty() && self.slow.is_empty()
     }
 
-    /// How often each job runs, by [`JobKind::index`], from one place in the loop, which is a tick of
-    /// 1 or more and the number of a job in it, to before a later one. O(jobs).
-    pub fn runs_between(&self, from: (u64, usize), to: (u64, usize)) -> [u64; JobKind::ALL.len()] {
-        let mut runs = [0; JobKind::ALL.len()];
+    /// How often each job of the loop runs from one place in it, which is a tick of 1 or more and the
+    /// number of a job in it, to before a later one. O(jobs).
+    pub fn runs_between(
+        &self,
+        from: (u64, usize),
+        to: (u64, usize),
+    ) -> impl Iterator<Item = (JobKind, u64)> + '_ {
         let ticks = to.0 - from.0;
-        for (at, kind) in self.each.iter().enumerate() {
-            runs[kind.index()] = ticks + u64::from(at < to.1) - u64::from(at < from.1);
-        }
+        let each =
+            self.each.iter().enumerate().map(move |(at, kind)| {
+                (*kind, ticks + u64::from(at < to.1) - u64::from(at < from.1))
+            });
         let mut places = [self.each.len(); 2];
-        for (kind, period) in &self.slow {
+        let slow = self.slow.iter().map(move |(kind, period)| {
             let period = u64::from(period.get());
             let [before, after] = [(from, 0), (to, 1)].map(|((tick, slot), which)| {
                 let ran = (tick - 1) / period;
@@ -400,9 +404,9 @@ impl Schedule {
                 places[which] += usize::from(due);
                 ran + u64::from(due && at < slot)
             });
-            runs[kind.index()] = after - before;
-        }
-        runs
+            (*kind, after - before)
+        });
+        each.chain(slow)
     }
 
     /// Job number `slot` of `tick`, or nothing when that tick has fewer. Tick 0 are the INIT jobs.

@@ -105,20 +105,20 @@ impl<B: Buf> Lcore<B> {
     /// # Errors
     /// See [`Config::check`]; or there is no such lcore.
     pub fn new(config: &Config, id: LcoreId) -> Result<Lcore<B>, ConfigError> {
-        Lcore::of(config.checked()?, id)
+        Lcore::of(&config.checked()?, id)
     }
 
     /// The lcore `id` of a configuration that was checked.
     ///
     /// # Errors
     /// There is no such lcore.
-    pub fn of(config: Checked<'_>, id: LcoreId) -> Result<Lcore<B>, ConfigError> {
-        let config = config.get();
+    pub fn of(checked: &Checked<'_>, id: LcoreId) -> Result<Lcore<B>, ConfigError> {
+        let config = checked.get();
         let Some(mine) = config.lcores.iter().find(|l| l.id == id) else {
             return Err(ConfigError::NoLcore(id));
         };
-        let schedule = config.job_table()?.schedule(mine.role).planted(config.planted);
-        let devices = Devices::new(config);
+        let schedule = checked.jobs().schedule(mine.role).planted(config.planted);
+        let devices = checked.devices().clone();
         let mut workers: Vec<LcoreId> = config.workers().collect();
         workers.sort_unstable();
         let index = workers.iter().position(|w| *w == id).unwrap_or(0);
@@ -131,7 +131,7 @@ impl<B: Buf> Lcore<B> {
         }
         let serves = config.kni_lcore() == Some(id);
         let kernels = config.kni.iter().filter(|_| serves).map(|kni| (kni.device, kni.port));
-        let plan = config.tc_plan()?;
+        let plan = checked.tc_plan();
         // The master shapes nothing, and the KNI lcore sends past traffic control.
         let trees = if mine.role == Role::Worker { plan.clone() } else { TcPlan::default() };
         let tick = if schedule.init().is_empty() { 1 } else { 0 };
@@ -148,7 +148,7 @@ impl<B: Buf> Lcore<B> {
                 neigh,
                 tc: Tc::new(&trees, &devices),
                 tx: TxQueues::new(config, id),
-                msg: Messages::new(config, id),
+                msg: Messages::new(config, checked.rings(), id),
                 ids: IpIds::new(small(index), small(workers.len().max(1))),
                 icmp_limit: ErrorLimit::default(),
                 redirect_limit: ErrorLimit::default(),
@@ -163,7 +163,7 @@ impl<B: Buf> Lcore<B> {
             timers: TimerWheel::new().planted(config.planted),
             rng: Rng::new(config.seed).fork(&format!("lcore.{id}.neigh")),
             last_gate: None,
-            tc_plan: if mine.role == Role::Master { plan } else { TcPlan::default() },
+            tc_plan: if mine.role == Role::Master { plan.clone() } else { TcPlan::default() },
             iftraf: Collector::new(config),
             control: Control::new(config, id),
             last_change: LastChange::default(),
@@ -296,9 +296,10 @@ impl<B: Buf> Lcore<B> {
         debug_assert!(to >= from, "time does not run back");
         let begun = |position: Position| position.tick - 1 + u64::from(position.slot > 0);
         self.counters.lcore_loop += begun(to) - begun(from);
-        let runs = self.schedule.runs_between((from.tick, from.slot), (to.tick, to.slot));
-        for (kind, n) in JobKind::ALL.into_iter().zip(runs) {
-            self.idle_runs(kind, n);
+        let Lcore { schedule, counters, tables, rx, planted, .. } = self;
+        let queues = if planted.is(Defect::IdlePolls) { 1 } else { rx.len() };
+        for (kind, n) in schedule.runs_between((from.tick, from.slot), (to.tick, to.slot)) {
+            jobs::idle_runs(kind, n, queues, counters, tables, *planted);
         }
         self.position = to;
     }

@@ -56,7 +56,8 @@ type Key = (PortId, Ipv4Addr);
 /// The neighbours of one lcore.
 #[derive(Debug)]
 pub struct Neighbours<B> {
-    entries: BTreeMap<Key, Entry<B>>,
+    /// In boxes: the keys, which are searched for each packet, lie close together.
+    entries: BTreeMap<Key, Box<Entry<B>>>,
     held: u64,
 }
 
@@ -90,7 +91,7 @@ impl<B: Buf> Neighbours<B> {
 
     /// Every neighbour, as the lcore `me` knows it.
     pub fn entries(&self, me: LcoreId) -> Vec<NeighEntry> {
-        let entry = |((dev, address), e): (&Key, &Entry<B>)| NeighEntry {
+        let entries = self.entries.iter().map(|((dev, address), e)| NeighEntry {
             dev: *dev,
             address: *address,
             lcore: me,
@@ -98,14 +99,14 @@ impl<B: Buf> Neighbours<B> {
             mac: e.mac,
             is_static: e.is_static,
             waiting: e.waiting(),
-        };
-        self.entries.iter().map(entry).collect()
+        });
+        entries.collect()
     }
 
     /// Adds a static neighbour before the first tick.
     pub fn add_static(&mut self, port: PortId, address: Ipv4Addr, mac: Mac) {
         let entry = Entry { is_static: true, mac, ..Entry::new(State::Reachable) };
-        self.entries.insert((port, address), entry);
+        self.entries.insert((port, address), Box::new(entry));
     }
 
     /// Gives every held packet back: the end of the run.
@@ -246,7 +247,7 @@ pub fn resolve<W: World>(
             return env.drop(packet.buf, DropReason::NeighTableFull);
         }
         std::collections::btree_map::Entry::Vacant(slot) => {
-            (slot.insert(Entry::new(State::None)), true)
+            (slot.insert(Box::new(Entry::new(State::None))), true)
         }
     };
     let cause = packet.buf.meta().id;
@@ -397,7 +398,7 @@ fn learn<W: World>(
         std::collections::btree_map::Entry::Vacant(_) if !room => return,
         std::collections::btree_map::Entry::Vacant(slot) => {
             env.world.observe(moved(key, None, Some(State::None), "created", 0));
-            slot.insert(Entry::new(State::None))
+            slot.insert(Box::new(Entry::new(State::None)))
         }
     };
     if entry.is_static && !env.planted.is(Defect::StaticOverridden) {
@@ -443,7 +444,7 @@ pub fn change<W: World>(
         return Err(Refused::NeighTableFull);
     }
     let is_new = !table.entries.contains_key(&key);
-    let entry = table.entries.entry(key).or_insert_with(|| Entry::new(State::None));
+    let entry = table.entries.entry(key).or_insert_with(|| Box::new(Entry::new(State::None)));
     if let Some(timer) = entry.timer.take() {
         env.timers.cancel(timer);
     }

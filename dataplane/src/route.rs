@@ -72,7 +72,8 @@ pub struct Listed {
 /// The routes of one lcore.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Routes {
-    local: BTreeMap<Ipv4Addr, PortId>,
+    /// Our addresses, in their order: few, and asked for with each packet.
+    local: Vec<(Ipv4Addr, PortId)>,
     /// `by_length[n]`: the routes whose prefix has `n` bits, by network address.
     by_length: Vec<BTreeMap<u32, Vec<Entry>>>,
     /// The lengths that are in use, longest first.
@@ -140,7 +141,10 @@ impl Routes {
     /// An address of `device` is ours: packets for it end here, and its subnet is on the link. A
     /// new route to the subnet becomes number `place` of those to it, or the last.
     pub fn connect(&mut self, net: Ipv4Net, device: &Device, place: usize) {
-        self.local.insert(net.addr(), device.id);
+        match self.find_local(net.addr()) {
+            Ok(at) => self.local[at].1 = device.id,
+            Err(at) => self.local.insert(at, (net.addr(), device.id)),
+        }
         if net.prefix_len() == 32 {
             return;
         }
@@ -155,7 +159,9 @@ impl Routes {
 
     /// An address of `dev` is ours no longer. Returns the place of the route that went with it.
     pub fn disconnect(&mut self, net: Ipv4Net, dev: PortId) -> Option<usize> {
-        self.local.remove(&net.addr());
+        if let Ok(at) = self.find_local(net.addr()) {
+            self.local.remove(at);
+        }
         let entries = self.at_mut(net)?;
         let place = entries.iter().position(|e| e.hop.dev == dev && e.addresses > 0)?;
         entries[place].addresses -= 1;
@@ -241,13 +247,18 @@ impl Routes {
         })
     }
 
+    /// Where an address of ours is in the list, or would be.
+    fn find_local(&self, address: Ipv4Addr) -> Result<usize, usize> {
+        self.local.binary_search_by_key(&address, |(local, _)| *local)
+    }
+
     /// Where a packet that came in on `port` for `dst` goes; nothing: nowhere.
     ///
     /// With `weak_host` an address of any device is ours; else only one of the device the packet
     /// came in on, and one of another device is forwarded to as if it were a stranger's.
     pub fn input(&self, dst: Ipv4Addr, port: PortId, weak_host: bool) -> Option<Routed> {
-        match self.local.get(&dst) {
-            Some(owner) if weak_host || *owner == port => Some(Routed::Local),
+        match self.find_local(dst) {
+            Ok(at) if weak_host || self.local[at].1 == port => Some(Routed::Local),
             _ => self.output(dst).map(Routed::Forward),
         }
     }

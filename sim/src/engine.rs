@@ -9,6 +9,7 @@
 //! (`world.rs`).
 
 mod core;
+mod judge;
 mod lcores;
 mod orders;
 mod outcome;
@@ -71,7 +72,7 @@ pub fn run<F: Fabric, O: Observer>(
     fabric.begin(plan)?;
     let Conduct { driver, .. } = conduct;
     let conduct = Conduct { driver: None, ..conduct };
-    let engine = Engine::new(plan, config, conduct, fabric, observer);
+    let engine = Engine::new(plan, &config, conduct, fabric, observer);
     let outcome = engine.and_then(|engine| engine.run(polled, driver));
     if outcome.is_err() {
         fabric.finish();
@@ -108,7 +109,7 @@ struct Engine<'a, F: Fabric, O> {
 impl<'a, F: Fabric, O: Observer> Engine<'a, F, O> {
     fn new(
         plan: &'a Plan,
-        config: Checked<'_>,
+        config: &Checked<'_>,
         conduct: Conduct<'a>,
         fabric: &'a mut F,
         observer: O,
@@ -123,7 +124,7 @@ impl<'a, F: Fabric, O: Observer> Engine<'a, F, O> {
         Ok(Engine {
             plan,
             conduct,
-            world: SimWorld::new(plan, fabric, observer),
+            world: SimWorld::new(plan, config, fabric, observer),
             inputs,
             lcores,
             master,
@@ -297,6 +298,7 @@ impl<'a, F: Fabric, O: Observer> Engine<'a, F, O> {
         }
         self.lcores.plan(index, self.world.waiting_for(index));
         if items > 0 {
+            self.judge_timers(at, index, run);
             self.world.trace.ran(at, run, items);
         }
         if items > 0 && index == self.master {
@@ -331,6 +333,7 @@ impl<'a, F: Fabric, O: Observer> Engine<'a, F, O> {
     }
 
     fn finish(mut self, ended: Ended) -> (Outcome, O) {
+        let (judged, pending) = self.judge(ended);
         let held = self.lcores.cores().iter().map(Lcore::held).sum::<u64>() + self.world.held();
         let lcores = self.lcores.cores().iter().enumerate();
         let lcores = lcores.map(|(index, core)| LcoreOutcome::of(core, self.lcores.busy(index)));
@@ -357,6 +360,7 @@ impl<'a, F: Fabric, O: Observer> Engine<'a, F, O> {
         broken.extend(missing);
         broken.extend(asked);
         broken.extend(breaches);
+        broken.extend(judged);
         let counted = self.lcores.cores().iter().map(|core| (core.id(), core.counters()));
         let digests = streams.finish(counted, self.end);
         let iftraf = self.lcores.cores()[self.master].iftraf().show(self.end);
@@ -374,6 +378,7 @@ impl<'a, F: Fabric, O: Observer> Engine<'a, F, O> {
             inputs,
             polled: Vec::new(),
             broken,
+            pending,
             chances,
             records,
             events: self.events,

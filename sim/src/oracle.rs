@@ -10,12 +10,33 @@
 //! Invariant: what an oracle says depends on the plan alone, on no fabric and no pace; and nothing in a
 //! run depends on what an oracle says. Not here: the books that some of them read (`ledger.rs`).
 
+mod egress;
+mod fragments;
+pub(crate) mod frame;
 mod identity;
+mod liveness;
+mod order;
+mod schedule;
+mod shaping;
+mod tables;
+mod timers;
+
+pub(crate) use liveness::Pending;
+pub(crate) use schedule::check as check_schedule;
+pub(crate) use tables::{Known, check as check_tables};
 
 use crate::trace::{Outside, Run};
-use dataplane::{Config, Event, Instant, PacketId, QueueId};
+use dataplane::control::Order;
+use dataplane::tc::{BucketId, Tbf};
+use dataplane::{Config, Event, Instant, LcoreId, PacketId, PortId, QueueId};
+use egress::{Came, Egress};
+use fragments::Fragments;
+use frame::Frame;
 use identity::{Birth, Lives, Moment};
+use order::InOrder;
+use shaping::Shaping;
 use std::fmt;
+use timers::Timers;
 
 /// Something that does not hold, though it should in every run.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -80,6 +101,11 @@ impl Findings {
 #[derive(Debug)]
 pub(crate) struct Oracles {
     lives: Lives,
+    order: InOrder,
+    egress: Egress,
+    fragments: Fragments,
+    shaping: Shaping,
+    timers: Timers,
     found: Findings,
 }
 
@@ -87,37 +113,85 @@ impl Oracles {
     /// Nothing has happened yet.
     pub fn new(config: &Config) -> Oracles {
         let ports = config.ports.iter().map(|port| port.name.clone()).collect();
-        Oracles { lives: Lives::new(ports), found: Findings::default() }
+        Oracles {
+            lives: Lives::new(ports),
+            order: InOrder::default(),
+            egress: Egress::new(config),
+            fragments: Fragments::new(config),
+            shaping: Shaping::new(config),
+            timers: Timers::new(&config.policy),
+            found: Findings::default(),
+        }
     }
 
     /// Something happened on an lcore.
     pub fn event(&mut self, at: Instant, run: Run, event: &Event) {
-        // A message says which packet it carries; where that is, others say.
-        if matches!(event, Event::Msg(_)) {
-            return;
-        }
-        let Some(packet) = event.packet() else { return };
         let moment = Moment { at, run: Some(run), what: event.name() };
+        // A message says which packet it carries; where that is, others say.
+        let packet = event.packet().filter(|_| !matches!(event, Event::Msg(_)));
+        let Some(packet) = packet else { return self.unpacked(at, run, event) };
         self.lives.event(packet, moment, event, &mut self.found);
+        if let Err(wrong) = self.fragments.event(packet, event) {
+            self.lives.say_for(fragments::NAME, packet, moment, &wrong, &mut self.found);
+        }
+        match event {
+            Event::QschSent { dev, handle, len, .. } => {
+                self.shaping.sent((at, run), packet, (*dev, *handle, *len), &mut self.found);
+            }
+            Event::Reassembly(note) => self.timers.datagram(at, run, note, &mut self.found),
+            _ => {}
+        }
+    }
+
+    /// The same, about no packet.
+    fn unpacked(&mut self, at: Instant, run: Run, event: &Event) {
+        self.order.event(event, self.lives.newest());
+        match event {
+            Event::Neigh(moved) => self.timers.neighbour(at, run, moved, &mut self.found),
+            Event::TcChanged { dev, handle, .. } => self.shaping.changed(run.lcore, *dev, *handle),
+            _ => {}
+        }
     }
 
     /// Something happened outside the lcores.
     pub fn outside(&mut self, at: Instant, event: &Outside) {
         let moment = |what| Moment { at, run: None, what };
-        match *event {
+        match event {
             Outside::Arrive { packet, port, queue, .. } => {
-                let birth = Birth::Wire(port, queue);
-                self.lives.born(packet, birth, moment("arrive"), &mut self.found);
+                let birth = Birth::Wire(*port, *queue);
+                self.lives.born(*packet, birth, moment("arrive"), &mut self.found);
             }
             Outside::Refused { packet, port, .. } => {
-                let birth = Birth::Wire(port, QueueId(0));
-                self.lives.born(packet, birth, moment("dropped"), &mut self.found);
-                self.lives.end(packet);
+                let birth = Birth::Wire(*port, QueueId(0));
+                self.lives.born(*packet, birth, moment("dropped"), &mut self.found);
+                self.lives.end(*packet);
             }
             Outside::Depart { packet, .. } => {
-                self.lives.departed(packet, moment("depart"), &mut self.found);
+                self.lives.departed(*packet, moment("depart"), &mut self.found);
             }
-            Outside::Command { .. } | Outside::Fault(_) => {}
+            Outside::Command { what, .. } => self.told(what),
+            Outside::Fault(_) => {}
+        }
+    }
+
+    fn told(&mut self, order: &Order) {
+        self.order.told(order, self.lives.newest());
+        self.egress.told(order);
+        self.fragments.told(order);
+        if matches!(order, Order::Reload(_)) {
+            self.timers.reloaded();
+        }
+    }
+
+    /// A frame came to a receive queue: its bytes, in a row.
+    pub fn came(&mut self, packet: PacketId, bytes: &[u8]) {
+        let Some(frame) = Frame::read(bytes) else { return };
+        let inside = frame.ipv4();
+        if let Some(life) = self.lives.get(packet) {
+            life.came = Came::of(&frame, inside.as_ref());
+        }
+        if let Some(inside) = &inside {
+            self.fragments.came(packet, inside);
         }
     }
 
@@ -137,10 +211,58 @@ impl Oracles {
         self.lives.freed(packet, at, &mut self.found);
     }
 
-    /// A transmit queue took a frame: whether it left with that, or waits for its wire.
-    pub fn transmitted(&mut self, at: Instant, run: Run, packet: PacketId, at_once: bool) {
+    /// An lcore drew the tokens for a frame.
+    pub fn drew(&mut self, lcore: LcoreId, bucket: BucketId, tbf: &Tbf) {
+        self.shaping.drew(lcore, bucket, tbf);
+    }
+
+    /// A transmit queue took a frame, whose bytes these are in a row: whether it left with that, or
+    /// waits for its wire.
+    pub fn transmitted(
+        &mut self,
+        (at, run): (Instant, Run),
+        packet: PacketId,
+        port: PortId,
+        bytes: &[u8],
+        at_once: bool,
+    ) {
         let moment = Moment { at, run: Some(run), what: "transmit" };
         self.lives.transmitted(packet, moment, at_once, &mut self.found);
+        let Some(life) = self.lives.get(packet).copied() else { return };
+        if self.egress.is_kernels(&life, port) {
+            return;
+        }
+        let mut say = |oracle, wrong: Result<(), String>| {
+            if let Err(wrong) = wrong {
+                self.lives.say_for(oracle, packet, moment, &wrong, &mut self.found);
+            }
+        };
+        let Some(frame) = Frame::read(bytes) else {
+            return say(egress::NAME, Err("is shorter than an Ethernet header".to_owned()));
+        };
+        let inside = frame.ipv4();
+        say(egress::NAME, self.egress.check(&life, port, &frame, inside.as_ref()));
+        let Some(inside) = inside else { return };
+        say(order::NAME, self.order.leaves(&life, port, (&frame, &inside)));
+        let piece = life.cut_of.or_else(|| life.whole.then_some(packet));
+        if let Some(of) = piece {
+            say(fragments::NAME, self.fragments.leaves(of, &inside));
+        }
+    }
+
+    /// A run of `timer_manage` ended that let timers go; the next one is due then.
+    pub fn timers_ran(&mut self, at: Instant, run: Run, next: Option<Instant>) {
+        self.timers.ran(at, run, next, &mut self.found);
+    }
+
+    /// Every packet that is alive, in the order of their birth, and what it did last.
+    pub fn alive(&self) -> impl Iterator<Item = (PacketId, String)> + '_ {
+        self.lives.alive()
+    }
+
+    /// Whether a packet is a fragment that waits for others.
+    pub fn is_held_fragment(&self, packet: PacketId) -> bool {
+        self.lives.is_held_fragment(packet)
     }
 
     /// The run is over: whatever is held is given back from here on.

@@ -19,11 +19,11 @@ use crate::chart::{MessageLog, Noted};
 use crate::fault::Strike;
 use crate::ledger::Ledger;
 use crate::oracle::{Breach, Oracles};
+use dataplane::config::Checked;
 use dataplane::control::Order;
-use dataplane::device::Devices;
 use dataplane::event::Value;
 use dataplane::job::JobKind;
-use dataplane::{Config, DropReason, Event, Instant, LcoreId, PacketId, PortId, QueueId};
+use dataplane::{DropReason, Event, Instant, LcoreId, PacketId, PortId, QueueId};
 use digest::Streams;
 
 /// A run of a job.
@@ -232,12 +232,12 @@ pub(crate) struct Trace<O> {
 
 impl<O: Observer> Trace<O> {
     /// A trace in which nothing has happened yet.
-    pub fn new(config: &Config, asked: &[Asked], observer: O) -> Trace<O> {
-        let ledger = Ledger::new(&config.ports);
-        let streams = Streams::new(config.lcores.len());
-        let devices = Devices::new(config).iter().map(|device| device.name.clone()).collect();
+    pub fn new(config: &Checked<'_>, asked: &[Asked], observer: O) -> Trace<O> {
+        let ledger = Ledger::new(&config.get().ports);
+        let streams = Streams::new(config.get().lcores.len());
+        let devices = config.devices().iter().map(|device| device.name.clone()).collect();
         let (messages, watch) = (MessageLog::default(), Watch::new(asked));
-        let oracles = Oracles::new(config);
+        let oracles = Oracles::new(config.get());
         Trace { observer, ledger, streams, messages, watch, oracles, devices, n: 0 }
     }
 

@@ -91,7 +91,8 @@ pub fn trial_within<F: Fabric, O: Observer>(
     };
     let mut breaches = ran.0.broken.clone();
     if ran.0.ended == Ended::Restless {
-        let why = format!("given up at {} s, not at rest", ran.0.end);
+        let holds = ran.0.pending.join("; ");
+        let why = format!("given up at {} s, not at rest: {holds}", ran.0.end);
         breaches.push(Breach::new("rest", why));
     }
     Ok(Verdict { ran: Some(ran), breaches })

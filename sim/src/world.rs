@@ -18,6 +18,7 @@ use crate::plan::Plan;
 use crate::rss;
 use crate::trace::{Observer, Outside, Passing, Run, Trace, Way};
 use account::PoolAccount;
+use dataplane::config::Checked;
 use dataplane::heap::HeapBuf;
 use dataplane::job::JobKind;
 use dataplane::tc::{BucketId, Buckets, Tbf};
@@ -55,7 +56,12 @@ pub(crate) struct SimWorld<'f, F: Fabric, O> {
 
 impl<'f, F: Fabric, O: Observer> SimWorld<'f, F, O> {
     /// The world of a plan in which nothing has happened yet. The fabric has begun.
-    pub fn new(plan: &Plan, fabric: &'f mut F, observer: O) -> SimWorld<'f, F, O> {
+    pub fn new(
+        plan: &Plan,
+        config: &Checked<'_>,
+        fabric: &'f mut F,
+        observer: O,
+    ) -> SimWorld<'f, F, O> {
         let mut lcores: Vec<_> = plan.config.lcores.iter().collect();
         lcores.sort_by_key(|lcore| lcore.id);
         let boxes = lcores.iter().map(|lcore| Mailbox {
@@ -67,7 +73,7 @@ impl<'f, F: Fabric, O: Observer> SimWorld<'f, F, O> {
             endless: 0,
         });
         let mut boxes: Vec<_> = boxes.collect();
-        for (index, plan) in plan.config.rings().iter().enumerate() {
+        for (index, plan) in config.rings().iter().enumerate() {
             let owner = boxes.iter_mut().filter(|mailbox: &&mut Mailbox| mailbox.id == plan.owner);
             let RingPlan { ring, room, .. } = *plan;
             owner.for_each(|mailbox| {
@@ -84,7 +90,7 @@ impl<'f, F: Fabric, O: Observer> SimWorld<'f, F, O> {
         let id = lcores.first().map_or(LcoreId(0), |lcore| lcore.id);
         SimWorld {
             fabric,
-            trace: Trace::new(&plan.config, &plan.asked, observer),
+            trace: Trace::new(config, &plan.asked, observer),
             woken: 0,
             ran_dry: false,
             now: Instant::EPOCH,
@@ -196,8 +202,9 @@ impl<'f, F: Fabric, O: Observer> SimWorld<'f, F, O> {
         meta.id = packet;
         meta.port = port;
         self.trace.outside(at, Outside::Arrive { packet, port, queue, len: length(frame) });
+        let bytes = in_a_row(frame, &mut self.scratch);
+        self.trace.oracles.came(packet, bytes);
         if O::FRAMES {
-            let bytes = in_a_row(frame, &mut self.scratch);
             let way = Way::In;
             self.trace.frame(&Passing { at, packet, port, way, run: None, refused: None, bytes });
         }
@@ -362,7 +369,7 @@ impl<F: Fabric, O: Observer> World for SimWorld<'_, F, O> {
             let packet = frame.meta().id;
             let bytes = in_a_row(frame, &mut self.scratch);
             self.trace.transmitted(self.index, packet, bytes);
-            self.trace.oracles.transmitted(at, run, packet, at_once);
+            self.trace.oracles.transmitted((at, run), packet, port, bytes, at_once);
             if at_once {
                 self.trace.left(port, queue, bytes.len());
                 let (run, way) = (Some(run), Way::Out);
@@ -435,7 +442,9 @@ impl<F: Fabric, O: Observer> World for SimWorld<'_, F, O> {
         len: usize,
         now: Instant,
     ) -> Result<(), Instant> {
-        self.buckets.draw(bucket, tbf, len, now)
+        self.buckets.draw(bucket, tbf, len, now)?;
+        self.trace.oracles.drew(self.run.lcore, bucket, tbf);
+        Ok(())
     }
 
     fn observe(&mut self, event: Event) {

@@ -1,22 +1,52 @@
 //! Whether a dataplane can be built from a configuration: every rule, and who breaks it.
 
-use super::{Config, ConfigError, IftrafConfig, Limits, Policy, RateLimit, RouteConfig};
+use super::{Config, ConfigError, IftrafConfig, Limits, Policy, RateLimit};
 use crate::change::is_host_address;
 use crate::device::Devices;
 use crate::job::{JobTable, RegisterError, Role, Rows};
 use crate::tc::{TcChange, TcPlan, Verb};
 use crate::types::{LcoreId, Mac, PortId};
+use crate::world::RingPlan;
 use ipnet::Ipv4Net;
+use std::collections::BTreeSet;
+use std::fmt::Display;
 use std::net::Ipv4Addr;
 
-/// A configuration that a dataplane can be built from: [`Config::checked`] has seen to it.
-#[derive(Clone, Copy, Debug)]
-pub struct Checked<'a>(&'a Config);
+/// A configuration that a dataplane can be built from, as [`Config::checked`] has seen; and what
+/// follows from it for all lcores, found once.
+#[derive(Clone, Debug)]
+pub struct Checked<'a> {
+    config: &'a Config,
+    devices: Devices,
+    jobs: JobTable,
+    trees: TcPlan,
+    rings: Vec<RingPlan>,
+}
 
 impl<'a> Checked<'a> {
     /// The configuration.
-    pub fn get(self) -> &'a Config {
-        self.0
+    pub fn get(&self) -> &'a Config {
+        self.config
+    }
+
+    /// Its devices.
+    pub fn devices(&self) -> &Devices {
+        &self.devices
+    }
+
+    /// What each role runs.
+    pub fn jobs(&self) -> &JobTable {
+        &self.jobs
+    }
+
+    /// The trees of traffic control that there are before the first tick.
+    pub fn tc_plan(&self) -> &TcPlan {
+        &self.trees
+    }
+
+    /// Every ring between lcores, in the order of [`Config::rings`].
+    pub fn rings(&self) -> &[RingPlan] {
+        &self.rings
     }
 }
 
@@ -44,40 +74,7 @@ impl Config {
     /// # Errors
     /// The first thing that is wrong.
     pub fn check(&self) -> Result<(), ConfigError> {
-        self.check_limits()?;
-        self.check_policy()?;
-        self.check_devices()?;
-        self.check_kni()?;
-        self.check_lcores()?;
-        self.check_queues()?;
-        self.check_routes()?;
-        let devices = self.device_count();
-        for n in &self.neighbours {
-            named(&format!("neighbour {}", n.address), n.dev, devices)?;
-            self.not_kernel(&format!("neighbour {}", n.address), n.dev)?;
-            host_mac(&format!("neighbour {}", n.address), n.mac)?;
-        }
-        self.tc_plan().map(|_| ())
-    }
-
-    /// The trees of traffic control that there are before the first tick.
-    ///
-    /// # Errors
-    /// One of the Qschs or classifiers cannot be there.
-    pub fn tc_plan(&self) -> Result<TcPlan, ConfigError> {
-        let devices = Devices::new(self);
-        let mut plan = TcPlan::default();
-        for qsch in &self.qschs {
-            let what = || format!("Qsch {}", qsch.handle);
-            let added = plan.apply(TcChange::Qsch(Verb::Add, *qsch), &devices);
-            added.map_err(|why| ConfigError::Tc { what: what(), dev: qsch.dev.0, why })?;
-        }
-        for cls in &self.classes {
-            let what = || format!("a classifier of Qsch {}", cls.qsch);
-            let added = plan.apply(TcChange::Cls(Verb::Add, *cls), &devices);
-            added.map_err(|why| ConfigError::Tc { what: what(), dev: cls.dev.0, why })?;
-        }
-        Ok(plan)
+        self.checked().map(drop)
     }
 
     /// The same, and the proof of it: so that many lcores need only one check.
@@ -85,7 +82,36 @@ impl Config {
     /// # Errors
     /// The first thing that is wrong.
     pub fn checked(&self) -> Result<Checked<'_>, ConfigError> {
-        self.check().map(|()| Checked(self))
+        self.check_limits()?;
+        self.check_policy()?;
+        self.check_devices()?;
+        self.check_kni()?;
+        self.check_lcores()?;
+        self.check_queues()?;
+        let devices = Devices::new(self);
+        self.check_routes(&devices)?;
+        for n in &self.neighbours {
+            named(format_args!("neighbour {}", n.address), n.dev, devices.len())?;
+            self.not_kernel(format_args!("neighbour {}", n.address), n.dev)?;
+            host_mac(format_args!("neighbour {}", n.address), n.mac)?;
+        }
+        let (trees, jobs, rings) = (self.trees(&devices)?, self.job_table()?, self.rings());
+        Ok(Checked { config: self, devices, jobs, trees, rings })
+    }
+
+    fn trees(&self, devices: &Devices) -> Result<TcPlan, ConfigError> {
+        let mut plan = TcPlan::default();
+        for qsch in &self.qschs {
+            let what = || format!("Qsch {}", qsch.handle);
+            let added = plan.apply(TcChange::Qsch(Verb::Add, *qsch), devices);
+            added.map_err(|why| ConfigError::Tc { what: what(), dev: qsch.dev.0, why })?;
+        }
+        for cls in &self.classes {
+            let what = || format!("a classifier of Qsch {}", cls.qsch);
+            let added = plan.apply(TcChange::Cls(Verb::Add, *cls), devices);
+            added.map_err(|why| ConfigError::Tc { what: what(), dev: cls.dev.0, why })?;
+        }
+        Ok(plan)
     }
 
     pub(super) fn device_count(&self) -> usize {
@@ -116,7 +142,7 @@ impl Config {
             ("limits.tx_descriptors", l.tx_descriptors, Limits::DESCRIPTORS),
         ];
         ranges.iter().try_for_each(|(what, value, (min, max))| {
-            in_range(what, u64::from(*value), u64::from(*min), u64::from(*max))
+            in_range(*what, u64::from(*value), u64::from(*min), u64::from(*max))
         })
     }
 
@@ -157,16 +183,17 @@ impl Config {
         let mut addresses: Vec<(Ipv4Addr, &str)> = Vec::new();
         for port in &self.ports {
             device(&port.name, port.mac, port.mtu, &port.addresses, &mut names, &mut addresses)?;
-            let queues = |what| format!("{what} queues of port {}", port.name);
-            in_range(&queues("rx"), u64::from(port.rx_queues), 0, Limits::QUEUES)?;
-            in_range(&queues("tx"), u64::from(port.tx_queues), 0, Limits::QUEUES)?;
+            for (way, queues) in [("rx", port.rx_queues), ("tx", port.tx_queues)] {
+                let what = format_args!("{way} queues of port {}", port.name);
+                in_range(what, u64::from(queues), 0, Limits::QUEUES)?;
+            }
             for (index, vlan) in port.vlans.iter().enumerate() {
                 if port.vlans[..index].iter().any(|v| v.vid == vlan.vid) {
                     return Err(ConfigError::VlanTwice { port: port.name.clone(), vid: vlan.vid });
                 }
                 let mtu = vlan.mtu.unwrap_or(port.mtu);
-                let what = format!("MTU of {}", vlan.name);
-                in_range(&what, u64::from(mtu), u64::from(Limits::MTU.0), u64::from(port.mtu))?;
+                let what = format_args!("MTU of {}", vlan.name);
+                in_range(what, u64::from(mtu), u64::from(Limits::MTU.0), u64::from(port.mtu))?;
                 let mac = vlan.mac.unwrap_or(port.mac);
                 device(&vlan.name, mac, mtu, &vlan.addresses, &mut names, &mut addresses)?;
             }
@@ -175,20 +202,20 @@ impl Config {
     }
 
     /// A kernel side is the end of a path: no worker has a transmit queue on it.
-    fn not_kernel(&self, what: &str, dev: PortId) -> Result<(), ConfigError> {
+    fn not_kernel(&self, what: impl Display, dev: PortId) -> Result<(), ConfigError> {
         match self.ports.get(dev.index()) {
             Some(port) if self.is_kni(dev) => {
-                Err(ConfigError::KernelSide { what: what.to_owned(), dev: port.name.clone() })
+                Err(ConfigError::KernelSide { what: what.to_string(), dev: port.name.clone() })
             }
             _ => Ok(()),
         }
     }
 
-    fn check_routes(&self) -> Result<(), ConfigError> {
-        let devices = Devices::new(self);
-        for (index, route) in self.routes.iter().enumerate() {
-            named(&format!("route to {}", route.to), route.dev, devices.len())?;
-            self.not_kernel(&format!("route to {}", route.to), route.dev)?;
+    fn check_routes(&self, devices: &Devices) -> Result<(), ConfigError> {
+        let mut before = BTreeSet::new();
+        for route in &self.routes {
+            named(format_args!("route to {}", route.to), route.dev, devices.len())?;
+            self.not_kernel(format_args!("route to {}", route.to), route.dev)?;
             let dev = devices.get(route.dev);
             if let Some(via) = route.via
                 && !dev.on_link(via)
@@ -198,11 +225,10 @@ impl Config {
             }
             if let Some(mtu) = route.mtu {
                 let (min, max) = Limits::MTU;
-                let what = format!("MTU of the route to {}", route.to);
-                in_range(&what, u64::from(mtu), u64::from(min), u64::from(max))?;
+                let what = format_args!("MTU of the route to {}", route.to);
+                in_range(what, u64::from(mtu), u64::from(min), u64::from(max))?;
             }
-            let same = |r: &RouteConfig| r.to.trunc() == route.to.trunc() && r.dev == route.dev;
-            if self.routes[..index].iter().any(same) {
+            if !before.insert((route.to.trunc(), route.dev)) {
                 return Err(ConfigError::RouteTwice { to: route.to, dev: dev.name.clone() });
             }
         }
@@ -210,29 +236,34 @@ impl Config {
     }
 }
 
-pub(super) fn in_range(what: &str, value: u64, min: u64, max: u64) -> Result<(), ConfigError> {
+pub(super) fn in_range(
+    what: impl Display,
+    value: u64,
+    min: u64,
+    max: u64,
+) -> Result<(), ConfigError> {
     if (min..=max).contains(&value) {
         return Ok(());
     }
-    Err(ConfigError::Range { what: what.to_owned(), value, min, max })
+    Err(ConfigError::Range { what: what.to_string(), value, min, max })
 }
 
 fn bucket(what: &str, rate: RateLimit) -> Result<(), ConfigError> {
     let max = u64::from(u32::MAX);
-    in_range(&format!("{what}.per_second"), u64::from(rate.per_second), 1, max)?;
-    in_range(&format!("{what}.burst"), u64::from(rate.burst), 1, max)
+    in_range(format_args!("{what}.per_second"), u64::from(rate.per_second), 1, max)?;
+    in_range(format_args!("{what}.burst"), u64::from(rate.burst), 1, max)
 }
 
-pub(super) fn named(what: &str, dev: PortId, devices: usize) -> Result<(), ConfigError> {
+pub(super) fn named(what: impl Display, dev: PortId, devices: usize) -> Result<(), ConfigError> {
     if dev.index() < devices {
         return Ok(());
     }
-    Err(ConfigError::NoDevice { what: what.to_owned(), dev: dev.0, devices })
+    Err(ConfigError::NoDevice { what: what.to_string(), dev: dev.0, devices })
 }
 
-fn host_mac(whose: &str, mac: Mac) -> Result<(), ConfigError> {
+fn host_mac(whose: impl Display, mac: Mac) -> Result<(), ConfigError> {
     if mac.is_multicast() || mac == Mac::ZERO {
-        return Err(ConfigError::BadMac { whose: whose.to_owned(), mac });
+        return Err(ConfigError::BadMac { whose: whose.to_string(), mac });
     }
     Ok(())
 }
@@ -249,9 +280,9 @@ fn device<'a>(
         return Err(ConfigError::DeviceTwice(name.to_owned()));
     }
     names.push(name);
-    host_mac(&format!("device {name}"), mac)?;
+    host_mac(format_args!("device {name}"), mac)?;
     let (min, max) = Limits::MTU;
-    in_range(&format!("MTU of {name}"), u64::from(mtu), u64::from(min), u64::from(max))?;
+    in_range(format_args!("MTU of {name}"), u64::from(mtu), u64::from(min), u64::from(max))?;
     for net in nets {
         let address = net.addr();
         if !is_host_address(*net) {

@@ -20,10 +20,9 @@ impl Direction {
     }
 
     /// The queues of `port` that an lcore lists.
-    fn of(self, lcore: &LcoreConfig, port: PortId) -> Vec<QueueId> {
-        let mine = lcore.queues.iter().filter(|q| q.port == port);
-        let queues = mine.flat_map(|q| if self == Direction::Rx { &q.rx } else { &q.tx });
-        queues.copied().collect()
+    fn of(self, lcore: &LcoreConfig, port: PortId) -> impl Iterator<Item = QueueId> + '_ {
+        let mine = lcore.queues.iter().filter(move |q| q.port == port);
+        mine.flat_map(move |q| if self == Direction::Rx { &q.rx } else { &q.tx }).copied()
     }
 }
 
@@ -71,7 +70,7 @@ impl Config {
     pub(super) fn check_queues(&self) -> Result<(), ConfigError> {
         for lcore in &self.lcores {
             for queues in &lcore.queues {
-                named(&format!("lcore {}", lcore.id), queues.port, self.ports.len())?;
+                named(format_args!("lcore {}", lcore.id), queues.port, self.ports.len())?;
             }
         }
         for port in (0..).map(PortId).take(self.ports.len()) {
@@ -82,7 +81,7 @@ impl Config {
             self.check_owners(port, Direction::Rx)?;
             self.check_owners(port, Direction::Tx)?;
             for lcore in self.lcores.iter().filter(|l| matches!(l.role, Role::Worker | Role::Kni)) {
-                if Direction::Tx.of(lcore, port).is_empty() {
+                if Direction::Tx.of(lcore, port).next().is_none() {
                     let port = self.ports[port.index()].name.clone();
                     return Err(ConfigError::NoTxQueue { lcore: lcore.id, port });
                 }
@@ -100,29 +99,30 @@ impl Config {
             let (port, direction) = (port.name.clone(), direction.name());
             Err(ConfigError::Queue { port, direction, queue, problem })
         };
-        let mut owners: Vec<Vec<LcoreId>> = vec![Vec::new(); usize::from(count)];
-        let mut pollers = owners.clone();
-        for lcore in &self.lcores {
-            for queue in direction.of(lcore, id) {
-                let of = if lcore.role == Role::IsolRx { &mut pollers } else { &mut owners };
-                match of.get_mut(queue.index()) {
-                    Some(of) => of.push(lcore.id),
-                    None => return wrong(queue, format!("does not exist: the port has {count}")),
-                }
-            }
+        let listed = || self.lcores.iter().flat_map(|l| direction.of(l, id).map(move |q| (l, q)));
+        if let Some((_, queue)) = listed().find(|(_, queue)| queue.0 >= count) {
+            return wrong(queue, format!("does not exist: the port has {count}"));
         }
-        for ((owner, poller), queue) in owners.iter().zip(&pollers).zip((0..).map(QueueId)) {
-            let is_worker = |id| self.workers().any(|worker| worker == id);
-            match (owner.as_slice(), poller.as_slice()) {
-                ([], _) => return wrong(queue, "belongs to no lcore".into()),
-                ([a, b, ..], _) => return wrong(queue, format!("belongs to lcores {a} and {b}")),
-                (_, [a, b, ..]) => return wrong(queue, format!("is polled by lcores {a} and {b}")),
-                ([owner], [poller]) if !is_worker(*owner) => {
+        for queue in (0..count).map(QueueId) {
+            let by = |isol: bool| {
+                let isolated = move |l: &LcoreConfig| (l.role == Role::IsolRx) == isol;
+                let mut who = listed().filter(move |(l, q)| *q == queue && isolated(l));
+                (who.next().map(|(l, _)| l), who.next().map(|(l, _)| l.id))
+            };
+            match (by(false), by(true)) {
+                ((None, _), _) => return wrong(queue, "belongs to no lcore".into()),
+                ((Some(a), Some(b)), _) => {
+                    return wrong(queue, format!("belongs to lcores {} and {b}", a.id));
+                }
+                (_, (Some(a), Some(b))) => {
+                    return wrong(queue, format!("is polled by lcores {} and {b}", a.id));
+                }
+                ((Some(owner), None), (Some(poller), None)) if owner.role != Role::Worker => {
                     let problem =
-                        format!("is polled by lcore {poller}, but its owner is no worker");
+                        format!("is polled by lcore {}, but its owner is no worker", poller.id);
                     return wrong(queue, problem);
                 }
-                ([_], [] | [_]) => {}
+                ((Some(_), None), _) => {}
             }
         }
         Ok(())
@@ -132,11 +132,11 @@ impl Config {
     fn check_kni_queues(&self, port: PortId) -> Result<(), ConfigError> {
         for lcore in &self.lcores {
             for direction in [Direction::Rx, Direction::Tx] {
-                if let Some(queue) = direction.of(lcore, port).first() {
+                if let Some(queue) = direction.of(lcore, port).next() {
                     return Err(ConfigError::Queue {
                         port: self.ports[port.index()].name.clone(),
                         direction: direction.name(),
-                        queue: *queue,
+                        queue,
                         problem: format!("is the kernel's, and lcore {} lists it", lcore.id),
                     });
                 }

@@ -65,7 +65,7 @@ impl Config {
         let limits = &self.limits;
         let mut lcores: Vec<_> = self.lcores.iter().collect();
         lcores.sort_by_key(|lcore| lcore.id);
-        let mut rings = Vec::new();
+        let mut rings = Vec::with_capacity(4 * lcores.len());
         for lcore in lcores {
             let mut add = |ring, room| rings.push(RingPlan { owner: lcore.id, ring, room });
             if lcore.role == Role::Worker {

@@ -2,6 +2,7 @@
 
 use super::Lcore;
 use crate::config::RxQueue;
+use crate::counters::Counters;
 use crate::drop::DropReason;
 use crate::env::TimerKey;
 use crate::event::Event;
@@ -11,8 +12,8 @@ use crate::job::{JobKind, Role};
 use crate::neigh;
 use crate::netif::{self, Frame};
 use crate::packet::Buf;
-use crate::path::{self, Step};
-use crate::planted::Defect;
+use crate::path::{self, Step, Tables};
+use crate::planted::{Defect, Planted};
 use crate::tc;
 use crate::time::Instant;
 use crate::types::{PortId, QueueId};
@@ -22,6 +23,28 @@ use crate::world::{BURST, Parcel, Ring, World};
 /// Bursts that an isolated-rx lcore takes from a queue in one run, while they are full: a default
 /// receive queue in all.
 const ISOL_BURSTS: usize = 8;
+
+/// What `n` runs of a job of an lcore with so many receive queues change that find nothing to do:
+/// the closed form of idle time.
+pub(super) fn idle_runs<B: Buf>(
+    kind: JobKind,
+    n: u64,
+    rx_queues: usize,
+    counters: &mut Counters,
+    tables: &mut Tables<B>,
+    planted: Planted,
+) {
+    if n == 0 {
+        return;
+    }
+    counters.job_runs[kind.index()] += n;
+    if kind == JobKind::QschSched && !planted.is(Defect::IdleOverlimits) {
+        counters.overlimits += tables.tc.idle_runs(n);
+    }
+    if matches!(kind, JobKind::RecvFwd | JobKind::IsolPktRcv | JobKind::KniLoop) {
+        counters.bursts.idle_polls(n * rx_queues as u64);
+    }
+}
 
 impl<B: Buf> Lcore<B> {
     /// Runs a job once. Returns how many things it found to do.
@@ -41,21 +64,6 @@ impl<B: Buf> Lcore<B> {
             JobKind::IftrafRing => self.iftraf_ring_proc(world),
             JobKind::IcmpRedirect => self.icmp_redirect_proc(world),
             JobKind::CfgfileReload => self.cfgfile_reload(world),
-        }
-    }
-
-    /// What `n` runs of a job change that find nothing to do: the closed form of idle time.
-    pub(super) fn idle_runs(&mut self, kind: JobKind, n: u64) {
-        if n == 0 {
-            return;
-        }
-        self.counters.job_runs[kind.index()] += n;
-        if kind == JobKind::QschSched && !self.planted.is(Defect::IdleOverlimits) {
-            self.counters.overlimits += self.tables.tc.idle_runs(n);
-        }
-        if matches!(kind, JobKind::RecvFwd | JobKind::IsolPktRcv | JobKind::KniLoop) {
-            let queues = if self.planted.is(Defect::IdlePolls) { 1 } else { self.rx.len() };
-            self.counters.bursts.idle_polls(n * queues as u64);
         }
     }
 

@@ -229,8 +229,14 @@ impl<B: Buf> Lcore<B> {
             Err(unsent) => {
                 self.undo(order, world);
                 let (why, at) = (Refused::Message(unsent.code), unsent.at);
+                // DPVS forgets those that have it (defect B80).
+                let undone = unsent.sent && !self.policy.msg_partial_multicast;
                 self.with_env(world, |_, env, _| unsent.discard(env));
                 self.retry(&after, world);
+                if undone {
+                    self.control.underway = Some((order, Doing::Undo { why, at }));
+                    return self.send_undo(order, world);
+                }
                 self.conclude(order, Some(why), at, Data::None, world);
             }
         }

@@ -19,7 +19,7 @@ use crate::packet::Buf;
 use crate::planted::Defect;
 use crate::time::{Instant, Nanos};
 use crate::types::LcoreId;
-use crate::world::{Parcel, Ring, World};
+use crate::world::{Parcel, Ring, RingPlan, World};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A request that is to be sent.
@@ -43,6 +43,8 @@ pub struct Unsent<B> {
     pub code: Code,
     /// The lcore that it could not be sent to, if it is about one.
     pub at: Option<LcoreId>,
+    /// Whether another lcore of a multicast has it all the same.
+    pub sent: bool,
     /// What it was to carry.
     pub payload: Payload<B>,
 }
@@ -121,9 +123,9 @@ pub struct Messages {
 
 impl Messages {
     /// The messages of the lcore `me`, none yet.
-    pub fn new(config: &Config, me: LcoreId) -> Messages {
+    pub fn new(config: &Config, rings: &[RingPlan], me: LcoreId) -> Messages {
         let role = config.lcores.iter().find(|l| l.id == me).map_or(Role::Idle, |l| l.role);
-        let reachable = config.rings().into_iter().filter(|plan| plan.ring == Ring::Msg);
+        let reachable = rings.iter().filter(|plan| plan.ring == Ring::Msg);
         Messages {
             me,
             role,
@@ -211,10 +213,12 @@ impl Messages {
         if let (Some(full), false) = (full, partial) {
             return Err(refuse(&head, Code::Full, Some(*full), payload, env));
         }
-        for worker in workers {
+        for (at, worker) in workers.iter().enumerate() {
             let Some(copy) = payload.again() else { unreachable!("it carries no frame") };
+            // There was room a moment ago, but others fill these rings too.
             if put(head, *worker, Body::Request(copy), env).is_err() {
-                return Err(refuse(&head, Code::Full, Some(*worker), payload, env));
+                let unsent = refuse(&head, Code::Full, Some(*worker), payload, env);
+                return Err(Unsent { sent: at > 0, ..unsent });
             }
             note_sent(&head, *worker, env);
         }
@@ -434,7 +438,7 @@ fn refuse<W: World>(
 ) -> Unsent<W::Buf> {
     env.counters.msg_refused += 1;
     note(Stage::Refused(code), head, at, env);
-    Unsent { code, at, payload }
+    Unsent { code, at, sent: false, payload }
 }
 
 fn note_sent<W: World>(head: &Head, to: LcoreId, env: &mut Env<'_, W>) {

@@ -75,7 +75,7 @@ impl Net {
         let node = |id: LcoreId| Node {
             id,
             peers: config.workers().filter(|worker| *worker != id).collect(),
-            messages: Messages::new(&config, id),
+            messages: Messages::new(&config, &config.rings(), id),
             counters: Counters::default(),
         };
         let nodes = config.lcores.iter().map(|lcore| node(lcore.id)).collect();

@@ -46,6 +46,7 @@ dev = "wan"
 kind = "tbf"
 rate = "1T"
 burst = 1000000
+limit = 1000000
 "#;
 
 pub(crate) const LAN: PortId = PortId(0);

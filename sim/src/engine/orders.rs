@@ -64,6 +64,11 @@ impl Orders {
         }
     }
 
+    /// All of them, in the order in which they were told.
+    pub fn list(&self) -> &[Ordered] {
+        &self.0
+    }
+
     /// All of them, in the order of their numbers.
     pub fn into_list(mut self) -> Vec<Ordered> {
         self.0.sort_by_key(|order| order.number);

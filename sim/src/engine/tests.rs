@@ -119,6 +119,21 @@ fn random_plans_show_most_of_what_can_happen() {
 }
 
 #[test]
+fn what_only_some_workers_were_told_is_undone_by_those() {
+    for nth in 1..=3 {
+        let mut plan = dut(3);
+        let (to, via, dev) = ("10.0.0.0/8".parse().unwrap(), Some(GW.ip), None);
+        let what = Order::RouteAdd { to, via, dev, mtu: None };
+        plan.commands.push(crate::plan::Command { at: ms(1), what });
+        plan.faults.push(format!("ring:{nth}").parse().unwrap());
+        // The oracle `tables` holds it to that.
+        let (outcome, _) = watch(&plan, Pace::Skip);
+        assert_eq!(outcome.orders.len(), 1);
+        assert!(outcome.orders[0].refused().is_some(), "{nth}");
+    }
+}
+
+#[test]
 fn an_hour_with_live_neighbours_is_a_few_steps() {
     let mut plan = dut(4);
     plan.frames(DUT_LAN, [(ms(0), udp(ALICE, BOB)), (ms(1), udp(ALICE, CAROL))]);

@@ -8,8 +8,9 @@
 //! Not here: how many buffers a packet has (`world/account.rs`).
 
 use super::Findings;
+use super::egress::Came;
 use crate::trace::Run;
-use dataplane::event::Made;
+use dataplane::event::{Made, Reassembly};
 use dataplane::{Event, Instant, PacketId, PortId, QueueId};
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -76,8 +77,48 @@ pub(super) struct Life {
     pub root: PacketId,
     /// Where it came from.
     pub birth: Birth,
+    /// The port and the queue that it came to, or the packet that it is a piece of; nothing for what we
+    /// made ourselves, and its pieces.
+    pub entry: Option<(PortId, QueueId)>,
+    /// The packet that it is a piece of.
+    pub cut_of: Option<PacketId>,
+    /// What it was when it came, or the packet that it is a piece of.
+    pub came: Came,
+    /// Whether it, or the packet that it is a piece of, was turned round into an answer.
+    pub answered: bool,
+    /// The same: whether it was put together of fragments.
+    pub whole: bool,
     state: State,
     last: Moment,
+}
+
+impl Life {
+    /// A packet of which nothing more is known yet.
+    pub fn of(packet: PacketId, birth: Birth) -> Life {
+        Life {
+            root: packet,
+            birth,
+            entry: None,
+            cut_of: None,
+            came: Came::default(),
+            answered: false,
+            whole: false,
+            state: State::Alive,
+            last: Moment { at: Instant::EPOCH, run: None, what: "" },
+        }
+    }
+
+    /// It is made because of another packet: what it has from that.
+    fn made_for(&mut self, what: Made, cause: Option<(PacketId, Life)>) {
+        self.birth = Birth::Made(what);
+        let Some((id, cause)) = cause else { return };
+        self.root = cause.root;
+        if what == Made::Fragment {
+            self.cut_of = Some(id);
+            (self.entry, self.came) = (cause.entry, cause.came);
+            (self.answered, self.whole) = (cause.answered, cause.whole);
+        }
+    }
 }
 
 /// The lives of all packets.
@@ -111,11 +152,24 @@ impl Lives {
     }
 
     /// What is known of a packet. Nothing: it is over, or there was none.
+    fn find(&self, packet: PacketId) -> Option<&Life> {
+        match packet.0.checked_sub(self.base).and_then(|at| usize::try_from(at).ok()) {
+            Some(at) => self.row.get(at),
+            None => self.old.get(&packet),
+        }
+    }
+
+    /// The same, to write.
     pub fn get(&mut self, packet: PacketId) -> Option<&mut Life> {
         match packet.0.checked_sub(self.base).and_then(|at| usize::try_from(at).ok()) {
             Some(at) => self.row.get_mut(at),
             None => self.old.get_mut(&packet),
         }
+    }
+
+    /// The packet that was born last.
+    pub fn newest(&self) -> PacketId {
+        PacketId(self.base + self.row.len() as u64 - 1)
     }
 
     /// A packet comes into being.
@@ -124,7 +178,11 @@ impl Lives {
             return found.say(NAME, || format!("packet {} is born out of turn: {at}", packet.0));
         }
         self.note(packet, at);
-        self.row.push_back(Life { root: packet, birth, state: State::Alive, last: at });
+        let entry = match birth {
+            Birth::Wire(port, queue) => Some((port, queue)),
+            Birth::Unnamed | Birth::Made(_) => None,
+        };
+        self.row.push_back(Life { entry, last: at, ..Life::of(packet, birth) });
         if self.row.len() > WINDOW
             && let Some(life) = self.row.pop_front()
         {
@@ -137,7 +195,7 @@ impl Lives {
     /// Something happened on an lcore to a packet.
     pub fn event(&mut self, packet: PacketId, at: Moment, event: &Event, found: &mut Findings) {
         let cause = match event {
-            Event::Made { cause: Some(cause), .. } => self.get(*cause).map(|life| life.root),
+            Event::Made { cause: Some(cause), .. } => self.get(*cause).map(|life| (*cause, *life)),
             _ => None,
         };
         let Some(life) = self.get(packet) else {
@@ -163,11 +221,12 @@ impl Lives {
             }
             (State::Alive, Event::Made { what, .. }) => {
                 let again = life.birth != Birth::Unnamed;
-                life.birth = Birth::Made(*what);
-                life.root = cause.unwrap_or(packet);
+                life.made_for(*what, cause);
                 again.then_some("is made, though it was there before")
             }
             (State::Alive, _) => {
+                life.answered |= matches!(event, Event::Answered { .. });
+                life.whole |= is_whole(event);
                 let unnamed = life.birth == Birth::Unnamed;
                 unnamed.then_some("goes its way, and nobody said what it was made for")
             }
@@ -255,6 +314,11 @@ impl Lives {
         self.closing = true;
     }
 
+    /// Whether a packet is a fragment that waits for others.
+    pub fn is_held_fragment(&self, packet: PacketId) -> bool {
+        self.find(packet).is_some_and(|life| life.last.what == Reassembly::Held.name())
+    }
+
     /// Every packet that is alive, in the order of their birth: what it is, and what it did last.
     pub fn alive(&self) -> impl Iterator<Item = (PacketId, String)> + '_ {
         let row = (self.base..).map(PacketId).zip(&self.row);
@@ -284,7 +348,7 @@ impl Lives {
     }
 
     /// What a packet did, as far as it is remembered: the newest of it.
-    pub fn path(&self, packet: PacketId) -> String {
+    fn path(&self, packet: PacketId) -> String {
         let (new, old) = self.path.split_at(self.next.min(self.path.len()));
         let its = old.iter().chain(new).filter(|(other, _)| *other == packet);
         let its: Vec<_> = its.map(|(_, moment)| moment.to_string()).collect();
@@ -302,11 +366,24 @@ impl Lives {
 
     #[cold]
     fn say(&self, packet: PacketId, at: Moment, wrong: &str, found: &mut Findings) {
+        self.say_for(NAME, packet, at, wrong, found);
+    }
+
+    /// Says what an oracle found wrong with a packet, with the packet's path.
+    #[cold]
+    pub fn say_for(
+        &self,
+        oracle: &'static str,
+        packet: PacketId,
+        at: Moment,
+        wrong: &str,
+        found: &mut Findings,
+    ) {
         let before = match self.path(packet) {
             path if path.is_empty() => String::new(),
             path => format!("; before that: {path}"),
         };
-        found.say(NAME, || format!("packet {} {wrong}: {at}{before}", packet.0));
+        found.say(oracle, || format!("packet {} {wrong}: {at}{before}", packet.0));
     }
 
     fn over(&mut self, packet: PacketId) {
@@ -325,6 +402,11 @@ impl Lives {
             self.base += 1;
         }
     }
+}
+
+/// Whether an event says that a packet is a whole datagram now.
+fn is_whole(event: &Event) -> bool {
+    matches!(event, Event::Reassembly(note) if note.what == Reassembly::Complete)
 }
 
 #[cfg(test)]

@@ -66,7 +66,7 @@ impl<F: Fabric> Shrinker<'_, F> {
         ddmin(base.faults.len(), &mut test)?;
         // Which call it is that fails depends on the frames before it: an early one needs few.
         for index in 0..self.best.case.faults.len() {
-            for fault in earlier(&self.best.case.faults[index]) {
+            for fault in less(&self.best.case.faults[index]) {
                 let mut case = self.best.case.clone();
                 case.faults[index] = fault;
                 if self.attempt(case)? {
@@ -216,17 +216,36 @@ impl<F: Fabric> Shrinker<'_, F> {
     }
 }
 
-/// The same fault earlier in the run, the earliest first.
-fn earlier(fault: &Fault) -> Vec<Fault> {
+/// Faults that are less than this one, the least first: fewer calls or frames in a row, for a shorter
+/// time, earlier in the run.
+fn less(fault: &Fault) -> Vec<Fault> {
     match fault {
         Fault::Call(Strike { kind, nth }) => {
-            let powers = (0..u64::BITS).map(|bit| 1u64 << bit);
-            let steps = powers.flat_map(|power| [power, power + power / 2]);
-            let mut nths: Vec<u64> = steps.take_while(|step| step < nth).collect();
-            nths.dedup();
-            nths.into_iter().map(|nth| Fault::Call(Strike { kind: *kind, nth })).collect()
+            earlier(*nth).map(|nth| Fault::Call(Strike { kind: *kind, nth })).collect()
+        }
+        Fault::Calls { first, last } => {
+            let one = |nth| Fault::Call(Strike { nth, ..*first });
+            let row = |(nth, last)| Fault::Calls { first: Strike { nth, ..*first }, last };
+            let ends = [one(first.nth), one(*last)].into_iter();
+            ends.chain(halves(first.nth, *last).into_iter().map(row)).collect()
         }
     }
+}
+
+/// Numbers before this one, the smallest first.
+fn earlier(nth: u64) -> impl Iterator<Item = u64> {
+    let powers = (0..u64::BITS).map(|bit| 1u64 << bit);
+    let steps = powers.flat_map(|power| [power, power + power / 2]);
+    let mut nths: Vec<u64> = steps.take_while(|step| *step < nth).collect();
+    nths.dedup();
+    nths.into_iter()
+}
+
+/// The first half of a row of numbers, and the second; nothing if they are no rows.
+fn halves(first: u64, last: u64) -> Vec<(u64, u64)> {
+    let middle = first + (last - first) / 2;
+    let halves = [(first, middle), (middle + 1, last)];
+    halves.into_iter().filter(|(from, to)| from < to).collect()
 }
 
 /// All frames of a case.

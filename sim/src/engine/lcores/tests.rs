@@ -80,8 +80,8 @@ impl Core for Model {
     fn skip_to(&mut self, to: Position) {
         let from = self.position;
         let skipped = self.schedule.runs_between((from.tick, from.slot), (to.tick, to.slot));
-        for (runs, skipped) in self.runs.iter_mut().zip(skipped) {
-            *runs += skipped;
+        for (kind, n) in skipped {
+            self.runs[kind.index()] += n;
         }
         self.position = to;
     }

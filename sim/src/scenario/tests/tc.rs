@@ -19,7 +19,8 @@ fn what_is_not_said_of_a_qsch_has_the_documented_default() {
          [[qsch]]\ndev = 'lan'\nkind = 'tbf'\nrate = '1M'\nburst = 2000\npeakrate = '2M'\n"
     );
     let plan = parse(&text).unwrap().plan;
-    let shown = plan.config.tc_plan().unwrap();
+    let checked = plan.config.checked().unwrap();
+    let shown = checked.tc_plan();
     let shown = shown.qschs().iter().map(|q| {
         let handle = q.config.handle;
         match q.config.kind {
