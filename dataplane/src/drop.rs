@@ -37,6 +37,10 @@ macro_rules! reasons {
 
 reasons! {
     // On the wire and in the receive queue: the simulator's, before an lcore sees the frame.
+    /// It was lost on its way to the wire, on purpose.
+    WireLost = "wire_lost",
+    /// The link of the port was down, on purpose.
+    LinkDown = "link_down",
     /// The wire's queue was full: frames came faster than its rate.
     WireQueueFull = "wire_queue_full",
     /// The receive queue was full: its lcore fell behind (`imissed`).

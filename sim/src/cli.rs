@@ -22,11 +22,12 @@ pub use swarm::Search;
 use crate::bundle::BundleError;
 use crate::control;
 use crate::decode::{DecodeError, decode_file};
-use crate::fault::FaultKind;
+use crate::fault::{Fault, FaultKind};
 use crate::guess;
 use crate::jobs;
 use crate::plan::{Backend, Pace};
 use crate::scenario::{LoadError, Request, RequestError, schema};
+use crate::schedule::{self, Sched};
 use args::{Cli, Command, RunArgs, SimArgs};
 use clap::Parser;
 use std::ffi::OsString;
@@ -221,9 +222,42 @@ fn execute(
 ) -> Result<u8, Stop> {
     let (out, always) = (run.out.clone(), run.bundle_always);
     let bundle = run.bundle.clone().map(|path| BundleTo { path, always });
-    let job = Job { out, control, bundle, ..job(request, &run.sim, io)? };
+    let mut job = Job { out, control, bundle, ..job(request, &run.sim, io)? };
+    let stalls = match &run.sched {
+        None | Some(Sched::Fixed) => Vec::new(),
+        Some(Sched::By(strategy)) => engine.schedule(&job, *strategy, interrupted)?,
+        Some(Sched::Replay(file)) => replayed(file)?,
+    };
+    let again = again(&stalls);
+    job.request.overrides.faults.extend(stalls);
+    job.scenario = job.request.plan()?;
     let outcome = engine.run(job, interrupted)?;
-    report(&outcome, io)
+    let code = report(&outcome, io)?;
+    io.out.write_all(again.as_bytes())?;
+    Ok(code)
+}
+
+/// The faults of a file, one a line.
+fn replayed(file: &Path) -> Result<Vec<Fault>, Stop> {
+    let text = std::fs::read_to_string(file)
+        .map_err(|why| Stop::Environment(format!("{} cannot be read: {why}", file.display())))?;
+    schedule::read(&text).map_err(|error| Stop::Usage(format!("{}:{error}", file.display())))
+}
+
+/// What a schedule was: for a command line, or a file of its own.
+fn again(stalls: &[Fault]) -> String {
+    match stalls.len() {
+        0 => String::new(),
+        few if few <= 8 => {
+            let faults: Vec<_> = stalls.iter().map(|fault| format!(" --fault {fault}")).collect();
+            format!("again: the same without --sched, but with{}\n", faults.concat())
+        }
+        many => {
+            let lines: Vec<_> = stalls.iter().map(|fault| format!("{fault}\n")).collect();
+            let lines = lines.concat();
+            format!("again: --sched replay:FILE, where FILE has these {many} lines:\n{lines}")
+        }
+    }
 }
 
 /// What is asked for, with all that the arguments say about it.

@@ -1,7 +1,7 @@
 //! The loop of a run: what happens next, happens.
 //!
-//! The next event is the one with the smallest time; at one instant first what the control plane is
-//! told, then what leaves the wires, then what comes over them, then the steps of the lcores in the
+//! The next event is the one with the smallest time; at one instant first which lcores are stalled,
+//! then what the control plane is told, then what leaves the wires, then what comes over them, then the steps of the lcores in the
 //! order of their numbers.
 //!
 //! Invariant: each pace gives the same run. Only [`Outcome::steps`] knows which it was.
@@ -22,9 +22,11 @@ pub use steer::{Driver, Halt, Status, Steered, Then};
 use crate::capture::CaptureInfo;
 use crate::control::words;
 use crate::fabric::{Fabric, FabricError};
+use crate::fault::Fault;
 use crate::ledger::check_messages;
-use crate::plan::{Command, Pace, Plan, PortPlan, Source};
+use crate::plan::{Pace, Plan, PortPlan, Source};
 use crate::run::{PlanError, RunError};
+use crate::schedule::Picker;
 use crate::source::Inputs;
 use crate::trace::{Observer, Outside};
 use crate::world::SimWorld;
@@ -33,7 +35,7 @@ use dataplane::control::{Answered, Order};
 use dataplane::world::Ring;
 use dataplane::{Instant, Lcore, PortId};
 use lcores::{Due, Lcores};
-use orders::Orders;
+use orders::{Orders, Told};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -67,13 +69,33 @@ pub fn run<F: Fabric, O: Observer>(
     fabric: &mut F,
     observer: O,
 ) -> Result<(Outcome, O), RunError> {
+    run_with(plan, conduct, None, fabric, observer)
+}
+
+/// Runs a plan in which somebody is asked before each step that finds work. Idle time is skipped.
+pub(crate) fn run_picked<F: Fabric>(
+    plan: &Plan,
+    conduct: Conduct<'_>,
+    picker: &mut Picker,
+    fabric: &mut F,
+) -> Result<Outcome, RunError> {
+    run_with(plan, conduct, Some(picker), fabric, ()).map(|(outcome, ())| outcome)
+}
+
+fn run_with<F: Fabric, O: Observer>(
+    plan: &Plan,
+    conduct: Conduct<'_>,
+    picker: Option<&mut Picker>,
+    fabric: &mut F,
+    observer: O,
+) -> Result<(Outcome, O), RunError> {
     let config = check(plan)?;
     let polled = polled(plan)?;
     fabric.begin(plan)?;
     let Conduct { driver, .. } = conduct;
     let conduct = Conduct { driver: None, ..conduct };
     let engine = Engine::new(plan, &config, conduct, fabric, observer);
-    let outcome = engine.and_then(|engine| engine.run(polled, driver));
+    let outcome = engine.and_then(|engine| Engine { picker, ..engine }.run(polled, driver));
     if outcome.is_err() {
         fabric.finish();
     }
@@ -87,9 +109,12 @@ struct Engine<'a, F: Fabric, O> {
     inputs: Inputs<'a, F>,
     lcores: Lcores<Lcore<F::Buf>>,
     master: usize,
-    /// What the control plane is still to be told, in order of time; and whether somebody who
-    /// steers the run waits for the answer.
-    commands: VecDeque<(Command, bool)>,
+    /// What the control plane is still to be told, in order of time.
+    commands: VecDeque<Told>,
+    /// The stalls of lcores that are still to be told, in order of time.
+    stalls: VecDeque<(Instant, Fault)>,
+    /// Who may push a step back before it runs.
+    picker: Option<&'a mut Picker>,
     orders: Orders,
     /// The order whose answer somebody waits for, and the answer.
     live: Option<u64>,
@@ -120,7 +145,8 @@ impl<'a, F: Fabric, O: Observer> Engine<'a, F, O> {
         let cores = ids.iter().map(|id| Lcore::of(config, *id));
         let cores = cores.collect::<Result<Vec<_>, _>>()?;
         let master = ids.iter().position(|id| Some(*id) == plan.master()).unwrap_or(0);
-        let lcores = Lcores::new(cores, &plan.costs, conduct.pace).map_err(PlanError::Free)?;
+        let lcores = Lcores::new(cores, &plan.costs, conduct.pace, &plan.faults);
+        let lcores = lcores.map_err(PlanError::Free)?;
         Ok(Engine {
             plan,
             conduct,
@@ -128,7 +154,9 @@ impl<'a, F: Fabric, O: Observer> Engine<'a, F, O> {
             inputs,
             lcores,
             master,
-            commands: plan.commands.iter().map(|command| (command.clone(), false)).collect(),
+            commands: orders::told(plan),
+            stalls: stalls(&plan.faults),
+            picker: None,
             orders: Orders::default(),
             live: None,
             live_answer: None,
@@ -202,7 +230,7 @@ impl<'a, F: Fabric, O: Observer> Engine<'a, F, O> {
     /// When something next happens, and the lcore that steps then, if it is not outside.
     fn next(&self) -> (Instant, Option<usize>) {
         let (step_at, index) = self.lcores.earliest();
-        let outside_at = self.next_outside();
+        let outside_at = self.next_outside().min(self.next_stall());
         match outside_at <= step_at {
             true => (outside_at, None),
             false => (step_at, Some(index)),
@@ -222,12 +250,26 @@ impl<'a, F: Fabric, O: Observer> Engine<'a, F, O> {
         self.events += 1;
         match index {
             None => self.outside(at)?,
+            Some(index) if self.is_pushed_back(index, at) => {}
             Some(index) => {
                 let due = self.lcores.due(index, at);
                 self.step(due);
             }
         }
         Ok(())
+    }
+
+    /// Whether whoever is asked lets the lcore stall instead of running its step.
+    fn is_pushed_back(&mut self, index: usize, at: Instant) -> bool {
+        let core = &self.lcores.cores()[index];
+        let Some(picker) = self.picker.as_mut().filter(|_| core.position().tick > 0) else {
+            return false;
+        };
+        let lasts = picker.asked(at, core.id(), self.lcores.others(index));
+        if let Some(lasts) = lasts {
+            self.lcores.stall(index, at, lasts, self.world.waiting_for(index));
+        }
+        lasts.is_some()
     }
 
     fn is_interrupted(&mut self, at: Instant) -> bool {
@@ -241,14 +283,26 @@ impl<'a, F: Fabric, O: Observer> Engine<'a, F, O> {
 
     /// When something next happens outside the lcores.
     fn next_outside(&self) -> Instant {
-        let command = self.commands.front().map_or(Instant::MAX, |(command, _)| command.at);
+        let command = self.commands.front().map_or(Instant::MAX, |told| told.command.at);
         command.min(self.world.next_departure()).min(self.inputs.next())
+    }
+
+    /// When the next stall of an lcore is to be told. Nothing waits for it.
+    fn next_stall(&self) -> Instant {
+        self.stalls.front().map_or(Instant::MAX, |(at, _)| *at)
     }
 
     /// The first of what happens outside at `at`.
     fn outside(&mut self, at: Instant) -> Result<(), RunError> {
-        if let Some((command, live)) = self.commands.pop_front_if(|(command, _)| command.at <= at) {
-            self.tell(at, command.what, live);
+        if let Some((_, stall)) = self.stalls.pop_front_if(|(told_at, _)| *told_at <= at) {
+            self.world.trace.outside(at, Outside::Fault(stall));
+            return Ok(());
+        }
+        if let Some(told) = self.commands.pop_front_if(|told| told.command.at <= at) {
+            if let Some(fault) = told.fault {
+                self.world.trace.outside(at, Outside::Fault(fault));
+            }
+            self.tell(at, told.command.what, told.live);
         } else if self.world.next_departure() <= at {
             self.world.depart(at);
         } else if let Some(index) = self.inputs.happen(at, &mut self.world)? {
@@ -403,6 +457,17 @@ fn polled(plan: &Plan) -> Result<Vec<(PortId, CaptureInfo)>, RunError> {
     Ok(polled)
 }
 
+/// When which lcore is stalled, in order of time.
+fn stalls(faults: &[Fault]) -> VecDeque<(Instant, Fault)> {
+    let stall = |fault: &Fault| match fault {
+        Fault::Stall { at, .. } => Some((*at, fault.clone())),
+        _ => None,
+    };
+    let mut stalls: Vec<_> = faults.iter().filter_map(stall).collect();
+    stalls.sort();
+    stalls.into()
+}
+
 /// Whether the plan can be run at all.
 fn check(plan: &Plan) -> Result<Checked<'_>, RunError> {
     let config = plan.config.checked()?;
@@ -434,6 +499,9 @@ fn check(plan: &Plan) -> Result<Checked<'_>, RunError> {
     }
     if !plan.commands.is_sorted_by_key(|command| command.at) {
         return Err(PlanError::Order("the commands").into());
+    }
+    for fault in &plan.faults {
+        fault.check(plan).map_err(PlanError::Fault)?;
     }
     Ok(config)
 }

@@ -1,22 +1,28 @@
-//! What goes wrong on purpose: the n-th allocation, the n-th parcel for another lcore's ring, the
-//! n-th burst to a port fails.
+//! What goes wrong on purpose: calls that fail, frames that are lost or harmed on their way to a port,
+//! lcores that stand still, orders at another time.
 //!
 //! A [`Fault`] is one thing that goes wrong, at one place of one run: concrete, so that a list of them
-//! says the same in every version, whatever drew it. A [`Strike`] names one call by its kind and its
-//! number within the run, from 1. Since a run is a function of its plan, the number finds the same
-//! call in every run, up to the first strike.
+//! says the same in every version, whatever drew it. Most name their place by a number, from 1: the
+//! how manieth call, frame or order it is. Since a run is a function of its plan, the number finds the
+//! same place in every run, up to the first fault. One that finds no place does nothing.
 //!
-//! Invariant: what a strike does to the dataplane is what the real thing does: the pool is empty, the
-//! ring is full, the port takes nothing. Not here: which faults a seed draws (`fault/draw.rs`), trying
-//! every strike there is (`sweep.rs`).
+//! Invariant: what a fault does to the dataplane is what the real thing does. Not here: how a fault is
+//! written (`fault/text.rs`), where it strikes (`fault/calls.rs`, `fault/frames.rs`,
+//! `engine/lcores.rs`), which faults a seed draws (`fault/draw.rs`), trying all (`sweep.rs`).
 
+mod calls;
 mod draw;
+mod frames;
+mod text;
 
+pub(crate) use calls::Injector;
 pub use draw::{Reach, draw};
+pub(crate) use frames::{Harms, Outages};
+pub use text::FAULT;
 
-use std::fmt;
-use std::ops::RangeInclusive;
-use std::str::FromStr;
+use crate::plan::{Plan, PortPlan};
+use dataplane::event::Value;
+use dataplane::{Instant, LcoreId, Nanos};
 
 /// What can be made to fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,16 +63,16 @@ impl FaultKind {
     }
 }
 
-impl FromStr for FaultKind {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<FaultKind, String> {
-        let kind = FaultKind::ALL.into_iter().find(|kind| kind.name() == text);
-        kind.ok_or_else(|| format!("\"{text}\" is no kind of fault, expected alloc, ring or tx"))
-    }
+/// One call that fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Strike {
+    /// What fails.
+    pub kind: FaultKind,
+    /// The how manieth of its kind in the run, from 1.
+    pub nth: u64,
 }
 
-/// One thing that goes wrong.
+/// One thing that goes wrong. Ports are known by their names, since that is how people write them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fault {
     /// A call of the dataplane fails.
@@ -78,148 +84,199 @@ pub enum Fault {
         /// The number of the last one, not below that of the first.
         last: u64,
     },
+    /// A port takes no more than the front of a burst.
+    Short {
+        /// The how manieth burst to a port in the run, from 1.
+        nth: u64,
+        /// So many packets.
+        takes: u64,
+    },
+    /// Frames in a row are lost before they come to the port's wire.
+    Lose {
+        /// The port.
+        port: String,
+        /// The first of them, from 1.
+        first: u64,
+        /// The last of them, not below the first.
+        last: u64,
+    },
+    /// A frame that comes to the port's wire is harmed.
+    Frame {
+        /// The port.
+        port: String,
+        /// The how manieth frame that comes to that port's wire, from 1.
+        nth: u64,
+        /// What becomes of it.
+        harm: Harm,
+    },
+    /// The port's link goes down, and up again: what would come to the port meanwhile is lost.
+    Down {
+        /// The port.
+        port: String,
+        /// When it goes down.
+        at: Instant,
+        /// For how long.
+        lasts: Nanos,
+    },
+    /// An lcore stands still: its first step that would start then or later starts so much later.
+    Stall {
+        /// The lcore.
+        lcore: LcoreId,
+        /// From when on.
+        at: Instant,
+        /// For how long.
+        lasts: Nanos,
+    },
+    /// The control plane is told something at another time.
+    Order {
+        /// The how manieth order of the plan, in order of time, from 1.
+        nth: u64,
+        /// When it is told.
+        at: Instant,
+    },
 }
 
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+/// What becomes of a frame on its way to a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Harm {
+    /// It comes twice, one behind the other.
+    Twice,
+    /// It comes to the wire so much later; those behind it go first.
+    Late(Nanos),
+    /// One of its bits is turned over. Bit 0 is the first on the wire's side of the destination MAC:
+    /// the highest of the first byte. A frame without that bit stays as it is.
+    Flip(u32),
+    /// Only so many bytes of it are left. A shorter frame stays as it is.
+    Cut(u32),
+    /// It finds the receive queue full.
+    Full,
+}
+
+impl Harm {
+    /// The word that begins it on the command line.
+    pub const fn word(self) -> &'static str {
         match self {
-            Fault::Call(strike) => strike.fmt(f),
-            Fault::Calls { first, last } => write!(f, "{first}-{last}"),
+            Harm::Twice => "dup",
+            Harm::Late(_) => "late",
+            Harm::Flip(_) => "flip",
+            Harm::Cut(_) => "cut",
+            Harm::Full => "full",
         }
     }
 }
 
-impl FromStr for Fault {
-    type Err = String;
+impl Fault {
+    /// The word that begins it on the command line, and names it in traces.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Fault::Call(Strike { kind, .. }) | Fault::Calls { first: Strike { kind, .. }, .. } => {
+                kind.name()
+            }
+            Fault::Short { .. } => FaultKind::Tx.name(),
+            Fault::Lose { .. } => "lose",
+            Fault::Frame { harm, .. } => harm.word(),
+            Fault::Down { .. } => "down",
+            Fault::Stall { .. } => "stall",
+            Fault::Order { .. } => "order",
+        }
+    }
 
-    fn from_str(text: &str) -> Result<Fault, String> {
-        let Some((first, last)) = text.split_once('-') else {
-            return text.parse().map(Fault::Call);
-        };
-        let first: Strike = first.parse()?;
-        match last.parse() {
-            Ok(last) if last >= first.nth => Ok(Fault::Calls { first, last }),
-            Ok(last) => Err(format!("\"{text}\": {last} comes before {}", first.nth)),
-            Err(_) => {
-                Err(format!("\"{text}\" is no fault, expected KIND:N-M, such as alloc:17-20"))
+    /// What it means for the dataplane.
+    pub const fn explain(&self) -> &'static str {
+        match self {
+            Fault::Call(Strike { kind, .. }) | Fault::Calls { first: Strike { kind, .. }, .. } => {
+                kind.explain()
+            }
+            Fault::Short { .. } => "a port takes only the front of a burst",
+            Fault::Lose { .. } => "a frame is lost on its way",
+            Fault::Frame { harm: Harm::Twice, .. } => "a frame comes twice",
+            Fault::Frame { harm: Harm::Late(_), .. } => "a frame comes late",
+            Fault::Frame { harm: Harm::Flip(_), .. } => "a bit of a frame is turned over",
+            Fault::Frame { harm: Harm::Cut(_), .. } => "a frame is cut short",
+            Fault::Frame { harm: Harm::Full, .. } => "a receive queue is full",
+            Fault::Down { .. } => "the link of a port is down for a while",
+            Fault::Stall { .. } => "an lcore stands still for a while",
+            Fault::Order { .. } => "an order is told at another time",
+        }
+    }
+
+    /// Calls `field` with each field's name and value, always in the same order.
+    pub fn fields(&self, field: &mut dyn FnMut(&'static str, Value<'_>)) {
+        field("kind", Value::Text(self.word()));
+        match self {
+            Fault::Call(Strike { nth, .. }) | Fault::Order { nth, .. } => {
+                field("nth", Value::U64(*nth));
+            }
+            Fault::Calls { first: Strike { nth, .. }, last } => {
+                field("nth", Value::U64(*nth));
+                field("last", Value::U64(*last));
+            }
+            Fault::Short { nth, takes } => {
+                field("nth", Value::U64(*nth));
+                field("takes", Value::U64(*takes));
+            }
+            Fault::Lose { port, first, .. } => {
+                field("nth", Value::U64(*first));
+                field("on", Value::Str(port));
+            }
+            Fault::Frame { port, nth, harm } => {
+                field("nth", Value::U64(*nth));
+                field("on", Value::Str(port));
+                match harm {
+                    Harm::Late(by) => field("late", Value::U64(by.get())),
+                    Harm::Flip(bit) => field("bit", Value::U64(u64::from(*bit))),
+                    Harm::Cut(len) => field("left", Value::U64(u64::from(*len))),
+                    Harm::Twice | Harm::Full => {}
+                }
+            }
+            Fault::Down { port, at, lasts } => {
+                field("on", Value::Str(port));
+                field("from", Value::U64(at.as_nanos()));
+                field("lasts", Value::U64(lasts.get()));
+            }
+            Fault::Stall { lcore, at, lasts } => {
+                field("of", Value::U64(u64::from(lcore.0)));
+                field("from", Value::U64(at.as_nanos()));
+                field("lasts", Value::U64(lasts.get()));
             }
         }
     }
-}
 
-/// One call that fails.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Strike {
-    /// What fails.
-    pub kind: FaultKind,
-    /// The how manieth of its kind in the run, from 1.
-    pub nth: u64,
-}
-
-impl fmt::Display for Strike {
-    /// `alloc:17`
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.kind.name(), self.nth)
-    }
-}
-
-impl FromStr for Strike {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Strike, String> {
-        let expected = || format!("\"{text}\" is no fault, expected KIND:N, such as alloc:17");
-        let (kind, nth) = text.split_once(':').ok_or_else(expected)?;
-        match nth.parse() {
-            Ok(nth) if nth > 0 => Ok(Strike { kind: kind.parse()?, nth }),
-            Ok(_) => Err(format!("\"{text}\": the first call has number 1")),
-            Err(_) => Err(expected()),
+    /// Whether the plan has what the fault is about.
+    ///
+    /// # Errors
+    /// It has no such port or lcore: a sentence that names the fault and what there is.
+    pub fn check(&self, plan: &Plan) -> Result<(), String> {
+        match self {
+            Fault::Lose { port, .. } | Fault::Frame { port, .. } | Fault::Down { port, .. } => {
+                let ports = || plan.config.ports.iter().zip(&plan.ports);
+                let wired = |plan: &PortPlan| matches!(plan, PortPlan::Ring(_));
+                match ports().find(|(config, _)| config.name == *port) {
+                    Some((_, plan)) if wired(plan) => return Ok(()),
+                    Some(_) => {
+                        let why = "has no wire: nothing can happen to a frame on it";
+                        return Err(format!("fault {self}: port `{port}` {why}"));
+                    }
+                    None => {}
+                }
+                let wires = ports().filter(|(_, plan)| wired(plan));
+                let names: Vec<_> = wires.map(|(config, _)| config.name.as_str()).collect();
+                let names = names.join(", ");
+                Err(format!("fault {self}: there is no port `{port}`; ports with a wire: {names}"))
+            }
+            Fault::Stall { lcore, .. } => {
+                let mut ids: Vec<_> = plan.config.lcores.iter().map(|lcore| lcore.id).collect();
+                if ids.contains(lcore) {
+                    return Ok(());
+                }
+                ids.sort_unstable();
+                let ids: Vec<_> = ids.iter().map(ToString::to_string).collect();
+                let ids = ids.join(", ");
+                Err(format!("fault {self}: there is no lcore {lcore}; lcores: {ids}"))
+            }
+            Fault::Call(_) | Fault::Calls { .. } | Fault::Short { .. } | Fault::Order { .. } => {
+                Ok(())
+            }
         }
-    }
-}
-
-/// Counts the calls of each kind, and says which of them fail.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Injector {
-    calls: [u64; FaultKind::ALL.len()],
-    /// The calls to come that fail, the next ones last.
-    to_come: [Vec<RangeInclusive<u64>>; FaultKind::ALL.len()],
-}
-
-impl Injector {
-    /// Nothing was called yet.
-    pub fn new(faults: &[Fault]) -> Injector {
-        let mut injector = Injector::default();
-        for fault in faults {
-            let (kind, calls) = match fault {
-                Fault::Call(Strike { kind, nth }) => (kind, *nth..=*nth),
-                Fault::Calls { first, last } => (&first.kind, first.nth..=*last),
-            };
-            injector.to_come[kind.index()].push(calls);
-        }
-        for to_come in &mut injector.to_come {
-            to_come.sort_unstable_by_key(|calls| std::cmp::Reverse(*calls.start()));
-        }
-        injector
-    }
-
-    /// One more call of this kind. The strike, if it fails.
-    pub fn call(&mut self, kind: FaultKind) -> Option<Strike> {
-        let (calls, to_come) = (&mut self.calls[kind.index()], &mut self.to_come[kind.index()]);
-        *calls += 1;
-        let nth = *calls;
-        // Of two that overlap, the one that begins first may end first.
-        while to_come.pop_if(|next| *next.end() < nth).is_some() {}
-        let strikes = to_come.last().is_some_and(|next| next.contains(&nth));
-        strikes.then_some(Strike { kind, nth })
-    }
-
-    /// How often each kind was called.
-    pub fn calls(&self) -> [u64; FaultKind::ALL.len()] {
-        self.calls
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_strike_is_written_as_it_is_read() {
-        for text in ["alloc:1", "ring:17", "tx:18446744073709551615", "alloc:3-3", "tx:1-40"] {
-            assert_eq!(text.parse::<Fault>().unwrap().to_string(), text);
-        }
-        for (text, why) in [
-            ("alloc", "is no fault"),
-            ("alloc:", "is no fault"),
-            ("alloc:x", "is no fault"),
-            ("alloc:-1", "is no fault"),
-            ("alloc:1-", "expected KIND:N-M"),
-            ("alloc:2-1", "1 comes before 2"),
-            ("alloc:0", "the first call has number 1"),
-            ("disk:1", "\"disk\" is no kind of fault"),
-        ] {
-            let error = text.parse::<Fault>().unwrap_err();
-            assert!(error.contains(why), "{text}: {error}");
-        }
-    }
-
-    #[test]
-    fn the_calls_that_were_named_fail_and_no_other() {
-        let faults = ["alloc:3", "tx:1", "alloc:1", "alloc:3"].map(|text| text.parse().unwrap());
-        let mut injector = Injector::new(&faults);
-        let mut failed = |kind| (1..=4).filter(|_| injector.call(kind).is_some()).count();
-        assert_eq!(FaultKind::ALL.map(&mut failed), [2, 0, 1]);
-        assert_eq!(injector.calls(), [4, 4, 4]);
-        let mut injector = Injector::new(&faults);
-        let nths = (0..4).filter_map(|_| injector.call(FaultKind::Alloc)).map(|strike| strike.nth);
-        assert_eq!(nths.collect::<Vec<_>>(), [1, 3]);
-    }
-
-    #[test]
-    fn calls_in_a_row_fail_up_to_the_last_one() {
-        let faults = ["ring:2-6", "ring:3", "ring:5-7", "ring:9"].map(|text| text.parse().unwrap());
-        let mut injector = Injector::new(&faults);
-        let nths = (0..12).filter_map(|_| injector.call(FaultKind::Ring)).map(|strike| strike.nth);
-        assert_eq!(nths.collect::<Vec<_>>(), [2, 3, 4, 5, 6, 7, 9]);
     }
 }

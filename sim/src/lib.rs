@@ -27,6 +27,7 @@ pub mod report;
 pub mod rss;
 pub mod run;
 pub mod scenario;
+pub mod schedule;
 #[cfg(feature = "mutants")]
 pub mod scoreboard;
 pub mod shrink;

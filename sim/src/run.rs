@@ -19,12 +19,15 @@ use crate::cli::exit;
 use crate::control::Server;
 use crate::engine::{self, Conduct, Ended, Outcome};
 use crate::fabric::{DpdkFabric, Fabric, FabricError, HeapFabric};
+use crate::fault::Fault;
 use crate::output::Files;
 use crate::plan::{Backend, Pace, Plan};
 use crate::report;
 use crate::scenario::{Overrides, Request};
+use crate::schedule::{Strategy, find};
 use crate::sweep::{Sweep, Swept};
 use crate::trace::Observer;
+use crate::trial::Trying;
 use dataplane::Instant;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
@@ -136,6 +139,26 @@ pub fn sweep(
             crate::sweep::sweep(plan, sweep, &mut DpdkFabric::new(eal), &mut told)
         })
         .map_err(FabricError::from)?,
+    }
+}
+
+/// Runs a plan as a strategy says, on this backend, and returns the stalls that make it run so.
+///
+/// # Errors
+/// As for [`find`](crate::schedule::find).
+pub fn schedule(
+    plan: &Plan,
+    backend: Backend,
+    strategy: Strategy,
+    interrupted: Option<&AtomicBool>,
+) -> Result<Vec<Fault>, RunError> {
+    let trying = Trying { interrupted, ..Trying::default() };
+    match backend {
+        Backend::Heap => find(plan, strategy, trying, &mut HeapFabric::new()),
+        Backend::Dpdk => {
+            dpdk::on_eal_thread(move |eal| find(plan, strategy, trying, &mut DpdkFabric::new(eal)))
+                .map_err(FabricError::from)?
+        }
     }
 }
 

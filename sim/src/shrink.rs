@@ -12,6 +12,7 @@ mod ddmin;
 mod fields;
 mod groups;
 mod passes;
+mod renumber;
 mod tables;
 #[cfg(test)]
 mod tests;

@@ -16,8 +16,9 @@ pub use memory::in_memory;
 
 use crate::capture::CaptureError;
 use crate::fabric::{Disagreement, Fabric, FabricError, HeapFabric};
+use crate::fault::{Fault, Harm, Harms, Outages};
 use crate::plan::{Input, Plan, PortPlan};
-use crate::trace::Observer;
+use crate::trace::{Observer, Outside};
 use crate::wire::Inward;
 use crate::world::{SimWorld, in_a_row};
 use dataplane::{Buf, DropReason, Instant, Nanos, PortId};
@@ -28,9 +29,21 @@ use std::path::PathBuf;
 pub(crate) struct Inputs<'p, F: Fabric> {
     feeds: Vec<Feed<'p, F>>,
     /// Of each port: its wire, if that has a finite rate, and its delay.
-    wires: Vec<(Option<Inward<Vec<u8>>>, Nanos)>,
+    wires: Vec<(Option<Inward<Carried>>, Nanos)>,
+    /// Frames that come to their wire later than they should, in the order in which they should have.
+    late: Vec<(Instant, PortId, Carried)>,
+    /// What happens to the frames of each port.
+    harms: Vec<Harms>,
+    outages: Vec<Outages>,
     next: Instant,
     spare: Vec<Vec<u8>>,
+}
+
+/// A frame on its way: in nobody's buffer.
+struct Carried {
+    bytes: Vec<u8>,
+    /// Whether it finds the receive queue full, whatever is in it.
+    misses: bool,
 }
 
 /// An input cannot be read.
@@ -93,7 +106,15 @@ impl<'p, F: Fabric> Inputs<'p, F> {
         let feed = |input: &'p Input| Feed::open(input, plan.snapped, fabric);
         let feeds = plan.inputs.iter().map(feed).collect::<Result<_, _>>()?;
         let next = Instant::EPOCH;
-        let mut inputs = Inputs { feeds, wires: wires.collect(), next, spare: Vec::new() };
+        let mut inputs = Inputs {
+            feeds,
+            wires: wires.collect(),
+            late: Vec::new(),
+            harms: Harms::of(plan),
+            outages: Outages::of(plan),
+            next,
+            spare: Vec::new(),
+        };
         inputs.find_next();
         Ok(inputs)
     }
@@ -115,9 +136,13 @@ impl<'p, F: Fabric> Inputs<'p, F> {
         world: &mut SimWorld<'_, F, O>,
     ) -> Result<Option<usize>, SourceError> {
         let arriving = self.wires.iter().position(|(wire, _)| arrival(wire.as_ref()) == at);
-        let woken = match arriving {
-            Some(index) => self.arrive(at, index, world),
-            None => {
+        let woken = match (arriving, self.late.iter().position(|(due, ..)| *due == at)) {
+            (Some(index), _) => self.arrive(at, index, world),
+            (None, Some(index)) => {
+                let (_, port, frame) = self.late.remove(index);
+                self.carry(at, port, frame, world)
+            }
+            (None, None) => {
                 let coming = |feed: &Feed<'_, F>| due(feed, &self.wires) == at;
                 match self.feeds.iter().position(coming) {
                     Some(index) => self.offer(at, index, world)?,
@@ -136,12 +161,10 @@ impl<'p, F: Fabric> Inputs<'p, F> {
         index: usize,
         world: &mut SimWorld<'_, F, O>,
     ) -> Option<usize> {
-        let bytes = self.wires[index].0.as_mut().and_then(Inward::arrive)?;
-        let Some(frame) = world.fabric.make(&bytes) else {
-            unreachable!("the fabric has buffers for what is on its way to a queue")
-        };
+        let Carried { bytes, misses } = self.wires[index].0.as_mut().and_then(Inward::arrive)?;
+        let frame = made(world.fabric.make(&bytes));
         self.spare.push(bytes);
-        world.arrive(at, PortId(u16::try_from(index).unwrap_or(u16::MAX)), frame)
+        self.deliver(at, PortId(u16::try_from(index).unwrap_or(u16::MAX)), frame, misses, world)
     }
 
     /// A frame of an input comes to the wire; to the port, if the wire takes no time to send it.
@@ -156,24 +179,121 @@ impl<'p, F: Fabric> Inputs<'p, F> {
         let Some(Offer { frame, refused, .. }) = feed.take(world.fabric)? else {
             return Ok(None);
         };
+        let faults = self.harms[port.index()].next();
         if let Some(reason) = refused {
             world.turn_away(at, port, &frame, reason);
             return Ok(None);
         }
+        if !faults.is_empty() {
+            return Ok(self.harm(at, port, frame, faults, world));
+        }
         let Some(wire) = &mut self.wires[port.index()].0 else {
-            return Ok(world.arrive(at, port, frame));
+            return Ok(self.deliver(at, port, frame, false, world));
         };
         if wire.has_room(at) {
-            // On the wire a frame is in nobody's buffer.
             let mut bytes = self.spare.pop().unwrap_or_default();
             bytes.clear();
             let mut scratch = Vec::new();
             bytes.extend_from_slice(in_a_row(&frame, &mut scratch));
-            wire.send(at, frame.len(), bytes);
+            wire.send(at, frame.len(), Carried { bytes, misses: false });
         } else {
             world.turn_away(at, port, &frame, DropReason::WireQueueFull);
         }
         Ok(None)
+    }
+
+    /// A frame comes to the wire to which something happens on purpose.
+    fn harm<O: Observer>(
+        &mut self,
+        at: Instant,
+        port: PortId,
+        frame: F::Buf,
+        faults: Vec<Fault>,
+        world: &mut SimWorld<'_, F, O>,
+    ) -> Option<usize> {
+        let mut scratch = Vec::new();
+        let mut bytes = in_a_row(&frame, &mut scratch).to_vec();
+        let (mut misses, mut twice, mut late) = (false, false, Nanos::ZERO);
+        for fault in faults {
+            match fault {
+                Fault::Lose { .. } => {
+                    world.trace.outside(at, Outside::Fault(fault));
+                    world.turn_away(at, port, &frame, DropReason::WireLost);
+                    return None;
+                }
+                Fault::Frame { harm, .. } => {
+                    if harm.done_to(&mut bytes) {
+                        world.trace.outside(at, Outside::Fault(fault));
+                    }
+                    misses |= harm == Harm::Full;
+                    twice |= harm == Harm::Twice;
+                    if let Harm::Late(by) = harm {
+                        late = late.max(by);
+                    }
+                }
+                Fault::Call(_)
+                | Fault::Calls { .. }
+                | Fault::Short { .. }
+                | Fault::Down { .. }
+                | Fault::Stall { .. }
+                | Fault::Order { .. } => unreachable!("{fault} is not about a frame"),
+            }
+        }
+        // Its buffer is free again before another one is made.
+        drop(frame);
+        let mut woken = None;
+        for _ in 0..1 + u32::from(twice) {
+            let frame = Carried { bytes: bytes.clone(), misses };
+            match late {
+                Nanos::ZERO => woken = self.carry(at, port, frame, world).or(woken),
+                late => self.late.push((at.saturating_add(late), port, frame)),
+            }
+        }
+        woken
+    }
+
+    /// A frame that was harmed comes to the wire.
+    fn carry<O: Observer>(
+        &mut self,
+        at: Instant,
+        port: PortId,
+        carried: Carried,
+        world: &mut SimWorld<'_, F, O>,
+    ) -> Option<usize> {
+        let Some(wire) = &mut self.wires[port.index()].0 else {
+            let frame = made(world.fabric.make(&carried.bytes));
+            return self.deliver(at, port, frame, carried.misses, world);
+        };
+        if wire.has_room(at) {
+            wire.send(at, carried.bytes.len(), carried);
+        } else {
+            let frame = made(world.fabric.make(&carried.bytes));
+            world.turn_away(at, port, &frame, DropReason::WireQueueFull);
+        }
+        None
+    }
+
+    /// A frame comes to the port. Returns the lcore that it waits for now.
+    fn deliver<O: Observer>(
+        &mut self,
+        at: Instant,
+        port: PortId,
+        frame: F::Buf,
+        misses: bool,
+        world: &mut SimWorld<'_, F, O>,
+    ) -> Option<usize> {
+        if let Some(told) = self.outages[port.index()].strike(at) {
+            if let Some(fault) = told {
+                world.trace.outside(at, Outside::Fault(fault));
+            }
+            world.turn_away(at, port, &frame, DropReason::LinkDown);
+            return None;
+        }
+        if misses {
+            world.miss(at, port, &frame);
+            return None;
+        }
+        world.arrive(at, port, frame)
     }
 
     fn find_next(&mut self) {
@@ -181,18 +301,28 @@ impl<'p, F: Fabric> Inputs<'p, F> {
         for (wire, _) in &self.wires {
             self.next = self.next.min(arrival(wire.as_ref()));
         }
+        for (at, ..) in &self.late {
+            self.next = self.next.min(*at);
+        }
         for feed in &self.feeds {
             self.next = self.next.min(due(feed, &self.wires));
         }
     }
 }
 
-fn arrival(wire: Option<&Inward<Vec<u8>>>) -> Instant {
+fn made<B>(frame: Option<B>) -> B {
+    match frame {
+        Some(frame) => frame,
+        None => unreachable!("the fabric has buffers for what is on its way to a queue"),
+    }
+}
+
+fn arrival(wire: Option<&Inward<Carried>>) -> Instant {
     wire.and_then(Inward::next_arrival).unwrap_or(Instant::MAX)
 }
 
 /// When the next frame of an input comes to the wire, or to the port if the wire only takes time.
-fn due<F: Fabric>(feed: &Feed<'_, F>, wires: &[(Option<Inward<Vec<u8>>>, Nanos)]) -> Instant {
+fn due<F: Fabric>(feed: &Feed<'_, F>, wires: &[(Option<Inward<Carried>>, Nanos)]) -> Instant {
     match (feed.next_at(), &wires[feed.port.index()]) {
         (None, _) => Instant::MAX,
         (Some(at), (Some(_), _)) => at,

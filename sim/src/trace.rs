@@ -16,7 +16,7 @@ pub(crate) use json::quoted;
 
 use crate::asked::{Asked, Watch};
 use crate::chart::{MessageLog, Noted};
-use crate::fault::Strike;
+use crate::fault::Fault;
 use crate::ledger::Ledger;
 use crate::oracle::{Breach, Oracles};
 use dataplane::config::Checked;
@@ -73,8 +73,8 @@ pub enum Outside {
     Depart { packet: PacketId, port: PortId, queue: QueueId, len: u32 },
     /// The control plane was told to do something; `order` is the number of the order.
     Command { order: u64, what: Order },
-    /// A call was made to fail on purpose.
-    Fault(Strike),
+    /// Something went wrong on purpose, here: of a row of calls or frames this one.
+    Fault(Fault),
 }
 
 /// Which way a frame passes a port.
@@ -200,10 +200,7 @@ impl What {
                 field("what", Value::Text(what.name()));
                 what.fields(field);
             }
-            What::Outside(Outside::Fault(strike)) => {
-                field("kind", Value::Text(strike.kind.name()));
-                field("nth", Value::U64(strike.nth));
-            }
+            What::Outside(Outside::Fault(fault)) => fault.fields(field),
         }
     }
 }

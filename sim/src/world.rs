@@ -8,14 +8,14 @@
 //! Not here: when something happens (`engine.rs`).
 
 mod account;
+mod arrivals;
 mod lines;
 mod mailbox;
 
 use crate::fabric::Fabric;
-use crate::fault::{FaultKind, Injector};
+use crate::fault::{Fault, FaultKind, Injector};
 use crate::oracle::Breach;
 use crate::plan::Plan;
-use crate::rss;
 use crate::trace::{Observer, Outside, Passing, Run, Trace, Way};
 use account::PoolAccount;
 use dataplane::config::Checked;
@@ -23,7 +23,7 @@ use dataplane::heap::HeapBuf;
 use dataplane::job::JobKind;
 use dataplane::tc::{BucketId, Buckets, Tbf};
 use dataplane::world::{Parcel, Ring, RingPlan, World};
-use dataplane::{Buf, DropReason, Event, Instant, LcoreId, PacketId, PortId, QueueId};
+use dataplane::{Buf, Event, Instant, LcoreId, PacketId, PortId, QueueId};
 use lines::{Departing, Lines};
 use mailbox::{Mailbox, RingBox};
 use std::ops::Range;
@@ -144,72 +144,6 @@ impl<'f, F: Fabric, O: Observer> SimWorld<'f, F, O> {
         rings.filter(|other| other.ring == ring).map(|other| u64::from(other.parcels)).sum()
     }
 
-    /// A frame comes to a port from its wire. Returns the lcore that it waits for now.
-    pub fn arrive(&mut self, at: Instant, port: PortId, mut frame: F::Buf) -> Option<usize> {
-        let lines = &self.ports[port.index()];
-        let queue = rss::queue(frame.head(), lines.rx_queues());
-        let packet = self.next_packet();
-        let Some(owner) = self.ports[port.index()].reserve(queue) else {
-            self.refuse(at, (port, Some(queue)), &frame, packet, DropReason::RxMissed);
-            return None;
-        };
-        if !self.take(at, packet, frame.segments()) {
-            self.ports[port.index()].taken(queue, 1);
-            self.refuse(at, (port, Some(queue)), &frame, packet, DropReason::RxNoBuffer);
-            return None;
-        }
-        self.lcores[owner].frames += 1;
-        self.came_in(at, port, queue, packet, &mut frame);
-        if self.fabric.inject(port, queue, frame).is_err() {
-            unreachable!("a receive queue with room takes a frame");
-        }
-        Some(owner)
-    }
-
-    /// A frame comes to a port or its wire and goes no further.
-    pub fn turn_away(&mut self, at: Instant, port: PortId, frame: &F::Buf, reason: DropReason) {
-        let packet = self.next_packet();
-        self.refuse(at, (port, None), frame, packet, reason);
-    }
-
-    fn refuse(
-        &mut self,
-        at: Instant,
-        (port, queue): (PortId, Option<QueueId>),
-        frame: &F::Buf,
-        packet: PacketId,
-        reason: DropReason,
-    ) {
-        let len = length(frame);
-        self.trace.outside(at, Outside::Refused { packet, port, queue, reason, len });
-        if O::FRAMES {
-            let bytes = in_a_row(frame, &mut self.scratch);
-            let refused = Some(reason);
-            let way = Way::In;
-            self.trace.frame(&Passing { at, packet, port, way, run: None, refused, bytes });
-        }
-    }
-
-    fn came_in(
-        &mut self,
-        at: Instant,
-        port: PortId,
-        queue: QueueId,
-        packet: PacketId,
-        frame: &mut F::Buf,
-    ) {
-        let meta = frame.meta_mut();
-        meta.id = packet;
-        meta.port = port;
-        self.trace.outside(at, Outside::Arrive { packet, port, queue, len: length(frame) });
-        let bytes = in_a_row(frame, &mut self.scratch);
-        self.trace.oracles.came(packet, bytes);
-        if O::FRAMES {
-            let way = Way::In;
-            self.trace.frame(&Passing { at, packet, port, way, run: None, refused: None, bytes });
-        }
-    }
-
     /// Charges the pool for a packet, if it has so many buffers and no fault strikes.
     fn take(&mut self, at: Instant, packet: PacketId, segments: usize) -> bool {
         !self.strikes(at, FaultKind::Alloc) && self.pool.take(packet, segments)
@@ -218,8 +152,20 @@ impl<'f, F: Fabric, O: Observer> SimWorld<'f, F, O> {
     /// Whether the call that is being made is one that fails on purpose.
     fn strikes(&mut self, at: Instant, kind: FaultKind) -> bool {
         let Some(strike) = self.injector.call(kind) else { return false };
-        self.trace.outside(at, Outside::Fault(strike));
+        self.trace.outside(at, Outside::Fault(Fault::Call(strike)));
         true
+    }
+
+    /// How many packets of a burst of so many a port is offered: all, but for a fault.
+    fn takes(&mut self, offered: usize) -> usize {
+        let Some(takes) = self.injector.short() else { return offered };
+        let takes_at_most = usize::try_from(takes).unwrap_or(usize::MAX);
+        if takes_at_most >= offered {
+            return offered;
+        }
+        let nth = self.injector.calls()[FaultKind::Tx.index()];
+        self.trace.outside(self.now, Outside::Fault(Fault::Short { nth, takes }));
+        takes_at_most
     }
 
     /// How often each kind of fault could have struck, by [`FaultKind::index`].
@@ -360,6 +306,9 @@ impl<F: Fabric, O: Observer> World for SimWorld<'_, F, O> {
         if self.strikes(self.now, FaultKind::Tx) {
             return;
         }
+        let takes = self.takes(from.len());
+        // What the port is not even offered stays behind what it refuses.
+        let mut kept = from.split_off(takes);
         let lines = &mut self.ports[port.index()];
         let accepted = lines.room(queue).min(from.len());
         let refused = from.len() - accepted;
@@ -381,6 +330,7 @@ impl<F: Fabric, O: Observer> World for SimWorld<'_, F, O> {
         }
         self.fabric.tx_burst(port, queue, from);
         assert_eq!(from.len(), refused, "a transmit queue takes as many as it has room for");
+        from.append(&mut kept);
         if !at_once {
             if lines.next_departure() == Instant::MAX {
                 self.start_sending(at, port);
@@ -449,30 +399,6 @@ impl<F: Fabric, O: Observer> World for SimWorld<'_, F, O> {
 
     fn observe(&mut self, event: Event) {
         self.trace.lcore(self.now, self.index, self.run, event);
-    }
-}
-
-impl<F: Fabric, O: Observer> SimWorld<'_, F, O> {
-    /// Takes a burst from a pcap or null port: its frames come into being as they are polled.
-    fn poll(&mut self, port: PortId, queue: QueueId, into: &mut Vec<F::Buf>) {
-        let mut burst = std::mem::take(&mut self.burst);
-        self.fabric.rx_burst(port, queue, &mut burst);
-        if burst.is_empty() {
-            self.ports[port.index()].ran_dry(queue);
-            self.lcores[self.index].endless -= 1;
-            self.ran_dry = true;
-        }
-        for mut frame in burst.drain(..) {
-            let packet = self.next_packet();
-            if self.take(self.now, packet, frame.segments()) {
-                self.came_in(self.now, port, queue, packet, &mut frame);
-                into.push(frame);
-            } else {
-                let reason = DropReason::RxNoBuffer;
-                self.refuse(self.now, (port, Some(queue)), &frame, packet, reason);
-            }
-        }
-        self.burst = burst;
     }
 }
 

@@ -83,7 +83,7 @@ fn shown(reason: DropReason) -> Option<Dut> {
         R::NeighQueueFull | R::NeighTableFull | R::NeighUnreachable | R::NeighDeleted => {
             neighbours(reason)
         }
-        R::TxRefused => on_the_way_out(),
+        R::WireLost | R::LinkDown | R::TxRefused => at_a_wire(reason),
         R::ArpRingFull | R::IcmpRedirectRingFull | R::DeviceGone => between_workers(reason),
     })
 }
@@ -217,6 +217,14 @@ fn on_the_way_in(reason: DropReason) -> Dut {
             net
         }
         _ => bytes(&[0; 65_536]),
+    }
+}
+
+fn at_a_wire(reason: DropReason) -> Dut {
+    match reason {
+        DropReason::WireLost => one(&udp(ALICE, BOB)).fails("lose:lan:1"),
+        DropReason::LinkDown => one(&udp(ALICE, BOB)).fails("down:lan@1ms=1ns"),
+        _ => on_the_way_out(),
     }
 }
 

@@ -1,16 +1,17 @@
-//! What goes wrong on purpose: the n-th allocation, ring or burst fails, and nothing else breaks.
+//! What goes wrong on purpose, and nothing else breaks: calls that fail, frames that are lost or harmed,
+//! lcores that stand still, orders at another time.
 
 use crate::cli::repository;
 use dataplane::control::{Hello, Target};
 use dataplane::msg::Call;
-use fixtures::{ALICE, BOB, DUT_WAN, arp_reply, udp};
+use fixtures::{ALICE, BOB, DUT_LAN, DUT_WAN, arp_reply, icmp_echo, udp};
 use insta::assert_snapshot;
 use sim::fault::FaultKind;
-use sim::plan::{Backend, Pace, Plan};
+use sim::plan::{Backend, Pace, Plan, PortPlan, WirePlan};
 use sim::run::sweep;
 use sim::scenario::{CaptureArg, Overrides, Request, Scenario};
 use sim::sweep::{Sweep, Swept};
-use tests::{Dut, LAN, dut, dut_with_workers, ms, tell};
+use tests::{Dut, LAN, WAN, dut, dut_with_workers, ms, tell, us};
 
 /// Every so manieth call fails, on its own.
 fn swept(plan: &Plan, every: u64) -> Swept {
@@ -43,6 +44,41 @@ fn a_fault_is_told_where_it_strikes() {
         3.001     1           neigh wan 192.0.2.9 send -> reachable
         3.004     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 32
     in 2 + made 0 = out 1 + consumed 1 + dropped 0 + held 0
+    ");
+}
+
+#[test]
+fn a_burst_of_which_the_port_takes_only_the_front_loses_the_rest() {
+    let mut net = dut().knows(WAN, BOB).fails("tx:1=1");
+    (0..2).for_each(|_| drop(net.at(ms(0)).lan(&udp(ALICE, BOB)).plan.clone()));
+    assert_snapshot!(net.run(), @"
+           ms lcore port    frame
+        0.000       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 32
+        0.000       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 32
+        0.006                 fault tx:1=1: a port takes only the front of a burst
+        0.006     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 32
+        0.006     1           dropped tx_refused (packet 2)
+    in 2 + made 0 = out 1 + consumed 0 + dropped 1 + held 0
+    ");
+}
+
+#[test]
+fn a_pool_that_is_empty_for_a_while_takes_no_frame() {
+    let mut net = dut().knows(LAN, ALICE).fails("alloc:2-3");
+    (0..4).for_each(|n| drop(net.at(ms(n)).lan(&icmp_echo(ALICE, DUT_LAN)).plan.clone()));
+    assert_snapshot!(net.run(), @"
+           ms lcore port    frame
+        0.000       lan  <  icmp 198.51.100.7 > 198.51.100.1 echo request id 1 seq 1 ttl 64 len 56
+        0.005     1 lan  >  icmp 198.51.100.1 > 198.51.100.7 echo reply id 1 seq 1 ttl 64 len 56
+        1.000                 fault alloc:2: the pool has no buffer
+        1.000                 dropped rx_no_buffer (packet 2)
+        1.000       lan  <  icmp 198.51.100.7 > 198.51.100.1 echo request id 1 seq 1 ttl 64 len 56
+        2.000                 fault alloc:3: the pool has no buffer
+        2.000                 dropped rx_no_buffer (packet 3)
+        2.000       lan  <  icmp 198.51.100.7 > 198.51.100.1 echo request id 1 seq 1 ttl 64 len 56
+        3.000       lan  <  icmp 198.51.100.7 > 198.51.100.1 echo request id 1 seq 1 ttl 64 len 56
+        3.005     1 lan  >  icmp 198.51.100.1 > 198.51.100.7 echo reply id 1 seq 1 ttl 64 len 56
+    in 4 + made 0 = out 2 + consumed 0 + dropped 2 + held 0
     ");
 }
 
@@ -121,4 +157,221 @@ fn a_sweep_tries_each_call_once() {
     assert_eq!(swept.findings, [], "{swept}");
     let tried: Vec<_> = swept.tallies.iter().map(|t| (t.kind.name(), t.chances, t.runs)).collect();
     assert_eq!(tried, [("alloc", 3, 3), ("ring", 0, 0), ("tx", 2, 2)]);
+}
+
+/// ALICE sends three datagrams of 10, 20 and 30 bytes to BOB, 20 µs apart.
+fn three() -> Dut {
+    let mut net = dut().knows(WAN, BOB);
+    (1..=3).for_each(|n| {
+        let len = 10 * usize::try_from(n).unwrap_or_default();
+        net.at(us(20 * n)).lan(&udp(ALICE, BOB).len(len));
+    });
+    net
+}
+
+#[test]
+fn a_frame_that_is_lost_never_comes() {
+    assert_snapshot!(three().fails("lose:lan:1-2").run(), @"
+           ms lcore port    frame
+        0.020                 fault lose:lan:1: a frame is lost on its way
+        0.020                 dropped wire_lost (packet 1)
+        0.020       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 10
+        0.040                 fault lose:lan:2: a frame is lost on its way
+        0.040                 dropped wire_lost (packet 2)
+        0.040       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 20
+        0.060       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 30
+        0.065     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 30
+    in 3 + made 0 = out 1 + consumed 0 + dropped 2 + held 0
+    ");
+}
+
+#[test]
+fn a_frame_that_comes_twice_is_two_packets() {
+    assert_snapshot!(three().fails("dup:lan:2").run(), @"
+           ms lcore port    frame
+        0.020       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 10
+        0.025     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 10
+        0.040                 fault dup:lan:2: a frame comes twice
+        0.040       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 20
+        0.040       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 20
+        0.048     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 20
+        0.048     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 20
+        0.060       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 30
+        0.071     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 30
+    in 4 + made 0 = out 4 + consumed 0 + dropped 0 + held 0
+    ");
+}
+
+#[test]
+fn a_frame_that_is_late_is_overtaken() {
+    assert_snapshot!(three().fails("late:lan:1=30us").run(), @"
+           ms lcore port    frame
+        0.020                 fault late:lan:1=30us: a frame comes late
+        0.040       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 20
+        0.045     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 20
+        0.050       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 10
+        0.057     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 10
+        0.060       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 30
+        0.069     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 30
+    in 3 + made 0 = out 3 + consumed 0 + dropped 0 + held 0
+    ");
+}
+
+#[test]
+fn a_bit_that_is_turned_over_is_found_by_the_checksum() {
+    // Bit 176 is the first of the TTL. Bit 416 is the first of byte 52: payload, which a router does
+    // not look at. The first frame ends before it.
+    assert_snapshot!(three().fails("flip:lan:1=176").fails("flip:lan:2=416").run(), @"
+           ms lcore port    frame
+        0.020                 fault flip:lan:1=176: a bit of a frame is turned over
+        0.020       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 192 len 10 BAD-IP-CHECKSUM
+        0.022     1           dropped ip_checksum (packet 1)
+        0.040                 fault flip:lan:2=416: a bit of a frame is turned over
+        0.040       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 20 bad udp checksum
+        0.046     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 20 bad udp checksum
+        0.060       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 30
+        0.068     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 30
+    in 3 + made 0 = out 2 + consumed 0 + dropped 1 + held 0
+    ");
+}
+
+#[test]
+fn a_frame_that_is_cut_short_is_refused() {
+    assert_snapshot!(three().fails("cut:lan:1=33").fails("cut:lan:2=13").fails("cut:lan:3=72").run(), @"
+           ms lcore port    frame
+        0.020                 fault cut:lan:1=33: a frame is cut short
+        0.020       lan  <  ipv4 truncated: header of 20, 19 bytes
+        0.022     1           dropped ip_truncated (packet 1)
+        0.040                 fault cut:lan:2=13: a frame is cut short
+        0.040       lan  <  eth truncated: header of 14, 13 bytes
+        0.043     1           dropped eth_truncated (packet 2)
+        0.060       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 30
+        0.067     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 30
+    in 3 + made 0 = out 1 + consumed 0 + dropped 2 + held 0
+    ");
+}
+
+#[test]
+fn a_receive_queue_that_is_full_for_once_misses_a_frame() {
+    assert_snapshot!(three().fails("full:lan:2").run(), @"
+           ms lcore port    frame
+        0.020       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 10
+        0.025     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 10
+        0.040                 fault full:lan:2: a receive queue is full
+        0.040                 dropped rx_missed (packet 2)
+        0.040       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 20
+        0.060       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 30
+        0.067     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 30
+    in 3 + made 0 = out 2 + consumed 0 + dropped 1 + held 0
+    ");
+}
+
+#[test]
+fn what_comes_while_the_link_is_down_is_lost() {
+    assert_snapshot!(three().fails("down:lan@20us=21us").run(), @"
+           ms lcore port    frame
+        0.020                 fault down:lan@20us=21us: the link of a port is down for a while
+        0.020                 dropped link_down (packet 1)
+        0.020       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 10
+        0.040                 dropped link_down (packet 2)
+        0.040       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 20
+        0.060       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 30
+        0.065     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 30
+    in 3 + made 0 = out 1 + consumed 0 + dropped 2 + held 0
+    ");
+}
+
+#[test]
+fn on_a_slow_wire_frames_are_harmed_before_they_wait_for_it() {
+    // A frame of 52 bytes takes 416 µs, one of 62 bytes 496 µs.
+    let slow = |fault| {
+        let mut net = three().fails(fault);
+        let wire = WirePlan { rate: Some(1_000_000), ..WirePlan::default() };
+        net.plan.ports[0] = PortPlan::Ring(wire);
+        net.run()
+    };
+    assert_snapshot!(slow("late:lan:1=1ms"), @"
+           ms lcore port    frame
+        0.020                 fault late:lan:1=1ms: a frame comes late
+        0.536       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 20
+        0.545     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 20
+        1.112       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 30
+        1.121     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 30
+        1.528       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 10
+        1.533     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 10
+    in 3 + made 0 = out 3 + consumed 0 + dropped 0 + held 0
+    ");
+    assert_snapshot!(slow("dup:lan:1"), @"
+           ms lcore port    frame
+        0.020                 fault dup:lan:1: a frame comes twice
+        0.436       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 10
+        0.445     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 10
+        0.852       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 10
+        0.857     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 10
+        1.348       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 20
+        1.353     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 20
+        1.924       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 30
+        1.935     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 30
+    in 4 + made 0 = out 4 + consumed 0 + dropped 0 + held 0
+    ");
+    assert_snapshot!(slow("full:lan:2"), @"
+           ms lcore port    frame
+        0.040                 fault full:lan:2: a receive queue is full
+        0.436       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 10
+        0.445     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 10
+        0.932                 dropped rx_missed (packet 2)
+        0.932       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 20
+        1.508       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 30
+        1.511     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 30
+    in 3 + made 0 = out 2 + consumed 0 + dropped 1 + held 0
+    ");
+    assert_snapshot!(slow("down:lan@500us=1ms"), @"
+           ms lcore port    frame
+        0.436       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 10
+        0.445     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 10
+        0.932                 fault down:lan@500us=1ms: the link of a port is down for a while
+        0.932                 dropped link_down (packet 2)
+        0.932       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 20
+        1.508       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 30
+        1.511     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 30
+    in 3 + made 0 = out 2 + consumed 0 + dropped 1 + held 0
+    ");
+}
+
+#[test]
+fn an_lcore_that_stands_still_is_late_and_no_more() {
+    // Without the stall each leaves some microseconds after it came.
+    assert_snapshot!(three().fails("stall:1@25us=50us").run(), @"
+           ms lcore port    frame
+        0.020       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 10
+        0.025                 fault stall:1@25us=50us: an lcore stands still for a while
+        0.040       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 20
+        0.060       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 30
+        0.075     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 10
+        0.088     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 20
+        0.088     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 30
+    in 3 + made 0 = out 3 + consumed 0 + dropped 0 + held 0
+    ");
+}
+
+#[test]
+fn an_order_can_come_at_another_time() {
+    let mut net = dut().knows(WAN, BOB).fails("order:2@1ms").fails("order:3@9ms");
+    net.at(ms(3)).told("route add 203.0.113.0/24 via 192.0.2.254");
+    net.at(ms(5)).told("route del 203.0.113.0/24");
+    assert_snapshot!(net.run(), @"
+           ms lcore port    frame
+        1.000                 fault order:2@1ms: an order is told at another time
+        1.000                 order 1: route del 203.0.113.0/24
+        1.002     0           order 1 is refused, NOTEXIST: route_absent
+        3.000                 order 2: route add 203.0.113.0/24 via 192.0.2.254
+        3.005     0           message ROUTE_ADD #1 lcore 0 > 1 sent
+        3.006     1           message ROUTE_ADD #1 lcore 0 > 1 delivered
+        3.006     1           message ROUTE_ADD #1 lcore 0 > 1 handled: ok
+        3.006     1           message ROUTE_ADD #1 lcore 1 > 0 replied: ok
+        3.018     0           message ROUTE_ADD #1 lcore 1 > 0 answered: ok
+        3.018     0           message ROUTE_ADD #1 lcore 0 done: ok
+        3.018     0           order 2 is done
+    in 0 + made 0 = out 0 + consumed 0 + dropped 0 + held 0
+    ");
 }

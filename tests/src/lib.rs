@@ -200,6 +200,19 @@ impl Dut {
         self.order(Order::Hello(hello))
     }
 
+    /// Something goes wrong on purpose, in the words of `--fault`.
+    ///
+    /// # Panics
+    /// They are no fault.
+    #[must_use]
+    pub fn fails(mut self, fault: &str) -> Dut {
+        match fault.parse() {
+            Ok(fault) => self.plan.faults.push(fault),
+            Err(why) => panic!("{why}"),
+        }
+        self
+    }
+
     /// A host whose MAC is known from the start.
     #[must_use]
     pub fn knows(mut self, dev: PortId, host: Host) -> Dut {

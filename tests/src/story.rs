@@ -279,8 +279,8 @@ impl Observer for Teller {
                 // Only those above have devices by their numbers.
                 Some(format!("     order {order}: {}", words(what, &[])))
             }
-            What::Outside(Outside::Fault(strike)) => {
-                Some(format!("     fault {strike}: {}", strike.kind.explain()))
+            What::Outside(Outside::Fault(fault)) => {
+                Some(format!("     fault {fault}: {}", fault.explain()))
             }
             What::Outside(Outside::Arrive { .. } | Outside::Depart { .. }) => None,
         };

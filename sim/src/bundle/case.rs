@@ -61,8 +61,8 @@ impl Case {
         };
         let inputs = spelled.into_iter().map(input).collect();
         let tables = tables(request, &name)?;
-        let Overrides { faults, asked, .. } = request.overrides.clone();
-        Ok((Case { tables, inputs, faults, asked }, left_out))
+        let asked = request.overrides.asked.clone();
+        Ok((Case { tables, inputs, faults: plan.faults, asked }, left_out))
     }
 
     /// The whole scenario, as a file. What arrives is said in words beside the bytes.
@@ -132,7 +132,7 @@ fn tables(request: &Request, name: &str) -> Result<Table, BundleError> {
         tables.insert("until".to_owned(), Value::String(until.to_string()));
     }
     for (key, value) in file {
-        let resolved = key == "input" || key == "snapped";
+        let resolved = ["input", "snapped", "faults"].contains(&key.as_str());
         if !resolved && !tables.contains_key(&key) {
             tables.insert(key, value);
         }

@@ -8,6 +8,7 @@ use crate::decode::Filter;
 use crate::fault::{Fault, FaultKind};
 use crate::plan::{Backend, Ours, Pace, Snapped, Timing};
 use crate::scenario::{CaptureArg, Overrides, text};
+use crate::schedule::Sched;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use dataplane::Nanos;
 use std::path::PathBuf;
@@ -55,6 +56,8 @@ Examples:
     lockstep run fixtures/scenarios/router.toml
     lockstep run box.toml --seed 4f2c9ab --out run/
     lockstep run box.toml --control /tmp/box.sock
+    lockstep run box.toml --sched pct:3:7
+    lockstep run box.toml --fault lose:lan:3 --fault stall:1@2ms=30us
 ";
 
 const CTL: &str = "\
@@ -303,6 +306,11 @@ impl From<FilterArgs> for Filter {
 pub struct RunArgs {
     #[command(flatten)]
     pub sim: SimArgs,
+    /// In which order lcores run: fixed (what is due first), random:SEED, pct:D[:SEED], starve:LCORE,
+    /// or replay:FILE (a fault on each line). A strategy finds stalls, and the run that you see has
+    /// these as if --fault had named them
+    #[arg(long, value_name = "SCHED")]
+    pub sched: Option<Sched>,
     /// Write report, events, packets, ticks, counters and manifest to DIR
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
@@ -337,10 +345,12 @@ pub struct SimArgs {
     /// What carries the packets
     #[arg(long, value_enum, default_value_t = BackendArg::Dpdk)]
     pub backend: BackendArg,
-    /// Let a call fail, the N-th of its KIND in the run, or those from N to M: alloc (no buffer), ring
-    /// (another lcore's ring is full) or tx (a port takes nothing of a burst); can be given several
-    /// times. `lockstep sweep` tries them all
-    #[arg(long, value_name = "KIND:N[-M]")]
+    /// Let something go wrong; can be given several times. The N-th call of a kind fails, or those
+    /// from N to M: alloc:N[-M] (no buffer), ring:N[-M] (another lcore's ring is full), tx:N[-M] (a port
+    /// takes nothing of a burst), tx:N=K (it takes K packets). Something happens to the N-th frame
+    /// towards a port: lose:PORT:N[-M], dup:PORT:N, late:PORT:N=DUR, flip:PORT:N=BIT, cut:PORT:N=LEN,
+    /// full:PORT:N. Or down:PORT@TIME=DUR (link), stall:LCORE@TIME=DUR, order:N@TIME
+    #[arg(long, value_name = "FAULT")]
     pub fault: Vec<Fault>,
     /// Call it a failure if this happens: drop:REASON (a packet is dropped for it) or
     /// event:NAME[,FIELD=VALUE]... (as events.jsonl has them); can be given several times

@@ -6,7 +6,8 @@ use super::*;
 use crate::capture::{Frame, PcapngWriter};
 use crate::plan::{Backend, Ours, Pace, Plan, PortPlan, Snapped, Source, Timing};
 use crate::scenario::Overrides;
-use dataplane::{Mac, Nanos};
+use crate::schedule::Strategy;
+use dataplane::{LcoreId, Mac, Nanos};
 use std::fs;
 use std::path::PathBuf;
 
@@ -73,6 +74,12 @@ impl Engine for Notes {
     ) -> Result<Outcome, Failure> {
         self.swarmed = Some((jobs, search.clone()));
         self.outcome()
+    }
+
+    fn schedule(&mut self, _: &Job, by: Strategy, _: &AtomicBool) -> Result<Vec<Fault>, Failure> {
+        let stall =
+            format!("stall:1@{}ms=30us", if by == Strategy::Starve(LcoreId(1)) { 1 } else { 2 });
+        Ok(vec![stall.parse().unwrap()])
     }
 
     fn verify(&mut self, dir: &Path, _: bool, _: &AtomicBool) -> Result<Outcome, Failure> {
@@ -474,7 +481,7 @@ fn a_sweep_tries_all_faults_or_those_that_are_named() {
     for (words, why) in [
         ("sweep @box.toml --kind disk", "\"disk\" is no kind of fault, expected alloc, ring or tx"),
         ("sweep @box.toml --every 0", "0 is not in 1"),
-        ("run @box.toml --fault alloc:0", "the first call has number 1"),
+        ("run @box.toml --fault alloc:0", "the first one has number 1"),
     ] {
         let done = folder.lockstep(words);
         assert_eq!(done.code, exit::USAGE, "{words}");
@@ -516,5 +523,42 @@ fn a_bundle_is_asked_for_by_its_file() {
         let done = folder.lockstep(words);
         assert!(done.err.contains(why), "{words}: {}", done.err);
         assert!(done.code == exit::USAGE || words.contains("none"), "{words}");
+    }
+}
+
+#[test]
+fn a_schedule_is_a_list_of_stalls_that_the_run_has() {
+    let folder = Folder::new("sched");
+    fs::write(folder.0.join("s.txt"), "# found before\nstall:1@3ms=1us\n").unwrap();
+    fs::write(folder.0.join("bad.txt"), "stall:1\n").unwrap();
+    let stalls = |words: &str| {
+        let done = folder.lockstep(&format!("run @box.toml --fault tx:2 {words}"));
+        assert_eq!(done.code, 0, "{}", done.err);
+        let overrides = &done.notes.job.as_ref().unwrap().request.overrides;
+        assert_eq!(overrides.faults, done.plan().faults, "and the manifest knows");
+        let faults: Vec<_> = done.plan().faults.iter().map(ToString::to_string).collect();
+        let again = done.out.lines().find(|line| line.starts_with("again:")).map(str::to_owned);
+        (faults, again)
+    };
+    let line = |stall| Some(format!("again: the same without --sched, but with --fault {stall}"));
+    assert_eq!(stalls("--sched fixed"), (vec!["tx:2".to_owned()], None));
+    for (words, stall) in [
+        ("--sched starve:1", "stall:1@1ms=30us"),
+        ("--sched pct:3:4", "stall:1@2ms=30us"),
+        ("--sched replay:@s.txt", "stall:1@3ms=1us"),
+    ] {
+        assert_eq!(stalls(words), (vec!["tx:2".to_owned(), stall.to_owned()], line(stall)));
+    }
+    for (words, why) in [
+        ("--sched fair", "\"fair\" is no schedule, expected fixed, random:SEED"),
+        (
+            "--sched replay:@bad.txt",
+            "bad.txt:1: \"stall:1\" is no fault, expected stall:LCORE@TIME=DUR",
+        ),
+        ("--sched replay:@none.txt", "none.txt cannot be read"),
+    ] {
+        let done = folder.lockstep(&format!("run @box.toml {words}"));
+        assert_ne!(done.code, 0);
+        assert!(done.err.contains(why), "{}", done.err);
     }
 }

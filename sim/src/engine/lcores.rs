@@ -5,15 +5,20 @@
 //! the lcore something names the job that takes it, and that run may come before. The runs in
 //! between are skipped when the planned one is due.
 //!
+//! An lcore may be stalled on purpose: the first step that would start at a stall's time or later
+//! starts so much later, and all behind it with it. The closed forms are taken from there on then.
+//!
 //! Invariant: skipping changes nothing that can be seen: steps, times and counters are those of an
 //! lcore that stepped all the time.
 
 use super::core::{Core, Step};
 use crate::clock::{FreeTurn, StepStart, Turn, not_before};
+use crate::fault::Fault;
 use crate::plan::{Costs, Pace};
 use dataplane::job::JobKind;
 use dataplane::lcore::{Position, Stepped};
-use dataplane::{Instant, LcoreId};
+use dataplane::{Instant, LcoreId, Nanos};
+use std::collections::VecDeque;
 
 /// The lcores, in the order of their numbers.
 pub(crate) struct Lcores<C> {
@@ -31,7 +36,58 @@ struct Clock {
     at: Instant,
     /// The step that is planned.
     planned: Position,
+    /// Stalls before the step that is planned, of those to come.
+    passed: usize,
+    /// The stalls to come, in order of time: when, and for how long.
+    stalls: VecDeque<(Instant, Nanos)>,
     busy: u64,
+}
+
+/// A step, and the stalls before it.
+#[derive(Clone, Copy, Debug)]
+struct Planned {
+    step: StepStart,
+    passed: usize,
+}
+
+impl Clock {
+    /// [`Turn::first_run`], past the stalls to come.
+    fn first_run(&self, kind: JobKind, here: StepStart, not_before: Instant) -> Option<Planned> {
+        self.past_stalls(here, |turn, from| turn.first_run(kind, from, not_before))
+    }
+
+    /// [`Turn::first_step`], past the stalls to come.
+    fn first_step(&self, here: StepStart, not_before: Instant) -> Option<Planned> {
+        self.past_stalls(here, |turn, from| Some(turn.first_step(from, not_before)))
+    }
+
+    /// What `find` finds, if all jobs from `here` on are idle, and the stalls to come are as long as
+    /// they are: what would start at a stall's time or later is looked for again behind the stall.
+    fn past_stalls(
+        &self,
+        here: StepStart,
+        find: impl Fn(&Turn, StepStart) -> Option<StepStart>,
+    ) -> Option<Planned> {
+        let (mut from, mut passed) = (here, 0);
+        for (at, lasts) in &self.stalls {
+            let step = find(&self.turn, from)?;
+            if step.at < *at {
+                return Some(Planned { step, passed });
+            }
+            let StepStart { position, at } = self.turn.first_step(from, *at);
+            (from, passed) = (StepStart { position, at: at.saturating_add(*lasts) }, passed + 1);
+        }
+        Some(Planned { step: find(&self.turn, from)?, passed })
+    }
+
+    /// Plans the very next step, which no closed form is asked for.
+    fn plan_next(&mut self, position: Position) -> Instant {
+        (self.planned, self.passed) = (position, 0);
+        while let Some((_, lasts)) = self.stalls.pop_front_if(|(at, _)| *at <= self.at) {
+            self.at = self.at.saturating_add(lasts);
+        }
+        self.at
+    }
 }
 
 /// A step that is about to run.
@@ -48,16 +104,25 @@ pub(crate) struct Due {
 }
 
 impl<C: Core> Lcores<C> {
-    /// All lcores before their first step, at the epoch; or one whose turn costs nothing.
-    pub fn new(mut cores: Vec<C>, costs: &Costs, pace: Pace) -> Result<Lcores<C>, LcoreId> {
+    /// All lcores before their first step, at the epoch; or one whose turn costs nothing. Of the
+    /// faults, those are theirs that stall them.
+    pub fn new(
+        mut cores: Vec<C>,
+        costs: &Costs,
+        pace: Pace,
+        faults: &[Fault],
+    ) -> Result<Lcores<C>, LcoreId> {
         cores.sort_by_key(Core::id);
         let mut clocks = Vec::with_capacity(cores.len());
         let mut next = Vec::with_capacity(cores.len());
         for core in &cores {
             let turn = Turn::new(core.schedule(), costs).map_err(|FreeTurn| core.id())?;
+            let (at, planned) = (Instant::EPOCH, core.position());
+            let stalls = stalls(faults, core.id());
+            let mut clock = Clock { turn, at, planned, passed: 0, stalls, busy: 0 };
             let never = core.schedule().is_empty();
-            next.push(if never { Instant::MAX } else { Instant::EPOCH });
-            clocks.push(Clock { turn, at: Instant::EPOCH, planned: core.position(), busy: 0 });
+            next.push(if never { Instant::MAX } else { clock.plan_next(planned) });
+            clocks.push(clock);
         }
         Ok(Lcores { cores, clocks, next, costs: costs.clone(), pace })
     }
@@ -82,6 +147,7 @@ impl<C: Core> Lcores<C> {
             core.skip_to(clock.planned);
         }
         clock.at = at;
+        clock.stalls.drain(..std::mem::take(&mut clock.passed));
         let Position { tick, slot } = clock.planned;
         let kind = if tick == 0 {
             core.schedule().job_at(0, slot)
@@ -124,24 +190,52 @@ impl<C: Core> Lcores<C> {
             return;
         }
         if self.pace == Pace::Step || position.tick == 0 {
-            clock.planned = position;
-            self.next[index] = clock.at;
+            self.next[index] = clock.plan_next(position);
             return;
         }
         let here = StepStart { position, at: clock.at };
-        let mut first: Option<StepStart> = None;
+        let mut first: Option<Planned> = None;
         let mut want = |kind, from| {
-            let run = clock.turn.first_run(kind, here, from);
+            let run = clock.first_run(kind, here, from);
             if let Some(run) = run
-                && first.is_none_or(|first| run.position < first.position)
+                && first.is_none_or(|first| run.step.position < first.step.position)
             {
                 first = Some(run);
             }
         };
         core.wants(&mut want);
         outside.into_iter().for_each(|kind| want(kind, Instant::EPOCH));
-        clock.planned = first.map_or(position, |run| run.position);
-        self.next[index] = first.map_or(Instant::MAX, |run| run.at);
+        clock.planned = first.map_or(position, |run| run.step.position);
+        clock.passed = first.map_or(0, |run| run.passed);
+        self.next[index] = first.map_or(Instant::MAX, |run| run.step.at);
+    }
+
+    /// Lets lcore `index` stall at `at`, when its planned step would start. What waits for it `outside`
+    /// was there before, so that it is found at the first step behind the stall.
+    pub fn stall(
+        &mut self,
+        index: usize,
+        at: Instant,
+        lasts: Nanos,
+        outside: impl IntoIterator<Item = JobKind>,
+    ) {
+        let (core, clock) = (&mut self.cores[index], &mut self.clocks[index]);
+        let here = StepStart { position: core.position(), at: clock.at };
+        if let Some(Planned { step, passed }) = clock.first_step(here, at) {
+            if step.position != here.position {
+                core.skip_to(step.position);
+            }
+            clock.stalls.drain(..passed);
+            clock.at = step.at.saturating_add(lasts);
+        }
+        self.plan(index, outside);
+    }
+
+    /// The other lcores, and when each has something to do next.
+    pub fn others(&self, index: usize) -> impl Iterator<Item = (LcoreId, Instant)> + '_ {
+        let all = self.cores.iter().map(Core::id).zip(self.next.iter().copied()).enumerate();
+        let others = all.filter(move |(other, _)| *other != index).map(|(_, other)| other);
+        others.filter(|(_, at)| *at != Instant::MAX)
     }
 
     /// Something from outside waits for job `kind` of lcore `index` from `not_before` on.
@@ -152,10 +246,10 @@ impl<C: Core> Lcores<C> {
             return;
         }
         let here = StepStart { position, at: clock.at };
-        let Some(run) = clock.turn.first_run(kind, here, not_before) else { return };
-        if self.next[index] == Instant::MAX || run.position < clock.planned {
-            clock.planned = run.position;
-            self.next[index] = run.at;
+        let Some(run) = clock.first_run(kind, here, not_before) else { return };
+        if self.next[index] == Instant::MAX || run.step.position < clock.planned {
+            (clock.planned, clock.passed) = (run.step.position, run.passed);
+            self.next[index] = run.step.at;
         }
     }
 
@@ -172,11 +266,12 @@ impl<C: Core> Lcores<C> {
                 continue;
             }
             let here = StepStart { position, at: clock.at };
-            let there = clock.turn.first_step(here, end);
-            if there.position != position {
-                core.skip_to(there.position);
+            let Some(Planned { step, passed }) = clock.first_step(here, end) else { continue };
+            if step.position != position {
+                core.skip_to(step.position);
             }
-            (clock.at, clock.planned) = (there.at, there.position);
+            (clock.at, clock.planned, clock.passed) = (step.at, step.position, 0);
+            clock.stalls.drain(..passed);
         }
     }
 
@@ -206,6 +301,17 @@ impl<C: Core> Lcores<C> {
         }
         (now, later)
     }
+}
+
+/// The stalls of an lcore, in order of time.
+fn stalls(faults: &[Fault], id: LcoreId) -> VecDeque<(Instant, Nanos)> {
+    let stall = |fault: &Fault| match fault {
+        Fault::Stall { lcore, at, lasts } if *lcore == id => Some((*at, *lasts)),
+        _ => None,
+    };
+    let mut stalls: Vec<_> = faults.iter().filter_map(stall).collect();
+    stalls.sort_unstable();
+    stalls.into()
 }
 
 #[cfg(test)]

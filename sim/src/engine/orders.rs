@@ -1,8 +1,37 @@
 //! The orders of a run, and what came of each.
 
 use crate::control::outcome;
+use crate::fault::Fault;
+use crate::plan::{Command, Plan};
 use dataplane::Instant;
 use dataplane::control::{Answered, Data, Refused};
+use std::collections::VecDeque;
+
+/// What the control plane is still to be told.
+#[derive(Debug)]
+pub(super) struct Told {
+    pub command: Command,
+    /// Whether somebody who steers the run waits for the answer.
+    pub live: bool,
+    /// Why it is told at this time, if that is not its own.
+    pub fault: Option<Fault>,
+}
+
+/// What the control plane is told in a plan, in order of time; at one time in the plan's order.
+pub(super) fn told(plan: &Plan) -> VecDeque<Told> {
+    let told = |command: &Command| Told { command: command.clone(), live: false, fault: None };
+    let mut all: Vec<Told> = plan.commands.iter().map(told).collect();
+    for fault in &plan.faults {
+        if let Fault::Order { nth, at } = fault
+            && let Some(told) =
+                usize::try_from(nth.saturating_sub(1)).ok().and_then(|n| all.get_mut(n))
+        {
+            (told.command.at, told.fault) = (*at, Some(fault.clone()));
+        }
+    }
+    all.sort_by_key(|told| told.command.at);
+    all.into()
+}
 
 /// An order, from when it was given until it was over.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,6 +8,7 @@
 //! ends at the same time: an order that is given between two events of one instant is given a
 //! nanosecond after it, since at an instant the orders come first.
 
+use super::orders::Told;
 use super::{Ended, Engine};
 use crate::fabric::Fabric;
 use crate::ledger::PortTotals;
@@ -187,8 +188,9 @@ impl<F: Fabric, O: Observer> Steered for Engine<'_, F, O> {
         if at >= self.end {
             return Ok(None);
         }
-        let place = self.commands.partition_point(|(command, _)| command.at <= at);
-        self.commands.insert(place, (Command { at, what }, true));
+        let place = self.commands.partition_point(|told| told.command.at <= at);
+        let told = Told { command: Command { at, what }, live: true, fault: None };
+        self.commands.insert(place, told);
         loop {
             if let Some(answered) = self.live_answer.take() {
                 return Ok(Some(answered));

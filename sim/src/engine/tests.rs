@@ -1,5 +1,6 @@
 //! Whole runs: that no pace, fabric or repetition changes anything, and that nothing gets lost.
 
+mod faults;
 pub(crate) mod plans;
 
 use super::*;

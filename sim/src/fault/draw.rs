@@ -12,11 +12,11 @@
 //! Invariant: the same seed and the same [`Reach`] give the same list; every fault of it has a place
 //! in the run without faults. Not here: what a fault does (`fault.rs`), which seeds are tried.
 
-use super::{Fault, FaultKind, Strike};
+use super::{Fault, FaultKind, Harm, Strike};
 use crate::engine::Outcome;
 use crate::plan::{Plan, PortPlan};
 use dataplane::rng::Rng;
-use dataplane::{Instant, LcoreId};
+use dataplane::{Instant, LcoreId, Nanos};
 
 /// What could go wrong in a run: how often, where and when, as the run without faults tells.
 ///
@@ -64,10 +64,20 @@ struct Class {
 }
 
 /// All classes. One more is one more row.
-const CLASSES: [Class; 3] = [
+const CLASSES: [Class; 13] = [
     Class { name: "alloc", one: |rng, reach, run| call(FaultKind::Alloc, rng, reach, run) },
     Class { name: "ring", one: |rng, reach, run| call(FaultKind::Ring, rng, reach, run) },
     Class { name: "tx", one: |rng, reach, run| call(FaultKind::Tx, rng, reach, run) },
+    Class { name: "short", one: short },
+    Class { name: "lose", one: lose },
+    Class { name: "dup", one: |rng, reach, _| frame(rng, reach, |_| Harm::Twice) },
+    Class { name: "late", one: |rng, reach, _| frame(rng, reach, |rng| Harm::Late(span(rng))) },
+    Class { name: "flip", one: |rng, reach, _| frame(rng, reach, |rng| Harm::Flip(bit(rng))) },
+    Class { name: "cut", one: |rng, reach, _| frame(rng, reach, |rng| Harm::Cut(length(rng))) },
+    Class { name: "full", one: |rng, reach, _| frame(rng, reach, |_| Harm::Full) },
+    Class { name: "down", one: down },
+    Class { name: "stall", one: stall },
+    Class { name: "order", one: order },
 ];
 
 /// What goes wrong under this seed: no two the same, in the order of the classes. At least one seed of
@@ -115,9 +125,76 @@ fn call(kind: FaultKind, rng: &mut Rng, reach: &Reach, run: u64) -> Option<Fault
     })
 }
 
+fn short(rng: &mut Rng, reach: &Reach, _: u64) -> Option<Fault> {
+    let nth = place(rng, reach.calls[FaultKind::Tx.index()])?;
+    // Most bursts are short: of a long one, that is most of it.
+    Some(Fault::Short { nth, takes: rng.below(4) })
+}
+
+/// A frame that comes to a wire: each as likely as any other, on whichever wire.
+fn any_frame(rng: &mut Rng, reach: &Reach) -> Option<(String, u64)> {
+    let mut nth = place(rng, reach.frames.iter().map(|(_, frames)| frames).sum())?;
+    for (port, frames) in &reach.frames {
+        if nth <= *frames {
+            return Some((port.clone(), nth));
+        }
+        nth -= frames;
+    }
+    None
+}
+
+fn lose(rng: &mut Rng, reach: &Reach, run: u64) -> Option<Fault> {
+    let (port, first) = any_frame(rng, reach)?;
+    Some(Fault::Lose { port, first, last: first + run - 1 })
+}
+
+fn frame(rng: &mut Rng, reach: &Reach, harm: impl Fn(&mut Rng) -> Harm) -> Option<Fault> {
+    let (port, nth) = any_frame(rng, reach)?;
+    Some(Fault::Frame { port, nth, harm: harm(rng) })
+}
+
+/// A bit of the first 64 bytes, where the headers are.
+fn bit(rng: &mut Rng) -> u32 {
+    u32::try_from(rng.below(64 * 8)).unwrap_or(0)
+}
+
+/// What is left of a frame: in its headers, or little more.
+fn length(rng: &mut Rng) -> u32 {
+    1 + u32::try_from(rng.below(100)).unwrap_or(0)
+}
+
+/// From 100 ns to 90 ms, each order of magnitude as likely as any other.
+fn span(rng: &mut Rng) -> Nanos {
+    let scale = (0..rng.below(6)).fold(100, |scale, _| scale * 10);
+    Nanos::new(scale * (1 + rng.below(9)))
+}
+
+/// A time of the run, rather early than late: much of a run may be waiting for timers.
+fn time(rng: &mut Rng, reach: &Reach) -> Instant {
+    let early = reach.end.as_nanos() >> rng.below(8);
+    Instant::from_nanos(rng.below(early.max(1)))
+}
+
+fn down(rng: &mut Rng, reach: &Reach, _: u64) -> Option<Fault> {
+    let (port, _) = any_frame(rng, reach)?;
+    Some(Fault::Down { port, at: time(rng, reach), lasts: span(rng) })
+}
+
+fn stall(rng: &mut Rng, reach: &Reach, _: u64) -> Option<Fault> {
+    let nth = place(rng, reach.lcores.len() as u64)?;
+    let lcore = *reach.lcores.get(usize::try_from(nth - 1).ok()?)?;
+    Some(Fault::Stall { lcore, at: time(rng, reach), lasts: span(rng) })
+}
+
+fn order(rng: &mut Rng, reach: &Reach, _: u64) -> Option<Fault> {
+    let nth = place(rng, reach.orders)?;
+    Some(Fault::Order { nth, at: time(rng, reach) })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::tests::plans::dut;
 
     fn reach() -> Reach {
         Reach {
@@ -143,27 +220,40 @@ mod tests {
         let drawn: Vec<String> = (0..12).map(line).collect();
         insta::assert_snapshot!(drawn.join("\n"), @"
         0: nothing
-        1: alloc:85 alloc:91 tx:29 tx:30 tx:37
+        1: alloc:85 alloc:91 tx:29 tx:30 tx:37 lose:lan:11 lose:lan:14 lose:wan:3 dup:lan:6 dup:lan:35 dup:lan:41 late:lan:41=1us flip:lan:5=478 flip:lan:21=391 full:lan:14 down:lan@56788ns=7ms
         2: nothing
-        3: ring:5 ring:7 ring:8 ring:9 ring:10 ring:11 ring:13 ring:14 ring:17 ring:20 tx:1 tx:9 tx:14 tx:21 tx:28 tx:34 tx:35
-        4: alloc:38-51 alloc:72-85
-        5: nothing
-        6: ring:14
-        7: alloc:72-77 alloc:85-90 ring:4 ring:5 ring:7 ring:8 ring:14 ring:15 ring:17 ring:18 tx:11 tx:31 tx:36
-        8: alloc:17 alloc:33 alloc:41 alloc:56 alloc:79 alloc:84
+        3: ring:5 ring:7 ring:8 ring:9 ring:10 ring:11 ring:13 ring:14 ring:17 ring:20 tx:1 tx:9 tx:14 tx:21 tx:28 tx:34 tx:35 lose:lan:8 late:lan:23=3ms late:lan:32=5us cut:lan:2=63 cut:lan:13=12 cut:lan:33=69 cut:lan:38=36 full:lan:39 down:lan@3636ns=20us down:lan@9371ns=100ns down:lan@29303ns=200us down:lan@1360113ns=5ms stall:0@25105ns=50us
+        4: alloc:38-51 alloc:72-85 tx:7=1 tx:13=3 tx:15=2 flip:lan:20=144
+        5: flip:lan:1=61 flip:lan:28=15 stall:0@2939ns=40us stall:0@15488ns=60us order:1@34517ns order:1@79375ns order:2@52935ns
+        6: ring:14 tx:2=2 tx:3=3 tx:5=2 tx:5=3 tx:6=3 tx:7=2 tx:9=3 tx:21=1 tx:24=2 tx:25=1 tx:32=2 tx:39=3 dup:lan:2 dup:lan:5 dup:lan:10 dup:lan:21 dup:lan:30 dup:lan:31 dup:lan:41 dup:lan:49 down:lan@741346ns=70ms
+        7: alloc:72-77 alloc:85-90 ring:4 ring:5 ring:7 ring:8 ring:14 ring:15 ring:17 ring:18 tx:11 tx:31 tx:36 tx:8=0 tx:22=1 lose:lan:10-18 late:lan:25=70ms late:lan:28=600us late:lan:32=500us late:lan:44=8us flip:lan:4=409 flip:lan:18=477 flip:lan:46=369 cut:lan:2=8 cut:lan:4=80 cut:lan:32=54 full:lan:9 full:lan:11 full:lan:19 full:lan:36 full:lan:37 full:lan:46 down:lan@61392ns=60us down:lan@150830ns=200us stall:0@10268ns=4ms order:1@30269ns order:2@222206ns order:2@360930ns
+        8: alloc:17 alloc:33 alloc:41 alloc:56 alloc:79 alloc:84 tx:3=2 tx:22=2 lose:lan:1 lose:lan:12 lose:lan:20 lose:lan:25 lose:lan:31 lose:lan:32 lose:lan:34 lose:lan:45 lose:lan:47 lose:lan:49 lose:wan:3 dup:lan:12 dup:lan:33 late:lan:17=600us late:wan:1=60us cut:lan:19=4 full:lan:21 full:lan:24 down:lan@6668ns=1us down:lan@7679ns=20us down:lan@14589ns=9us down:lan@21296ns=20us down:lan@42570ns=90us down:lan@51745ns=800ns down:lan@55355ns=3us down:lan@163472ns=8us down:lan@186088ns=7us down:lan@1752356ns=400us order:1@5528ns order:1@402648ns
         9: nothing
-        10: alloc:95 ring:1-17 ring:5-21
+        10: alloc:95 ring:1-17 ring:5-21 lose:lan:1 lose:lan:11 lose:lan:15 lose:lan:17 lose:lan:20 lose:lan:29 lose:lan:31 lose:lan:32 lose:lan:35 cut:lan:4=78 cut:lan:5=28 cut:lan:22=14 cut:lan:24=46 cut:lan:29=50 cut:lan:32=29 cut:lan:41=9 cut:lan:44=81 order:1@46451ns order:2@3173ns order:2@17434ns
         11: nothing
         ");
     }
 
     #[test]
     fn every_fault_has_a_place_and_reads_as_it_is_written() {
+        let (plan, reach) = (dut(1), reach());
         for seed in 0..2_000 {
-            for fault in draw(seed, &reach()) {
+            for fault in draw(seed, &reach) {
                 assert_eq!(fault.to_string().parse(), Ok(fault.clone()));
-                let (Fault::Call(first) | Fault::Calls { first, .. }) = fault;
-                assert!((1..=reach().calls[first.kind.index()]).contains(&first.nth), "{first}");
+                assert_eq!(fault.check(&plan), Ok(()), "{fault}");
+                let frames = |port: &str| if port == "lan" { 50 } else { 3 };
+                let (nth, of, at) = match &fault {
+                    Fault::Call(first) | Fault::Calls { first, .. } => {
+                        (first.nth, reach.calls[first.kind.index()], Instant::EPOCH)
+                    }
+                    Fault::Short { nth, .. } => (*nth, 40, Instant::EPOCH),
+                    Fault::Lose { port, first: nth, .. } | Fault::Frame { port, nth, .. } => {
+                        (*nth, frames(port), Instant::EPOCH)
+                    }
+                    Fault::Down { at, .. } | Fault::Stall { at, .. } => (1, 1, *at),
+                    Fault::Order { nth, at } => (*nth, 2, *at),
+                };
+                assert!((1..=of).contains(&nth) && at < reach.end, "{fault}");
             }
         }
     }
@@ -172,8 +262,7 @@ mod tests {
     fn where_nothing_can_go_wrong_nothing_is_drawn() {
         let nowhere = Reach { calls: [0; 3], frames: vec![], lcores: vec![], orders: 0, ..reach() };
         assert!((0..100).all(|seed| draw(seed, &nowhere).is_empty()));
-        let calls = [0, 20, 0];
-        let rings = Reach { calls, ..reach() };
+        let rings = Reach { calls: [0, 20, 0], ..nowhere };
         let drawn = (0..100).flat_map(|seed| draw(seed, &rings));
         assert!(drawn.map(|fault| fault.to_string()).all(|word| word.starts_with("ring:")));
     }
@@ -181,17 +270,25 @@ mod tests {
     #[test]
     fn each_seed_leaves_classes_out_and_no_class_stays_out() {
         let all = 400;
-        let drawn: Vec<String> = (0..all).map(|seed| words(seed, &reach())).collect();
-        let without = drawn.iter().filter(|words| words.is_empty()).count();
-        assert!((80..250).contains(&without), "{without} without faults");
+        let on = |faults: &[Fault], class: &Class| {
+            let is = |fault: &Fault| match class.name {
+                "short" => matches!(fault, Fault::Short { .. }),
+                name => fault.word() == name && !matches!(fault, Fault::Short { .. }),
+            };
+            faults.iter().any(is)
+        };
+        let drawn: Vec<_> = (0..all).map(|seed| draw(seed, &reach())).collect();
+        let without = drawn.iter().filter(|faults| faults.is_empty()).count();
+        assert!((30..120).contains(&without), "{without} without faults");
         for class in &CLASSES {
-            let on = drawn.iter().filter(|words| words.contains(class.name)).count();
-            assert!((100..220).contains(&on), "{}: {on} of {all}", class.name);
+            let on = drawn.iter().filter(|faults| on(faults, class)).count();
+            assert!((120..220).contains(&on), "{}: {on} of {all}", class.name);
         }
-        // One class alone, and every class together, come too.
-        let on = |words: &String| CLASSES.iter().filter(|c| words.contains(c.name)).count();
-        for so_many in 0..=CLASSES.len() {
-            assert!(drawn.iter().any(|words| on(words) == so_many), "{so_many}");
+        // From one class alone to nearly all of them together.
+        let classes =
+            |faults: &&Vec<Fault>| CLASSES.iter().filter(|class| on(faults, class)).count();
+        for so_many in 0..CLASSES.len() - 1 {
+            assert!(drawn.iter().any(|faults| classes(&faults) == so_many), "{so_many}");
         }
     }
 }

@@ -67,6 +67,9 @@ pub enum PlanError {
     /// The frames of an input, or the commands, run back in time.
     #[error("{0} are not in order of time")]
     Order(&'static str),
+    /// A fault is about a port or an lcore that is not there.
+    #[error("{0}")]
+    Fault(String),
     /// A loop that takes no time never ends.
     #[error("lcore {0}: an idle turn of its loop costs nothing, so that time would stand still")]
     Free(LcoreId),

@@ -6,10 +6,11 @@ use super::{RunError, RunOptions, RunSummary, execute, steer};
 use crate::bundle::BundleError;
 use crate::cli::{Engine, Failure, Faults, Job, Outcome, Repro, Search, Shrink, Verdict, exit};
 use crate::control::{Server, Session};
-use crate::fault::Strike;
+use crate::fault::{Fault, Strike};
 use crate::oracle::Breach;
 use crate::plan::Plan;
 use crate::scenario::Request;
+use crate::schedule::Strategy;
 use crate::swarm::{ResultsError, Stopped};
 use crate::sweep::Sweep;
 use crate::verify::{Verified, VerifyError, verify};
@@ -135,6 +136,16 @@ impl Engine for Lockstep {
         };
         let report = format!("{}{why}", swarmed.summary);
         Ok(Outcome { report, verdict, lcores: Vec::new() })
+    }
+
+    fn schedule(
+        &mut self,
+        job: &Job,
+        strategy: Strategy,
+        interrupted: &AtomicBool,
+    ) -> Result<Vec<Fault>, Failure> {
+        let plan = &job.scenario.plan;
+        Ok(super::schedule(plan, job.backend, strategy, Some(interrupted))?)
     }
 
     fn verify(

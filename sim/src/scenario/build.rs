@@ -18,7 +18,8 @@ use super::Overrides;
 use super::error::{Mistake, did_you_mean};
 use super::file::{ScenarioFile, SnappedKind};
 use super::ranges::Ranged;
-use super::value::{At, Span};
+use super::value::{At, Span, Text};
+use crate::fault::Fault;
 use crate::plan::{Plan, PortPlan, Snapped};
 use dataplane::config::{Config, KniConfig, PortConfig};
 use dataplane::{Nanos, Planted, PortId};
@@ -121,7 +122,7 @@ pub(super) fn plan(
         Some(SnappedKind::Pad) | None => Snapped::Pad,
         Some(SnappedKind::Drop) => Snapped::Drop,
     };
-    Ok(Plan {
+    let plan = Plan {
         config,
         ports: builder.port_plans,
         costs,
@@ -129,9 +130,29 @@ pub(super) fn plan(
         inputs,
         commands,
         snapped: overrides.snapped.unwrap_or(snapped),
-        faults: overrides.faults.clone(),
+        faults: Vec::new(),
         asked: overrides.asked.clone(),
-    })
+    };
+    if part == Part::Config { Ok(plan) } else { with_faults(plan, file, overrides) }
+}
+
+/// A plan that is whole, and what goes wrong in it on purpose.
+fn with_faults(
+    mut plan: Plan,
+    file: &ScenarioFile,
+    overrides: &Overrides,
+) -> Result<Plan, Vec<Mistake>> {
+    let mistake = |at: &At<Text<Fault>>| {
+        let why = at.value.0.check(&plan).err()?;
+        Some(Mistake::new(&at.span, why, ""))
+    };
+    let mistakes: Vec<_> = file.faults.iter().filter_map(mistake).collect();
+    if !mistakes.is_empty() {
+        return Err(mistakes);
+    }
+    plan.faults.extend(file.faults.iter().map(|at| at.value.0.clone()));
+    plan.faults.extend(overrides.faults.iter().cloned());
+    Ok(plan)
 }
 
 impl Builder<'_> {

@@ -12,6 +12,7 @@ pub use orders::{ControlTable, HelloTable, IftrafTable, PriorityKind, ReloadTabl
 pub use tc::{ClsTable, QschKind, QschTable};
 
 use super::value::{At, Destination, Frame, Queues, Rate, Seed, Text};
+use crate::fault::Fault;
 use crate::plan::{Ours, Timing};
 use dataplane::{Mac, Nanos};
 use ipnet::Ipv4Net;
@@ -37,6 +38,9 @@ pub struct ScenarioFile {
     pub workers: Option<At<u64>>,
     /// What happens to a frame of which a capture holds only the front. Default: "pad".
     pub snapped: Option<SnappedKind>,
+    /// What goes wrong on purpose, in the words of `--fault`. Default: nothing.
+    #[serde(default)]
+    pub faults: Vec<At<Text<Fault>>>,
     /// The physical ports, in order.
     #[serde(default)]
     pub port: Vec<At<PortTable>>,

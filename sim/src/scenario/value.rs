@@ -4,6 +4,7 @@
 //! later complaint can point at them. The JSON Schema knows nothing of places.
 
 use super::text;
+use crate::fault::{FAULT, Fault};
 use crate::plan::{Ours, Timing};
 use dataplane::control::Target;
 use dataplane::tc::{Handle, Range};
@@ -224,6 +225,14 @@ from_text!(
     true,
     r"^[0-9]+(\.[0-9]+)?\s*[kKMGT]?(bit|bit/s|bps)?$",
     |text| text::rate(text).map(Rate)
+);
+from_text!(
+    Fault,
+    "fault",
+    FAULT,
+    false,
+    r"^(alloc|ring|tx|lose|dup|late|flip|cut|full|down|stall|order):.+$",
+    str::parse
 );
 from_text!(Seed, "seed", text::SEED, true, r"^([0-9]+|[0-9a-fA-F]{7,40})$", |text| text::seed(
     text

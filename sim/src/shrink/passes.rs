@@ -5,14 +5,15 @@
 
 use super::ddmin::ddmin;
 use super::groups::{Key, Level, key};
-use super::{Shrinker, Stop, fields, first_asked, tables, times};
+use super::{Shrinker, Stop, fields, first_asked, renumber, tables, times};
 use crate::bundle::Case;
 use crate::fabric::Fabric;
 use crate::fault::{Fault, Strike};
+use dataplane::Nanos;
 use std::collections::BTreeMap;
 
 /// A frame of a case: which input, and which of its frames.
-type At = (usize, usize);
+pub(super) type At = (usize, usize);
 
 /// One way to make a frame simpler.
 type Edit = fn(&[u8]) -> Option<Vec<u8>>;
@@ -229,6 +230,23 @@ fn less(fault: &Fault) -> Vec<Fault> {
             let ends = [one(first.nth), one(*last)].into_iter();
             ends.chain(halves(first.nth, *last).into_iter().map(row)).collect()
         }
+        Fault::Short { nth, takes } => {
+            earlier(*nth).map(|nth| Fault::Short { nth, takes: *takes }).collect()
+        }
+        Fault::Lose { port, first, last } => {
+            let row = |(first, last)| Fault::Lose { port: port.clone(), first, last };
+            let ends = [(*first, *first), (*last, *last)].into_iter().filter(|_| first < last);
+            ends.chain(halves(*first, *last)).map(row).collect()
+        }
+        Fault::Frame { .. } | Fault::Order { .. } => Vec::new(),
+        Fault::Down { port, at, lasts } => {
+            let less = |lasts| Fault::Down { port: port.clone(), at: *at, lasts };
+            earlier(lasts.get()).map(|lasts| less(Nanos::new(lasts))).collect()
+        }
+        Fault::Stall { lcore, at, lasts } => {
+            let less = |lasts| Fault::Stall { lcore: *lcore, at: *at, lasts };
+            earlier(lasts.get()).map(|lasts| less(Nanos::new(lasts))).collect()
+        }
     }
 }
 
@@ -276,11 +294,12 @@ fn groups(case: &Case, level: Level) -> Vec<Vec<At>> {
     groups
 }
 
-/// The case with only these frames.
+/// The case with only these frames, and the faults that find something among them.
 fn with_frames(case: &Case, kept: &[At]) -> Case {
     let mut kept = kept.to_vec();
     kept.sort_unstable();
-    let mut case = case.clone();
+    let faults = renumber::faults(case, &kept);
+    let mut case = Case { faults, ..case.clone() };
     for (i, input) in case.inputs.iter_mut().enumerate() {
         let mut f = 0;
         input.frames.retain(|_| {

@@ -172,7 +172,24 @@ struct Outcome {
     ends: Vec<([u64; JOBS], Position, Instant)>,
 }
 
+/// Some stalls of its lcores, short and long, some at one time and some within others.
+fn stalls(seed: u64) -> Vec<Fault> {
+    let mut rng = Rng::new(seed).fork("stalls");
+    let stall = |_| {
+        let lcore = LcoreId(u8::try_from(rng.below(4)).unwrap());
+        let from = [0, 500, 9_000, 29_990][usize::try_from(rng.below(4)).unwrap()];
+        let at = Instant::from_nanos(from + rng.below(40) * 10);
+        let width = [1, 10, 4_000][usize::try_from(rng.below(3)).unwrap()];
+        Fault::Stall { lcore, at, lasts: Nanos::new(1 + rng.below(width)) }
+    };
+    (0..1 + seed % 9).map(stall).collect()
+}
+
 fn run(seed: u64, pace: Pace, ties: bool) -> (Outcome, u64) {
+    run_with(seed, pace, ties, &[])
+}
+
+fn run_with(seed: u64, pace: Pace, ties: bool, faults: &[Fault]) -> (Outcome, u64) {
     let Scenario { costs, tables, timers, arrivals } = scenario(seed);
     let models = tables.iter().zip(timers).zip(0..).map(|((table, timers), id)| Model {
         id: LcoreId(id),
@@ -181,7 +198,7 @@ fn run(seed: u64, pace: Pace, ties: bool) -> (Outcome, u64) {
         timers,
         runs: [0; JOBS],
     });
-    let mut lcores = Lcores::new(models.collect(), &costs, pace).unwrap();
+    let mut lcores = Lcores::new(models.collect(), &costs, pace, faults).unwrap();
     let mut world = Queues::default();
     world.items.resize_with(tables.len(), Default::default);
     let mut arrivals = arrivals.into_iter().peekable();
@@ -233,6 +250,50 @@ fn skipping_shows_what_stepping_shows() {
 }
 
 #[test]
+fn skipping_shows_what_stepping_shows_of_lcores_that_stall() {
+    let (mut stepped, mut skipped, mut changed) = (0, 0, 0);
+    for seed in 0..600 {
+        let faults = stalls(seed);
+        let (every, all_steps) = run_with(seed, Pace::Step, true, &faults);
+        let (some, few_steps) = run_with(seed, Pace::Skip, true, &faults);
+        assert_eq!(every, some, "seed {seed}: {faults:?}");
+        stepped += all_steps;
+        skipped += few_steps;
+        changed += u64::from(some != run(seed, Pace::Skip, true).0);
+    }
+    assert!(changed > 400, "a stall is seen: {changed} of 600");
+    assert!(skipped * 3 < stepped, "and there is something to skip: {skipped} of {stepped}");
+}
+
+#[test]
+fn a_stall_moves_the_first_step_that_would_start_then_or_later() {
+    let table = JobTable::dpvs(Rows::default()).unwrap();
+    let idle = |faults: &[&str]| {
+        let model = Model {
+            id: LcoreId(0),
+            schedule: table.schedule(Role::Worker),
+            position: Position { tick: 1, slot: 0 },
+            timers: Vec::new(),
+            runs: [0; JOBS],
+        };
+        let faults: Vec<Fault> = faults.iter().map(|fault| fault.parse().unwrap()).collect();
+        let costs = Costs::default();
+        let mut lcores = Lcores::new(vec![model], &costs, Pace::Skip, &faults).unwrap();
+        lcores.plan(0, []);
+        lcores.advance_to(Instant::from_nanos(10_000));
+        (lcores.clocks[0].planned.tick, lcores.clocks[0].at.as_nanos())
+    };
+    // Turns of 100 ns, from tick 1 on; the SLOW jobs of tick 100 begin after 10 µs.
+    assert_eq!(idle(&[]), (100, 10_000));
+    assert_eq!(idle(&["stall:0@5us=1us"]), (91, 10_000));
+    assert_eq!(idle(&["stall:0@5us=1us", "stall:0@5us=1us"]), (81, 10_000));
+    assert_eq!(idle(&["stall:0@5us=1us", "stall:0@5500ns=2us"]), (71, 10_000));
+    assert_eq!(idle(&["stall:1@5us=1us"]), (100, 10_000));
+    assert_eq!(idle(&["stall:0@10us=1us"]), (100, 11_000));
+    assert_eq!(idle(&["stall:0@11us=1us"]), (100, 10_000));
+}
+
+#[test]
 fn without_the_tie_rule_it_would_show_something_else() {
     let differs = |seed: &u64| run(*seed, Pace::Step, true).0 != run(*seed, Pace::Skip, false).0;
     assert!((0..300).find(differs).is_some());
@@ -250,7 +311,7 @@ fn an_hour_of_idleness_is_one_wake_a_timer() {
         timers: Vec::new(),
         runs: [0; JOBS],
     };
-    let mut lcores = Lcores::new(vec![model], &rng_free.costs, Pace::Skip).unwrap();
+    let mut lcores = Lcores::new(vec![model], &rng_free.costs, Pace::Skip, &[]).unwrap();
     lcores.plan(0, []);
     let hour = Instant::EPOCH + Nanos::from_secs(3600);
     assert_eq!(lcores.earliest().0, Instant::MAX);

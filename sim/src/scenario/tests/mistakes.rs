@@ -503,3 +503,25 @@ fn a_file_that_is_no_text_is_refused_with_its_place() {
     assert!(matches!(missing, LoadError::Unreadable { .. }));
     std::fs::remove_dir_all(&dir).unwrap();
 }
+
+#[test]
+fn faults_are_words_about_what_is_there() {
+    let of = |faults: &str| why(&format!("faults = {faults}\n{PORTS}"));
+    assert_eq!(
+        of("['lose:lam:3']"),
+        "1:11: fault lose:lam:3: there is no port `lam`; ports with a wire: lan, wan"
+    );
+    assert_eq!(
+        of("['alloc:1', 'stall:7@1ms=1us']"),
+        "1:22: fault stall:7@1ms=1us: there is no lcore 7; lcores: 0, 1"
+    );
+    assert_eq!(
+        of("['dup:lan']"),
+        "1:11: \"dup:lan\" is no fault (expected dup:PORT:N, such as dup:lan:3)"
+    );
+    let overrides = Overrides { faults: vec!["tx:2".parse().unwrap()], ..Overrides::default() };
+    let text = format!("faults = ['alloc:1', 'down:lan@1ms=2ms']\n{PORTS}");
+    let plan = Scenario::parse(&text, "f", Path::new(""), &overrides).unwrap().plan;
+    let faults: Vec<_> = plan.faults.iter().map(ToString::to_string).collect();
+    assert_eq!(faults, ["alloc:1", "down:lan@1ms=2ms", "tx:2"]);
+}
