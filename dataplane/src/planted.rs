@@ -209,7 +209,7 @@ defects! {
     IdlePolls = "idle-polls", "classic";
     /// Idle time does not count how often a tbf had to wait.
     IdleOverlimits = "idle-overlimits", "classic";
-    /// A delay is cut to whole milliseconds.
+    /// A timer fires up to a tick early.
     TimerEarly = "timer-early", "B75";
     /// A timer in slot 0 of the wheel fires a turn late.
     WheelCarry = "wheel-carry", "87fbf8dc";

@@ -115,9 +115,10 @@ impl Routes {
         let table = &mut self.by_length[usize::from(length)];
         let entries = table.entry(to.network().to_bits()).or_default();
         entries.insert(place.min(entries.len()), entry);
-        if let Err(at) = self.lengths.binary_search_by(|l| length.cmp(l)) {
-            let first = self.planted.is(Defect::ShortestPrefix);
-            self.lengths.insert(if first { 0 } else { at }, length);
+        let shortest = self.planted.is(Defect::ShortestPrefix);
+        let order = |l: &u8| if shortest { l.cmp(&length) } else { length.cmp(l) };
+        if let Err(at) = self.lengths.binary_search_by(order) {
+            self.lengths.insert(at, length);
         }
     }
 

@@ -176,7 +176,7 @@ impl<K: Copy> TimerWheel<K> {
     fn mistaken(&self, tick: u64, delay: Nanos) -> u64 {
         let off = |defect| self.planted.is(defect);
         match tick {
-            _ if off(Defect::TimerEarly) => tick - 1,
+            _ if off(Defect::TimerEarly) => tick.saturating_sub(1),
             _ if off(Defect::WheelCarry) && digit(tick, 0) == 0 => tick + FAN as u64,
             _ if off(Defect::WheelWrap) && delay > WHEEL => tick - (1 << 19),
             _ => tick,

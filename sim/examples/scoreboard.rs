@@ -20,6 +20,7 @@ const REPLAYED: (&str, &str) = ("demo", "pcaps/router-two-sides.pcapng");
 
 struct Asked {
     seeds: u64,
+    every: usize,
     only: Vec<Defect>,
     json: bool,
 }
@@ -45,11 +46,15 @@ fn main() -> ExitCode {
 }
 
 fn read(words: &[String]) -> Result<Asked, String> {
-    let mut asked = Asked { seeds: 20, only: Vec::new(), json: false };
+    let mut asked = Asked { seeds: 20, every: 1, only: Vec::new(), json: false };
     let mut rest = words.iter();
     while let Some(word) = rest.next() {
         match word.as_str() {
             "--json" => asked.json = true,
+            "--every" => {
+                let number = rest.next().and_then(|n| n.parse().ok()).filter(|n| *n > 0);
+                asked.every = number.ok_or("--every wants a number from 1")?;
+            }
             "--seeds" => {
                 let number = rest.next().and_then(|n| n.parse().ok());
                 asked.seeds = number.ok_or("--seeds wants a number")?;
@@ -57,20 +62,26 @@ fn read(words: &[String]) -> Result<Asked, String> {
             "--only" => {
                 asked.only.push(rest.next().ok_or("--only wants the name of a defect")?.parse()?);
             }
-            other => return Err(format!("{other}: unknown, expected --seeds, --only or --json")),
+            other => {
+                return Err(format!(
+                    "{other}: unknown, expected --seeds, --every, --only or --json"
+                ));
+            }
         }
     }
     Ok(asked)
 }
 
 fn show(asked: &Asked) -> Result<ExitCode, Failure> {
-    let course = Course::new(scenes()?, asked.seeds)?;
+    let course = Course::new(scenes()?, asked.every, asked.seeds)?;
     for alarm in course.alarms() {
         eprintln!("false alarm: {}: {}", alarm.at, alarm.breach);
     }
+    eprintln!("{} runs without a defect, {} alarms\n", course.runs(), course.alarms().len());
     if !asked.json {
-        println!("{} runs without a defect, {} alarms\n", course.runs(), course.alarms().len());
-        println!("defect                  class     oracle      digest  runs      ms  first found");
+        println!(
+            "defect                  class     digest  runs       ms  first                  oracles"
+        );
     }
     let wanted = |defect: &Defect| asked.only.is_empty() || asked.only.contains(defect);
     let mut rows = Vec::new();
@@ -116,16 +127,14 @@ fn load(file: &Path) -> Result<Scenario, Failure> {
 /// A row of the table.
 fn line(row: &Row) -> String {
     let Row { defect, found, digest, runs } = row;
-    let (oracle, at) = match (found, digest) {
-        (Some((breach, at)), _) => (breach.oracle, Some(at)),
-        (None, at) => ("-", at.as_ref()),
-    };
+    let at = found.as_ref().map(|(_, at)| at).or(digest.as_ref());
+    let oracles = if found.is_some() { row.oracles().join(" ") } else { "-".to_owned() };
     let runs = at.map_or(*runs, |at| at.runs);
     let ms = at.map_or(String::from("-"), |at| format!("{:.1}", at.real.as_secs_f64() * 1e3));
     let first = at.map_or("never reached", |at| at.at.as_str());
     let differs = if digest.is_some() { "other" } else { "same" };
     let (name, class) = (defect.name(), defect.class());
-    format!("{name:<23} {class:<9} {oracle:<11} {differs:<6} {runs:>5} {ms:>7}  {first}")
+    format!("{name:<23} {class:<9} {differs:<6} {runs:>5} {ms:>8}  {first:<22} {oracles}")
 }
 
 fn summary(rows: &[Row]) -> String {
@@ -141,8 +150,9 @@ fn summary(rows: &[Row]) -> String {
 
 fn as_json(row: &Row) -> Value {
     let noticed = |noticed: &Noticed| json!({ "at": noticed.at, "runs": noticed.runs });
-    let found = row.found.as_ref().map(|(breach, at)| {
-        json!({ "oracle": breach.oracle, "why": breach.why, "at": at.at, "runs": at.runs })
+    let found = row.found.as_ref().map(|(breaches, at)| {
+        let why: Vec<String> = breaches.iter().map(ToString::to_string).collect();
+        json!({ "oracles": row.oracles(), "why": why, "at": at.at, "runs": at.runs })
     });
     json!({
         "defect": row.defect.name(),

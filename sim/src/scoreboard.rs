@@ -19,6 +19,7 @@ use crate::oracle::Breach;
 use crate::plan::{Pace, Plan};
 use crate::run::RunError;
 use crate::run::stopwatch::Stopwatch;
+use crate::source;
 use crate::trace::Digest;
 use crate::trial::{Trying, Verdict, trial_within};
 use dataplane::{Defect, Planted};
@@ -101,12 +102,25 @@ pub struct Noticed {
 pub struct Row {
     /// The defect.
     pub defect: Defect,
-    /// The first oracle that found it, and where.
-    pub found: Option<(Breach, Noticed)>,
+    /// What the oracles said when one of them found it first, and where.
+    pub found: Option<(Vec<Breach>, Noticed)>,
     /// Where the digest first was another one.
     pub digest: Option<Noticed>,
     /// Runs in all.
     pub runs: u64,
+}
+
+impl Row {
+    /// The oracles that found it, each once, in the order in which they spoke.
+    pub fn oracles(&self) -> Vec<&'static str> {
+        let mut names = Vec::new();
+        for breach in self.found.iter().flat_map(|(breaches, _)| breaches) {
+            if !names.contains(&breach.oracle) {
+                names.push(breach.oracle);
+            }
+        }
+        names
+    }
 }
 
 /// All attempts at all scenes.
@@ -118,11 +132,15 @@ pub struct Course {
 }
 
 impl Course {
-    /// The course of these scenes and so many seeds, which is run once without a defect.
+    /// The course of these scenes, of every so manieth call of each kind (1: each) and so many seeds,
+    /// which is run once without a defect.
     ///
     /// # Errors
     /// A plan cannot be run, or an input cannot be read.
-    pub fn new(scenes: Vec<Scene>, seeds: u64) -> Result<Course, RunError> {
+    pub fn new(mut scenes: Vec<Scene>, every: usize, seeds: u64) -> Result<Course, RunError> {
+        for scene in &mut scenes {
+            source::in_memory(&mut scene.plan)?;
+        }
         let mut course = Course { scenes, attempts: Vec::new(), alarms: Vec::new() };
         let mut reaches = Vec::new();
         let mut fabric = HeapFabric::new();
@@ -136,7 +154,7 @@ impl Course {
         for (scene, reach) in reaches.iter().enumerate() {
             let calls = |kind: FaultKind| reach.as_ref().map_or(0, |r| r.calls[kind.index()]);
             for kind in FaultKind::ALL {
-                for nth in 1..=calls(kind) {
+                for nth in (1..=calls(kind)).step_by(every) {
                     let strike = Strike { kind, nth };
                     let faults = vec![Fault::Call(strike)];
                     course.add(scene, Way::Struck(strike), faults, &mut fabric)?;
@@ -220,7 +238,7 @@ impl Course {
             }
             let here = || Noticed { at: self.name(attempt), runs: row.runs, real: watch.elapsed() };
             if row.found.is_none() && !breaches.is_empty() {
-                row.found = Some((breaches.remove(0), here()));
+                row.found = Some((breaches, here()));
             }
             if row.digest.is_none() && digest != Some(attempt.digest) {
                 row.digest = Some(here());
@@ -240,7 +258,7 @@ impl Course {
         plan.config.planted = planted;
         plan.faults.extend(attempt.faults.iter().cloned());
         if let Way::Seeded(seed) = attempt.way {
-            plan.config.seed = seed;
+            plan.reseed(seed);
         }
         let pace = if attempt.way == Way::Stepped { Pace::Step } else { Pace::Skip };
         let trying = Trying { pace, ..Trying::default() };

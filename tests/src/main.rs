@@ -35,6 +35,7 @@
 //! | `conformance` | what Linux did in each of its captures, and what we do |
 //! | `cli` | the command line |
 //! | `defects` | the table of the defects of DPVS, and the tests that it names |
+//! | `planted` | defects that can be planted, to measure what finds them |
 //! | `tidy` | the style rules that a program can check |
 
 #![expect(clippy::unwrap_used, reason = "a test may say unwrap")]
@@ -65,6 +66,7 @@ mod limits;
 mod messages;
 mod neigh;
 mod pcaps;
+mod planted;
 mod policy;
 mod ports;
 mod redirect;

@@ -2,6 +2,7 @@
 //! else is missing it installs, saying what and why (`setup.rs`).
 
 mod bench;
+mod scoreboard;
 mod setup;
 
 use std::env;
@@ -18,11 +19,12 @@ const ENVIRONMENT: u8 = 3;
 const HELP: &str = "\
 cargo x COMMAND
 
-  demo     replay a real capture through the dataplane; files in target/demo/
-  test     formatting, lints, all tests, documentation tests
-  setup    install what is missing to build, saying what and why; demo and test begin with it
-  bench    measure the speed against what bounds it; `cargo x bench --help` tells more
-  schema   write docs/scenario.schema.json anew from the types
+  demo        replay a real capture through the dataplane; files in target/demo/
+  test        formatting, lints, all tests, documentation tests
+  setup       install what is missing to build, saying what and why; demo and test begin with it
+  bench       measure the speed against what bounds it; `cargo x bench --help` tells more
+  scoreboard  plant known defects, and see which are found; `cargo x scoreboard --help` tells more
+  schema      write docs/scenario.schema.json anew from the types
 
 Exit codes: 0 all is well, 1 something failed, 2 no such command, 3 the set-up is not possible.
 ";
@@ -67,6 +69,7 @@ fn main() -> ExitCode {
         ["demo"] => demo(),
         ["test"] => test(),
         ["bench", args @ ..] => bench::run(args),
+        ["scoreboard", args @ ..] => scoreboard::run(args),
         ["schema"] => schema(),
         _ => {
             eprint!("cargo x {}: there is no such command\n\n{HELP}", words.join(" "));
@@ -117,6 +120,11 @@ fn test() -> Result<(), Stop> {
         &["test", "--workspace", "--no-fail-fast"],
         &[&env[..], &[("LOCKSTEP_OTHER_BUILD", &*named)]].concat(),
     )?;
+    // Without optimisation, since it is built for this alone.
+    say("defects that can be planted");
+    let quick = ["--config", "profile.dev.package.sim.opt-level=0"];
+    let planted = ["test", "--package", "sim", "--features", "mutants", "--lib", "scoreboard::"];
+    cargo(&[&planted[..], &quick[..]].concat(), &env)?;
     say("all is well");
     Ok(())
 }
