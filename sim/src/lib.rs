@@ -27,9 +27,9 @@ pub mod report;
 pub mod rss;
 pub mod run;
 pub mod scenario;
-pub mod shrink;
 #[cfg(feature = "mutants")]
 pub mod scoreboard;
+pub mod shrink;
 pub mod source;
 pub mod swarm;
 pub mod sweep;
