@@ -23,7 +23,7 @@ use crate::run::RunError;
 use crate::scenario::{LoadError, Overrides, Request, RequestError, text};
 use crate::trial::Verdict;
 use dataplane::Nanos;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::fmt::{self, Write as _};
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -64,7 +64,7 @@ pub struct Bundle {
 }
 
 /// What an oracle said.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Said {
     /// The oracle.

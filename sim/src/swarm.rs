@@ -22,7 +22,7 @@ mod summary;
 pub use coverage::{Watch, reachable};
 pub use environment::shard as shard_from;
 pub use junit::junit;
-pub use line::{Extent, Key, Line, LineError, SCHEMA, Said, Status, read};
+pub use line::{Extent, Key, Line, LineError, SCHEMA, Status, read};
 pub use merge::Merged;
 pub use results::{Results, ResultsError};
 pub use runner::{Stopped, Swarm, Swarmed, Told, swarm, swarm_in_parallel};
@@ -30,6 +30,7 @@ pub use seeds::{Seeds, Shard};
 pub use summary::Summary;
 
 use crate::asked;
+use crate::bundle::Said;
 use crate::capture::CaptureInfo;
 use crate::fabric::Fabric;
 use crate::fault::{Fault, Reach, draw};
@@ -89,6 +90,11 @@ impl Scene {
         let patience = end.map(|end| end.saturating_add(PATIENCE));
         let name = name.to_owned();
         Ok(Some(Scene { name, input, plan, reach, patience }))
+    }
+
+    /// When a run is given up that does not come to rest; nothing: never.
+    pub fn patience(&self) -> Option<Instant> {
+        self.patience
     }
 
     /// What is wrong already without drawn faults: then no unit is run.

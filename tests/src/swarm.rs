@@ -58,7 +58,9 @@ fn a_run_that_was_killed_is_gone_on_with() {
 fn a_failure_can_be_had_again() {
     let dir = folder("swarm-again");
     let out = dir.join("r.jsonl");
-    let done = swarm(&out, "--seeds 0..40 --fail-on event:fault,kind=ring");
+    let bundles = dir.join("bundles");
+    let words = "--seeds 0..40 --fail-on event:fault,kind=ring --bundles";
+    let done = swarm(&out, &format!("{words} {}", bundles.display()));
     assert_eq!(done.status.code(), Some(1), "{}", text(&done.stderr));
     let summary = text(&done.stdout);
     let again = summary.lines().find_map(|line| line.split_once("have it again: lockstep "));
@@ -66,6 +68,15 @@ fn a_failure_can_be_had_again() {
     assert!(again.contains("--fault ring:"), "{again}");
     let done = run(&again.split_whitespace().collect::<Vec<_>>());
     assert_eq!(done.status.code(), Some(1), "{again}: {}", text(&done.stderr));
+    let (seed, _) = again.split_once("--seed ").unwrap().1.split_once(' ').unwrap();
+    let bundle = bundles.join(format!("router-seed-{seed}.lockstep")).display().to_string();
+    let done = run(&["repro", &bundle]);
+    assert_eq!(done.status.code(), Some(1), "{}{}", text(&done.stdout), text(&done.stderr));
+    let line = std::fs::read_to_string(&out).unwrap();
+    let line = line.lines().find(|line| line.contains(&format!("\"unit\":{seed},"))).unwrap();
+    let (_, trace) = line.split_once("\"trace\":\"").unwrap();
+    let bundle = std::fs::read_to_string(bundle).unwrap();
+    assert!(bundle.contains(&format!("digest = \"{}\"", &trace[..16])), "{bundle}");
 }
 
 #[test]

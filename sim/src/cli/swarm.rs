@@ -69,6 +69,9 @@ pub struct SwarmArgs {
     /// What the results say was built, such as a commit [default: the version]
     #[arg(long, value_name = "NAME")]
     build: Option<String>,
+    /// Write a bundle of each failure that the summary shows to DIR: `lockstep repro` has it again
+    #[arg(long, value_name = "DIR")]
+    bundles: Option<PathBuf>,
     #[command(flatten)]
     run: SimArgs,
 }
@@ -106,6 +109,8 @@ pub struct Search {
     pub resume: bool,
     /// What was built.
     pub build: String,
+    /// The folder for bundles of failures.
+    pub bundles: Option<PathBuf>,
 }
 
 pub(super) fn swarm(
@@ -140,6 +145,7 @@ pub(super) fn swarm(
         out: args.out,
         resume: args.resume,
         build: args.build.unwrap_or_else(|| env!("CARGO_PKG_VERSION").to_owned()),
+        bundles: args.bundles,
     };
     let outcome = engine.swarm(jobs, &search, interrupted)?;
     report(&outcome, io)

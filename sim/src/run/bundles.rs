@@ -3,9 +3,10 @@
 //! Invariant: what a bundle says was seen in a run of what is in it, not of what it was made from.
 
 use super::stopwatch::Stopwatch;
+use super::swarm::unit;
 use super::{RunError, occasionally};
 use crate::bundle::{Again, Bundle, BundleError, Case, EXTENSION, make_folder};
-use crate::cli::{Failure, Outcome, Repro, Shrink, Verdict, exit};
+use crate::cli::{Failure, Job, Outcome, Repro, Shrink, Verdict, exit};
 use crate::fabric::{DpdkFabric, Fabric, FabricError, HeapFabric};
 use crate::fault::Fault;
 use crate::oracle::Breach;
@@ -14,6 +15,7 @@ use crate::plan::{Backend, Plan};
 use crate::report;
 use crate::scenario::Request;
 use crate::shrink::{Progress, ShrinkError, Shrinking, Shrunk, shrink};
+use crate::swarm::{Scene, Summary};
 use crate::sweep::Swept;
 use crate::trace::Observer;
 use crate::trial::{self, Trying, trial};
@@ -125,6 +127,35 @@ pub(super) fn of_sweep(
     }
     let dir = dir.display();
     Ok(format!("{made} bundles are in {dir}: `lockstep repro FILE` has one of them again\n"))
+}
+
+/// Writes a bundle for each failure that a swarm shows, and says so. A scene is what a job was tried as.
+pub(super) fn of_swarm(
+    jobs: &[Job],
+    scenes: &[Scene],
+    summary: &Summary,
+    dir: &Path,
+    interrupted: &AtomicBool,
+) -> Result<String, Failure> {
+    let mut made = 0u64;
+    for (name, seed, faults) in summary.shown() {
+        let tried = jobs.iter().zip(scenes).find(|(_, scene)| scene.name == name);
+        let Some((job, scene)) = tried else { continue };
+        // They were written by us.
+        let faults: Vec<Fault> = faults.iter().filter_map(|text| text.parse().ok()).collect();
+        let (case, left_out) = Case::of(&unit(job, seed, &faults))?;
+        let patience = scene.patience();
+        let trying = Trying { patience, interrupted: Some(interrupted), ..Trying::default() };
+        let Some(bundle) = bundled(case, left_out, job.backend, trying)? else { break };
+        make_folder(dir)?;
+        bundle.write(&dir.join(format!("{name}-seed-{seed}.{EXTENSION}")))?;
+        made += 1;
+    }
+    let dir = dir.display();
+    Ok(match made {
+        0 => String::new(),
+        _ => format!("{made} bundles are in {dir}: `lockstep repro FILE` has one of them again\n"),
+    })
 }
 
 /// Runs a bundle again.

@@ -9,7 +9,7 @@ use crate::cli::{Job, Search};
 use crate::fabric::{DpdkFabric, Fabric, FabricError, HeapFabric};
 use crate::fault::Fault;
 use crate::plan::Backend;
-use crate::scenario::Overrides;
+use crate::scenario::{Overrides, Request};
 use crate::swarm::{
     Line, Results, ResultsError, Scene, Stopped, Summary, Swarm, Swarmed, swarm as one_by_one,
     swarm_in_parallel,
@@ -32,13 +32,13 @@ pub(super) enum SwarmError {
     Asked(String),
 }
 
-/// Runs all jobs under all seeds.
+/// Runs all jobs under all seeds. Of each it says, too, what it was tried as.
 pub(super) fn swarm(
     jobs: &[Job],
     search: &Search,
     progress: bool,
     interrupted: &AtomicBool,
-) -> Result<Swarmed, SwarmError> {
+) -> Result<(Swarmed, Vec<Scene>), SwarmError> {
     let on = jobs.iter().map(|job| job.backend).next().unwrap_or_default();
     let workers = search.jobs;
     match on {
@@ -65,7 +65,7 @@ fn tried<F: Fabric>(
     interrupted: &AtomicBool,
     fabric: &mut F,
     workers: usize,
-) -> Result<Swarmed, SwarmError> {
+) -> Result<(Swarmed, Vec<Scene>), SwarmError> {
     let watch = Stopwatch::start();
     let mut scenes = Vec::new();
     for Job { scenario, pace, .. } in jobs {
@@ -73,7 +73,7 @@ fn tried<F: Fabric>(
             Some(scene) => scenes.push(scene),
             None => {
                 let (summary, stopped) = (Summary::default(), Stopped::Interrupted);
-                return Ok(Swarmed { summary, tried: 0, stopped });
+                return Ok((Swarmed { summary, tried: 0, stopped }, scenes));
             }
         }
     }
@@ -102,10 +102,11 @@ fn tried<F: Fabric>(
         }
         Ok(budget.is_none_or(|budget| watch.elapsed() < budget))
     };
-    match workers {
+    let swarmed = match workers {
         1 => one_by_one(&swarm, before, fabric, &mut told),
         _ => swarm_in_parallel(&swarm, before, workers, &mut told),
-    }
+    };
+    Ok((swarmed?, scenes))
 }
 
 /// Says on the standard error how many units were tried, how many a second, and how many failed.
@@ -145,11 +146,16 @@ fn results(search: &Search, scenes: &[Scene]) -> Result<Known, SwarmError> {
     Ok((Some(results), known, before))
 }
 
+/// What is asked for by a unit.
+pub(super) fn unit(job: &Job, seed: u64, faults: &[Fault]) -> Request {
+    let mut overrides = Overrides { seed: Some(seed), ..job.request.overrides.clone() };
+    overrides.faults.extend(faults.iter().cloned());
+    Request { overrides, ..job.request.clone() }
+}
+
 /// The command line that has a unit again.
 fn again(job: &Job, seed: u64, faults: &[Fault]) -> String {
-    let request = &job.request;
-    let mut overrides = Overrides { seed: Some(seed), ..request.overrides.clone() };
-    overrides.faults.extend(faults.iter().cloned());
+    let request = &unit(job, seed, faults);
     let captures = request.captures.iter().map(|capture| match &capture.port {
         Some(port) => format!(" --port {port}={}", capture.path.display()),
         None => format!(" {}", capture.path.display()),
@@ -164,5 +170,5 @@ fn again(job: &Job, seed: u64, faults: &[Fault]) -> String {
         Backend::Heap => " --backend heap",
         Backend::Dpdk => "",
     };
-    format!("lockstep {what}{}{backend}", overrides.options())
+    format!("lockstep {what}{}{backend}", request.overrides.options())
 }

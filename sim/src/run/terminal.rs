@@ -120,7 +120,7 @@ impl Engine for Lockstep {
         interrupted: &AtomicBool,
     ) -> Result<Outcome, Failure> {
         let progress = jobs.iter().any(|job| job.progress);
-        let swarmed = swarm(&jobs, search, progress, interrupted)?;
+        let (swarmed, scenes) = swarm(&jobs, search, progress, interrupted)?;
         if progress {
             eprint!("\r\x1b[K");
         }
@@ -135,7 +135,11 @@ impl Engine for Lockstep {
             (_, true) => Verdict::Found,
             (_, false) => Verdict::Clean,
         };
-        let report = format!("{}{why}", swarmed.summary);
+        let mut report = format!("{}{why}", swarmed.summary);
+        if let Some(dir) = &search.bundles {
+            let made = bundles::of_swarm(&jobs, &scenes, &swarmed.summary, dir, interrupted)?;
+            report.push_str(&made);
+        }
         Ok(Outcome { report, verdict, lcores: Vec::new() })
     }
 

@@ -5,8 +5,8 @@
 //! Invariant: the file is well-formed whatever an oracle says. Not here: what is wrong
 //! (`summary.rs`).
 
-use super::line::Said;
 use super::summary::{Failure, Summary};
+use crate::bundle::Said;
 use std::fmt::Write as _;
 
 /// The text of the file.

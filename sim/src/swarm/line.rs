@@ -7,7 +7,7 @@
 //! for [`Line::again`], which names files as whoever asked for the run did. Not here: which lines
 //! belong together (`merge.rs`).
 
-use crate::oracle::Breach;
+use crate::bundle::Said;
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
@@ -26,21 +26,6 @@ pub enum Status {
     Fail,
     /// It was not run: already the run without faults is broken.
     Skip,
-}
-
-/// What an oracle says.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Said {
-    /// Its name.
-    pub oracle: String,
-    /// What it says.
-    pub why: String,
-}
-
-impl From<&Breach> for Said {
-    fn from(breach: &Breach) -> Said {
-        Said { oracle: breach.oracle.to_owned(), why: breach.why.clone() }
-    }
 }
 
 /// What a unit came to. The fields are written in this order.

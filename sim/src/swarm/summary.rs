@@ -4,8 +4,9 @@
 //! what there is to reach (`coverage.rs`).
 
 use super::coverage::reachable;
-use super::line::{Line, Said, Status};
+use super::line::{Line, Status};
 use super::seeds::grouped;
+use crate::bundle::Said;
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 
@@ -56,6 +57,7 @@ pub(super) struct Failure {
     pub events: u64,
     pub unit: u64,
     pub scenario: String,
+    pub faults: Vec<String>,
     pub breaches: Vec<Said>,
     pub again: Option<String>,
 }
@@ -91,6 +93,7 @@ impl Summary {
                 events: *events,
                 unit: *unit,
                 scenario: scenario.clone(),
+                faults: line.faults.clone(),
                 breaches: line.breaches.clone(),
                 again: line.again.clone(),
             });
@@ -118,6 +121,12 @@ impl Summary {
     /// The last seed that reached something that no lower one did.
     pub fn new_until(&self) -> Option<u64> {
         self.reached.values().map(|reached| reached.first).max()
+    }
+
+    /// The failures that are shown: scenario, seed and drawn faults.
+    pub fn shown(&self) -> impl Iterator<Item = (&str, u64, &[String])> {
+        let shown = self.failures.values().flat_map(|failures| &failures.shown);
+        shown.map(|failure| (&*failure.scenario, failure.unit, &*failure.faults))
     }
 
     pub(super) fn scenarios(&self) -> impl Iterator<Item = (&str, &str, &Tally)> {
@@ -171,7 +180,7 @@ impl Summary {
                 units => format!("{} units", grouped(*units)),
             };
             writeln!(f, "\n{oracle}: {words} … in {units}; with the fewest events:")?;
-            for Failure { events, unit, scenario, breaches, again } in shown {
+            for Failure { events, unit, scenario, breaches, again, .. } in shown {
                 writeln!(f, "  {scenario}, seed {unit}, {} events", grouped(*events))?;
                 breaches.iter().try_for_each(|Said { oracle, why }| {
                     let mut lines = why.lines();

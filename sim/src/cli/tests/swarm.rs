@@ -28,17 +28,18 @@ fn a_swarm_is_asked_for_with_its_seeds() {
             out: None,
             resume: false,
             build: env!("CARGO_PKG_VERSION").to_owned(),
+            bundles: None,
         }
     );
     let words = "swarm @box.toml --seeds 5..9 --shard 2/3 --jobs 4 --time-budget 55m \
-                 --until-stable 7 --out @r.jsonl --resume --build abc --backend dpdk --fault tx:1";
+                 --until-stable 7 --out @r.jsonl --resume --build abc --bundles @b --backend dpdk --fault tx:1";
     let (jobs, search, err) = searched(&folder, words);
     assert_eq!(err, "shard 2/3: 1 seeds, and 1 in 100 of another shard's, to compare\n");
     assert_eq!(jobs[0].backend, Backend::Dpdk);
     assert_eq!(jobs[0].request.overrides.options(), " --fault tx:1");
     assert_eq!((search.jobs, search.until_stable, search.resume), (4, Some(7), true));
     assert_eq!(search.time_budget, Some(Nanos::from_secs(55 * 60)));
-    assert_eq!(search.build, "abc");
+    assert_eq!((search.build, search.bundles), ("abc".to_owned(), Some(folder.0.join("b"))));
 }
 
 #[test]
@@ -120,7 +121,7 @@ fn what_does_not_go_together_is_refused() {
 }
 
 fn line(unit: u64, status: Status, trace: &str) -> String {
-    let said = crate::swarm::Said { oracle: "packets".to_owned(), why: "lost 1".to_owned() };
+    let said = crate::bundle::Said { oracle: "packets".to_owned(), why: "lost 1".to_owned() };
     let line = Line {
         schema: SCHEMA,
         build: "b".to_owned(),
