@@ -11,6 +11,7 @@ mod pacer;
 mod select;
 
 pub use feed::InputTotals;
+pub(crate) use select::selects as selected;
 
 use crate::capture::CaptureError;
 use crate::fabric::{Disagreement, Fabric, FabricError};

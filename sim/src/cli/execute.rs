@@ -4,6 +4,7 @@ use crate::engine::LcoreOutcome;
 use crate::fault::FaultKind;
 use crate::plan::{Backend, Pace};
 use crate::scenario::{Request, Scenario};
+use dataplane::Nanos;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
@@ -27,6 +28,13 @@ pub trait Engine {
         faults: &Faults,
         interrupted: &AtomicBool,
     ) -> Result<Outcome, Failure>;
+
+    /// Runs a job on what came to a recorded device, and compares what is sent with what the device
+    /// sent; `slack` is how much earlier or later it may be.
+    ///
+    /// # Errors
+    /// It could not be run, or there is nothing to compare with.
+    fn compare(&mut self, job: Job, slack: Nanos) -> Result<Outcome, Failure>;
 
     /// Runs again what left its files in `dir`, and compares.
     ///

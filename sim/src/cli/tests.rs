@@ -28,6 +28,7 @@ struct Notes {
     job: Option<Job>,
     verified: Option<PathBuf>,
     faults: Option<Faults>,
+    slack: Option<Nanos>,
     answer: Option<Result<Verdict, Failure>>,
 }
 
@@ -47,6 +48,12 @@ impl Engine for Notes {
     fn sweep(&mut self, job: Job, faults: &Faults, _: &AtomicBool) -> Result<Outcome, Failure> {
         self.job = Some(job);
         self.faults = Some(faults.clone());
+        self.outcome()
+    }
+
+    fn compare(&mut self, job: Job, slack: Nanos) -> Result<Outcome, Failure> {
+        self.job = Some(job);
+        self.slack = Some(slack);
         self.outcome()
     }
 
@@ -465,4 +472,32 @@ fn a_fault_of_the_command_line_is_in_the_plan_and_survives_a_manifest() {
     let text = serde_json::to_string(request).unwrap();
     let again: Request = serde_json::from_str(&text).unwrap();
     assert_eq!(again.plan().unwrap().plan.faults, done.plan().faults);
+}
+
+#[test]
+fn a_comparison_replays_captures_and_has_a_slack() {
+    let folder = Folder::new("compare");
+    let done = folder.lockstep("compare @both.pcapng -c @box.toml --slack 5ms");
+    assert_eq!((done.code, done.out.as_str()), (exit::OK, "the report\n"), "{}", done.err);
+    assert_eq!(done.notes.slack, Some(Nanos::from_millis(5)));
+    assert_eq!(done.notes.job.unwrap().scenario.plan.inputs.len(), 2);
+    let done = folder.lockstep("compare --port lan=@one.pcapng -c @box.toml");
+    assert_eq!(done.notes.slack, Some(crate::compare::SLACK), "the default");
+    let done = folder.lockstep("compare @both.pcapng");
+    assert_eq!(done.code, exit::USAGE, "without a scenario there is no box");
+}
+
+#[test]
+fn frames_go_into_a_corpus_and_out_of_it() {
+    let folder = Folder::new("corpus");
+    let done = folder.lockstep("corpus import @both.pcapng @both.pcapng --out @corpus");
+    assert_eq!(done.code, exit::OK, "{}", done.err);
+    let files = fs::read_dir(folder.0.join("corpus")).unwrap().count();
+    assert!(files > 0 && done.out.contains(&format!("frames: {files} new in ")), "{}", done.out);
+    let done = folder.lockstep("corpus export @corpus -o @out.pcapng");
+    assert_eq!(done.code, exit::OK, "{}", done.err);
+    assert!(done.out.starts_with(&format!("{files} frames in ")), "{}", done.out);
+    let done = folder.lockstep("corpus export @corpus -o @out.pcapng");
+    assert_eq!(done.code, exit::ENVIRONMENT, "what is there stays");
+    assert_eq!(folder.lockstep("corpus").code, exit::USAGE);
 }

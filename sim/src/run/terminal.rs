@@ -2,12 +2,14 @@
 
 use super::{RunError, RunOptions, RunSummary, execute, steer};
 use crate::cli::{Engine, Failure, Faults, Job, Outcome, Verdict, exit};
+use crate::compare::{CompareError, compare};
 use crate::control::{Server, Session};
 use crate::fault::Strike;
 use crate::plan::Plan;
 use crate::scenario::Request;
 use crate::sweep::Sweep;
 use crate::verify::{Verified, VerifyError, verify};
+use dataplane::Nanos;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -72,6 +74,17 @@ impl Engine for Lockstep {
         if let Some(strike) = swept.findings.iter().find_map(|finding| finding.strike) {
             report.push_str(&format!("\nhave one again: {}\n", again(&job.request, strike)));
         }
+        Ok(Outcome { report, verdict, lcores: Vec::new() })
+    }
+
+    fn compare(&mut self, job: Job, slack: Nanos) -> Result<Outcome, Failure> {
+        let compared =
+            compare(&job.scenario.plan, job.backend, slack).map_err(|error| match error {
+                CompareError::Run(error) => error.into(),
+                error => Failure::Usage(error.to_string()),
+            })?;
+        let verdict = if compared.is_same() { Verdict::Clean } else { Verdict::Found };
+        let report = format!("{}: {compared}", job.scenario.name);
         Ok(Outcome { report, verdict, lcores: Vec::new() })
     }
 
