@@ -2,6 +2,7 @@
 //! else is missing it installs, saying what and why (`setup.rs`).
 
 mod bench;
+mod fuzz;
 mod setup;
 
 use std::env;
@@ -22,6 +23,7 @@ cargo x COMMAND
   test     formatting, lints, all tests, documentation tests
   setup    install what is missing to build, saying what and why; demo and test begin with it
   bench    measure the speed against what bounds it; `cargo x bench --help` tells more
+  fuzz     fuzz the parsers and a whole box; `cargo x fuzz --help` tells more
   schema   write docs/scenario.schema.json anew from the types
 
 Exit codes: 0 all is well, 1 something failed, 2 no such command, 3 the set-up is not possible.
@@ -67,6 +69,7 @@ fn main() -> ExitCode {
         ["demo"] => demo(),
         ["test"] => test(),
         ["bench", args @ ..] => bench::run(args),
+        ["fuzz", args @ ..] => fuzz::run(args),
         ["schema"] => schema(),
         _ => {
             eprint!("cargo x {}: there is no such command\n\n{HELP}", words.join(" "));
