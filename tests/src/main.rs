@@ -31,6 +31,8 @@
 //! | `bad_input` | captures and scenarios that are wrong |
 //! | `captures`, `pcaps` | real captures, if there are any; our own and their table |
 //! | `conformance` | what Linux did in each of its captures, and what we do |
+//! | `compare` | whole recorded conversations of a Linux router, and ours |
+//! | `parsers` | etherparse, pcap-file and tshark read what we read |
 //! | `cli` | the command line |
 //! | `defects` | the table of the defects of DPVS, and the tests that it names |
 //! | `tidy` | the style rules that a program can check |
@@ -42,6 +44,7 @@ mod arp;
 mod bad_input;
 mod captures;
 mod cli;
+mod compare;
 mod conformance;
 mod control;
 mod counts;
@@ -59,6 +62,7 @@ mod jobs;
 mod limits;
 mod messages;
 mod neigh;
+mod parsers;
 mod pcaps;
 mod policy;
 mod ports;
