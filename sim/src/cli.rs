@@ -22,6 +22,7 @@ pub use swarm::Search;
 use crate::bundle::BundleError;
 use crate::check::{RELATIONS, Relation};
 use crate::control;
+use crate::corpus;
 use crate::decode::{DecodeError, decode_file};
 use crate::fault::{Fault, FaultKind};
 use crate::guess;
@@ -29,7 +30,7 @@ use crate::jobs;
 use crate::plan::{Backend, Pace};
 use crate::scenario::{LoadError, Request, RequestError, schema};
 use crate::schedule::{self, Sched};
-use args::{Cli, Command, RunArgs, SimArgs};
+use args::{Cli, Command, CorpusWay, RunArgs, SimArgs};
 use clap::Parser;
 use std::ffi::OsString;
 use std::io::{self, ErrorKind, Write};
@@ -190,6 +191,13 @@ fn dispatch(
             let backend = after_run.then(|| backend.into());
             jobs(scenario.as_deref(), backend, json, (engine, interrupted), io)
         }
+        Command::Compare { captures, scenario, port, slack, run } => {
+            let mut request = Request::from_file(&scenario)?;
+            request.captures = captures.into_iter().map(args::unnamed).chain(port).collect();
+            let job = job(request, &run, io)?;
+            report(&engine.compare(job, slack)?, io)
+        }
+        Command::Corpus { way } => corpus(&way, io),
         Command::Schema => {
             io.out.write_all(schema().as_bytes())?;
             Ok(exit::OK)
@@ -290,6 +298,26 @@ fn job(mut request: Request, run: &SimArgs, io: &Io<'_>) -> Result<Job, Stop> {
         bundle: None,
         progress: io.progress,
     })
+}
+
+fn corpus(way: &CorpusWay, io: &mut Io<'_>) -> Result<u8, Stop> {
+    let wrong = |error: corpus::CorpusError| Stop::Environment(error.to_string());
+    match way {
+        CorpusWay::Import { captures, out } => {
+            let done = corpus::import(captures, out).map_err(wrong)?;
+            let corpus::Imported { frames, new, known, snapped } = done;
+            let out = out.display();
+            writeln!(io.out, "{frames} frames: {new} new in {out}, {known} already there")?;
+            if snapped > 0 {
+                writeln!(io.out, "{snapped} left out: the capture has only their front")?;
+            }
+        }
+        CorpusWay::Export { dir, output } => {
+            let frames = corpus::export(dir, output).map_err(wrong)?;
+            writeln!(io.out, "{frames} frames in {}", output.display())?;
+        }
+    }
+    Ok(exit::OK)
 }
 
 /// Asks a run that listens at a socket, and says what it says.

@@ -14,6 +14,7 @@ mod select;
 pub use feed::InputTotals;
 pub use memory::in_memory;
 pub(crate) use memory::{Frames, Spelled, spell_out, spelled};
+pub(crate) use select::selects as selected;
 
 use crate::capture::CaptureError;
 use crate::fabric::{Disagreement, Fabric, FabricError};

@@ -33,6 +33,8 @@
 //! | `bad_input` | captures and scenarios that are wrong |
 //! | `captures`, `pcaps` | real captures, if there are any; our own and their table |
 //! | `conformance` | what Linux did in each of its captures, and what we do |
+//! | `compare` | whole recorded conversations of a Linux router, and ours |
+//! | `parsers` | etherparse, pcap-file and tshark read what we read |
 //! | `cli` | the command line |
 //! | `defects` | the table of the defects of DPVS, and the tests that it names |
 //! | `planted` | defects that can be planted, to measure what finds them |
@@ -47,6 +49,7 @@ mod bundles;
 mod captures;
 mod check;
 mod cli;
+mod compare;
 mod conformance;
 mod control;
 mod counts;
@@ -65,6 +68,7 @@ mod jobs;
 mod limits;
 mod messages;
 mod neigh;
+mod parsers;
 mod pcaps;
 mod planted;
 mod policy;

@@ -70,6 +70,7 @@ fn the_crates_depend_on_each_other_in_one_direction() {
     assert_eq!(uses("dataplane/dpdk"), ["dataplane", "dpdk-sys"]);
     assert_eq!(uses("sim"), ["dataplane", "dpdk"]);
     assert_eq!(uses("tests"), ["dataplane", "fixtures", "sim"]);
+    assert_eq!(uses("tests/checks"), ["dataplane", "fixtures", "sim"]);
 }
 
 #[test]
@@ -80,7 +81,9 @@ fn only_the_dpdk_crates_are_unsafe() {
         let own = path.ends_with("tests/src/tidy.rs");
         assert!(fenced || own || !blocks, "{} has unsafe code", path.display());
     }
-    for lib in ["dataplane/src/lib.rs", "sim/src/lib.rs", "tests/src/lib.rs"] {
+    for lib in
+        ["dataplane/src/lib.rs", "sim/src/lib.rs", "tests/src/lib.rs", "tests/checks/src/lib.rs"]
+    {
         let text = std::fs::read_to_string(repository().join(lib)).unwrap();
         assert!(text.contains("#![forbid(unsafe_code)]"), "{lib}");
     }

@@ -111,8 +111,16 @@ impl CaptureReader {
         CaptureReader::open_with(path, false).map_err(|problem| fail(path, problem))
     }
 
+    /// Reads what a file called `path` would hold. Nothing is read from the disk.
+    pub fn of(path: &Path, bytes: Vec<u8>) -> Result<CaptureReader, CaptureError> {
+        CaptureReader::begin(path, Source::of(bytes)).map_err(|problem| fail(path, problem))
+    }
+
     pub(super) fn open_with(path: &Path, digest: bool) -> Result<CaptureReader, Problem> {
-        let mut source = Source::open(path, digest)?;
+        CaptureReader::begin(path, Source::open(path, digest)?)
+    }
+
+    fn begin(path: &Path, mut source: Source) -> Result<CaptureReader, Problem> {
         let got = source.fill(pcapng::SECTION_HEADER)?;
         let start = source.peek(got);
         if start.is_empty() {

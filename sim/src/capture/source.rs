@@ -27,7 +27,7 @@ enum Input {
 
 /// The file itself. Its digest is of the bytes on the disk, compressed or not.
 struct Hashed {
-    file: File,
+    file: Box<dyn Read + Send>,
     len: u64,
     digest: Option<Box<Xxh3>>,
 }
@@ -42,13 +42,24 @@ impl Source {
         let mut magic = Vec::with_capacity(2);
         file.by_ref().take(2).read_to_end(&mut magic).map_err(Problem::Unreadable)?;
         file.rewind().map_err(Problem::Unreadable)?;
+        Ok(Source::new(Box::new(file), &magic, WINDOW, digest))
+    }
+
+    /// The same of what a file would hold.
+    pub(super) fn of(bytes: Vec<u8>) -> Source {
+        let magic = bytes.get(..2).unwrap_or_default().to_vec();
+        let window = bytes.len().clamp(1, WINDOW);
+        Source::new(Box::new(io::Cursor::new(bytes)), &magic, window, false)
+    }
+
+    fn new(file: Box<dyn Read + Send>, magic: &[u8], window: usize, digest: bool) -> Source {
         let digest = digest.then(|| Box::new(Xxh3::new()));
         let file = Hashed { file, len: 0, digest };
-        let input = match magic.as_slice() {
+        let input = match magic {
             [0x1f, 0x8b] => Input::Gzip(Box::new(MultiGzDecoder::new(file))),
             _ => Input::Plain(file),
         };
-        Ok(Source { input, window: vec![0; WINDOW], start: 0, end: 0, offset: 0 })
+        Source { input, window: vec![0; window], start: 0, end: 0, offset: 0 }
     }
 
     pub(super) fn is_gzip(&self) -> bool {

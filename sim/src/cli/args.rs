@@ -104,6 +104,20 @@ Examples:
     lockstep decode run/out.pcapng --containing drop
 ";
 
+const COMPARE: &str = "\
+Examples:
+  Both sides of a router, whose MACs are those of the scenario's ports:
+    lockstep compare pcaps/router-two-sides.pcapng -c fixtures/scenarios/demo.toml
+  One file for each port, of a device with these addresses:
+    lockstep compare --port lan=a.pcap --port wan=b.pcap -c box.toml --ours 02:00:00:00:01:01
+";
+
+const CORPUS: &str = "\
+Examples:
+    lockstep corpus import pcaps/*.pcap --out tests/fuzz/corpus/parse_frame
+    lockstep corpus export tests/fuzz/corpus/parse_frame -o corpus.pcapng
+";
+
 const JOBS: &str = "\
 Examples:
     lockstep jobs
@@ -310,9 +324,65 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Replay what came to a recorded device, and compare what it sent with what the box sends
+    ///
+    /// The captures have both: what came to the device, which is replayed, and what it sent itself,
+    /// told by --ours or, without it, by the scenario's MACs. Each flow of the latter is compared with
+    /// what the box sends: frames that are missing, extra, changed in a field, in another order or at
+    /// another time. The identification of the device's own packets, padding, and how often it asks for
+    /// a neighbour are free.
+    #[command(after_help = format!("{COMPARE}\n{}", exit::HELP))]
+    Compare {
+        /// Captures: pcap or pcapng, Ethernet, perhaps gzipped
+        #[arg(value_name = "IN.pcap[ng]")]
+        captures: Vec<PathBuf>,
+        /// The scenario: the box that is to do what the device did
+        #[arg(short = 'c', long = "scenario", value_name = "SCENARIO.toml")]
+        scenario: PathBuf,
+        /// FILE is of the port NAME; can be given several times
+        #[arg(long, value_name = "NAME=FILE", value_parser = named)]
+        port: Vec<CaptureArg>,
+        /// How much earlier or later than recorded a frame may leave
+        #[arg(long, value_name = "DUR", default_value = "500ms", value_parser = text::duration)]
+        slack: Nanos,
+        #[command(flatten)]
+        run: SimArgs,
+    },
+    /// Frames of captures into a fuzzing corpus, one file a frame, and back
+    #[command(after_help = format!("{CORPUS}\n{}", exit::HELP), subcommand_required = true)]
+    Corpus {
+        /// Which way
+        #[command(subcommand)]
+        way: CorpusWay,
+    },
     /// Print the JSON Schema of scenarios
     #[command(after_help = exit::HELP)]
     Schema,
+}
+
+/// Into a corpus, or out of it.
+#[derive(Debug, Subcommand)]
+pub enum CorpusWay {
+    /// Write each frame of captures into a file of its own, named by its digest
+    #[command(after_help = exit::HELP)]
+    Import {
+        /// Captures: pcap or pcapng, Ethernet, perhaps gzipped
+        #[arg(value_name = "CAPTURE", required = true)]
+        captures: Vec<PathBuf>,
+        /// The folder; it is made if it is not there
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
+    /// Write the frames of a corpus into one capture, a millisecond apart
+    #[command(after_help = exit::HELP)]
+    Export {
+        /// The folder
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+        /// The capture; it must not be there yet
+        #[arg(short, long, value_name = "OUT.pcapng")]
+        output: PathBuf,
+    },
 }
 
 /// Which packets are shown.

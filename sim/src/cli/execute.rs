@@ -78,6 +78,13 @@ pub trait Engine {
         interrupted: &AtomicBool,
     ) -> Result<Outcome, Failure>;
 
+    /// Runs a job on what came to a recorded device, and compares what is sent with what the device
+    /// sent; `slack` is how much earlier or later it may be.
+    ///
+    /// # Errors
+    /// It could not be run, or there is nothing to compare with.
+    fn compare(&mut self, job: Job, slack: Nanos) -> Result<Outcome, Failure>;
+
     /// Runs again what left its files in `dir`, and compares.
     ///
     /// # Errors

@@ -35,6 +35,7 @@ struct Notes {
     shrink: Option<Shrink>,
     swarmed: Option<(Vec<Job>, Search)>,
     only: Vec<String>,
+    slack: Option<Nanos>,
     answer: Option<Result<Verdict, Failure>>,
 }
 
@@ -86,6 +87,12 @@ impl Engine for Notes {
     fn check(&mut self, job: Job, only: &[String], _: &AtomicBool) -> Result<Outcome, Failure> {
         self.job = Some(job);
         self.only = only.to_vec();
+        self.outcome()
+    }
+
+    fn compare(&mut self, job: Job, slack: Nanos) -> Result<Outcome, Failure> {
+        self.job = Some(job);
+        self.slack = Some(slack);
         self.outcome()
     }
 
@@ -594,4 +601,32 @@ fn a_check_tries_all_relations_or_those_that_are_named_and_lists_them() {
         assert_eq!(done.code, 2);
         assert!(done.err.contains(error), "{}", done.err);
     }
+}
+
+#[test]
+fn a_comparison_replays_captures_and_has_a_slack() {
+    let folder = Folder::new("compare");
+    let done = folder.lockstep("compare @both.pcapng -c @box.toml --slack 5ms");
+    assert_eq!((done.code, done.out.as_str()), (exit::OK, "the report\n"), "{}", done.err);
+    assert_eq!(done.notes.slack, Some(Nanos::from_millis(5)));
+    assert_eq!(done.notes.job.unwrap().scenario.plan.inputs.len(), 2);
+    let done = folder.lockstep("compare --port lan=@one.pcapng -c @box.toml");
+    assert_eq!(done.notes.slack, Some(crate::compare::SLACK), "the default");
+    let done = folder.lockstep("compare @both.pcapng");
+    assert_eq!(done.code, exit::USAGE, "without a scenario there is no box");
+}
+
+#[test]
+fn frames_go_into_a_corpus_and_out_of_it() {
+    let folder = Folder::new("corpus");
+    let done = folder.lockstep("corpus import @both.pcapng @both.pcapng --out @corpus");
+    assert_eq!(done.code, exit::OK, "{}", done.err);
+    let files = fs::read_dir(folder.0.join("corpus")).unwrap().count();
+    assert!(files > 0 && done.out.contains(&format!("frames: {files} new in ")), "{}", done.out);
+    let done = folder.lockstep("corpus export @corpus -o @out.pcapng");
+    assert_eq!(done.code, exit::OK, "{}", done.err);
+    assert!(done.out.starts_with(&format!("{files} frames in ")), "{}", done.out);
+    let done = folder.lockstep("corpus export @corpus -o @out.pcapng");
+    assert_eq!(done.code, exit::ENVIRONMENT, "what is there stays");
+    assert_eq!(folder.lockstep("corpus").code, exit::USAGE);
 }

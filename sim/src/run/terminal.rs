@@ -6,6 +6,7 @@ use super::{RunError, RunOptions, RunSummary, execute, steer};
 use crate::bundle::BundleError;
 use crate::check::Asked;
 use crate::cli::{Engine, Failure, Faults, Job, Outcome, Repro, Search, Shrink, Verdict, exit};
+use crate::compare::{CompareError, compare};
 use crate::control::{Server, Session};
 use crate::fault::{Fault, Strike};
 use crate::oracle::Breach;
@@ -15,6 +16,7 @@ use crate::schedule::Strategy;
 use crate::swarm::{ResultsError, Stopped};
 use crate::sweep::Sweep;
 use crate::verify::{Verified, VerifyError, verify};
+use dataplane::Nanos;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -171,6 +173,17 @@ impl Engine for Lockstep {
             (true, false) => Verdict::Clean,
         };
         let report = format!("{}\n\n{checked}", job.scenario.name);
+        Ok(Outcome { report, verdict, lcores: Vec::new() })
+    }
+
+    fn compare(&mut self, job: Job, slack: Nanos) -> Result<Outcome, Failure> {
+        let compared =
+            compare(&job.scenario.plan, job.backend, slack).map_err(|error| match error {
+                CompareError::Run(error) => error.into(),
+                error => Failure::Usage(error.to_string()),
+            })?;
+        let verdict = if compared.is_same() { Verdict::Clean } else { Verdict::Found };
+        let report = format!("{}: {compared}", job.scenario.name);
         Ok(Outcome { report, verdict, lcores: Vec::new() })
     }
 

@@ -8,7 +8,7 @@ use dataplane::Mac;
 use std::net::Ipv4Addr;
 
 /// Whether a frame is input.
-pub(super) fn selects(select: &Select, interface: u32, frame: &[u8]) -> bool {
+pub(crate) fn selects(select: &Select, interface: u32, frame: &[u8]) -> bool {
     select.interface.is_none_or(|only| only == interface)
         && !select.ours.iter().any(|ours| sent_by(frame, *ours))
 }

@@ -2,6 +2,7 @@
 //! else is missing it installs, saying what and why (`setup.rs`).
 
 mod bench;
+mod fuzz;
 mod scoreboard;
 mod setup;
 
@@ -23,6 +24,7 @@ cargo x COMMAND
   test        formatting, lints, all tests, documentation tests
   setup       install what is missing to build, saying what and why; demo and test begin with it
   bench       measure the speed against what bounds it; `cargo x bench --help` tells more
+  fuzz        fuzz the parsers and a whole box; `cargo x fuzz --help` tells more
   scoreboard  plant known defects, and see which are found; `cargo x scoreboard --help` tells more
   schema      write docs/scenario.schema.json anew from the types
 
@@ -70,6 +72,7 @@ fn main() -> ExitCode {
         ["test"] => test(),
         ["bench", args @ ..] => bench::run(args),
         ["scoreboard", args @ ..] => scoreboard::run(args),
+        ["fuzz", args @ ..] => fuzz::run(args),
         ["schema"] => schema(),
         _ => {
             eprint!("cargo x {}: there is no such command\n\n{HELP}", words.join(" "));

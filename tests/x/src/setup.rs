@@ -69,6 +69,13 @@ const VALGRIND: [Need; 1] = [Need {
     found: || on_path("valgrind"),
 }];
 
+/// And these only `cargo x fuzz`: libFuzzer is C++, and is built with the first target.
+const FUZZ: [Need; 1] = [Need {
+    packages: &["g++"],
+    why: "libFuzzer, which cargo-fuzz links to each target, is C++",
+    found: || on_path("c++"),
+}];
+
 /// Installs what is missing to build. Does nothing, quickly, if nothing is.
 pub(super) fn run() -> Result<(), Stop> {
     provide(&NEEDS)
@@ -82,6 +89,11 @@ pub(super) fn testpmd() -> Result<(), Stop> {
 /// The same for valgrind.
 pub(super) fn valgrind() -> Result<(), Stop> {
     provide(&VALGRIND)
+}
+
+/// The same for cargo-fuzz.
+pub(super) fn fuzz() -> Result<(), Stop> {
+    provide(&FUZZ)
 }
 
 fn provide(needs: &[Need]) -> Result<(), Stop> {

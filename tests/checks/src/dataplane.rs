@@ -1,0 +1,79 @@
+//! A box and what happens to it: frames, time that passes, orders of the control plane, and calls
+//! that fail. Whatever it is, every invariant holds, and idle time makes no difference.
+//!
+//! The bytes are read as a [`Script`], which is also a scenario that anybody can run: [`concrete`]
+//! writes it down, frame by frame.
+
+mod frame;
+mod order;
+mod script;
+
+pub use script::Script;
+
+use dataplane::{Instant, Nanos};
+use sim::engine::Outcome;
+use sim::fabric::HeapFabric;
+use sim::plan::{Backend, Pace, Plan};
+use sim::run::simulate;
+use sim::trial::{Trying, trial};
+
+/// A run that is not at rest by then never will be.
+const PATIENCE: Nanos = Nanos::from_secs(600);
+
+/// `bytes` are a script.
+///
+/// # Panics
+/// An oracle says that something is wrong, or stepping idle ticks gives another run than skipping.
+pub fn check(bytes: &[u8]) {
+    let script = Script::of(bytes);
+    let plan = script.plan();
+    let skipped = run(&plan, Pace::Skip);
+    // Stepping takes ten times as long: only what ends soon, and one of four of them.
+    let chosen = bytes.iter().fold(0, |all, byte| all ^ byte) % 4 == 0;
+    if script.ends_soon() && chosen {
+        let stepped = run(&plan, Pace::Step);
+        same(&skipped, &stepped, "skipped and stepped");
+    }
+}
+
+/// The same, and then once more through DPDK: the same digest. It has to start DPDK, once.
+///
+/// # Panics
+/// As [`check`], or if the two fabrics give different runs.
+pub fn check_dpdk(bytes: &[u8]) {
+    check(bytes);
+    let plan = Script::of(bytes).plan();
+    let heap = run(&plan, Pace::Skip);
+    match simulate(&plan, Backend::Dpdk, Pace::Skip, ()) {
+        Ok((dpdk, ())) => {
+            assert!(dpdk.broken.is_empty(), "{:?}", dpdk.broken);
+            same(&heap, &dpdk, "heap and DPDK");
+        }
+        Err(why) => panic!("{why}"),
+    }
+}
+
+/// The script in `bytes` as a scenario file.
+pub fn concrete(bytes: &[u8]) -> String {
+    Script::of(bytes).toml()
+}
+
+fn run(plan: &Plan, pace: Pace) -> Outcome {
+    let patience = Some(Instant::EPOCH + PATIENCE);
+    let trying = Trying { pace, patience, interrupted: None };
+    match trial(plan, trying, &mut HeapFabric::new(), ()) {
+        Ok(verdict) => {
+            assert!(verdict.breaches.is_empty(), "{pace:?}: {:?}", verdict.breaches);
+            match verdict.ran {
+                Some((outcome, ())) => outcome,
+                None => unreachable!("a panic is a breach"),
+            }
+        }
+        Err(why) => panic!("a script can be run: {why}"),
+    }
+}
+
+fn same(one: &Outcome, other: &Outcome, which: &str) {
+    assert_eq!(one.digests, other.digests, "{which}: not the same run");
+    assert_eq!((one.end, one.records), (other.end, other.records), "{which}: not the same end");
+}
