@@ -77,7 +77,10 @@ pub fn trial<F: Fabric, O: Observer>(
     let mut breaches = ran.0.broken.clone();
     if ran.0.ended == Ended::Restless {
         let patience = patience.unwrap_or(Instant::MAX);
-        let holds = ran.0.pending.join("; ");
+        let holds = match ran.0.pending.as_slice() {
+            [] => "nothing is held, and something is still to come".to_owned(),
+            pending => pending.join("; "),
+        };
         let why = format!("given up at {patience} s, not at rest: {holds}");
         breaches.push(Breach::new("rest", why));
     }
