@@ -91,7 +91,10 @@ pub fn trial_within<F: Fabric, O: Observer>(
     };
     let mut breaches = ran.0.broken.clone();
     if ran.0.ended == Ended::Restless {
-        let holds = ran.0.pending.join("; ");
+        let holds = match ran.0.pending.as_slice() {
+            [] => "nothing is held, and something is still to come".to_owned(),
+            pending => pending.join("; "),
+        };
         let why = format!("given up at {} s, not at rest: {holds}", ran.0.end);
         breaches.push(Breach::new("rest", why));
     }
