@@ -13,13 +13,15 @@ mod select;
 pub use feed::InputTotals;
 
 use crate::capture::CaptureError;
-use crate::fabric::{Disagreement, Fabric, FabricError};
+use crate::fabric::{Disagreement, Fabric, FabricError, MAX_FRAME};
 use crate::plan::{Input, Plan, PortPlan};
 use crate::trace::Observer;
 use crate::wire::Inward;
 use crate::world::{SimWorld, in_a_row};
+use dataplane::world::BURST;
 use dataplane::{Buf, DropReason, Instant, Nanos, PortId};
 use feed::{Feed, Offer};
+use std::collections::VecDeque;
 use std::path::PathBuf;
 
 /// All inputs of a run, and the wires that they come over.
@@ -27,6 +29,8 @@ pub(crate) struct Inputs<'p, F: Fabric> {
     feeds: Vec<Feed<'p, F>>,
     /// Of each port: its wire, if that has a finite rate, and its delay.
     wires: Vec<(Option<Inward<Vec<u8>>>, Nanos)>,
+    /// Of each port, if its wire is infinitely fast: what peers sent and when each frame arrives.
+    flying: Vec<VecDeque<(Instant, Vec<u8>)>>,
     next: Instant,
     spare: Vec<Vec<u8>>,
 }
@@ -61,8 +65,9 @@ impl<'p, F: Fabric> Inputs<'p, F> {
         });
         let feed = |input: &'p Input| Feed::open(input, plan.snapped, fabric);
         let feeds = plan.inputs.iter().map(feed).collect::<Result<_, _>>()?;
-        let next = Instant::EPOCH;
-        let mut inputs = Inputs { feeds, wires: wires.collect(), next, spare: Vec::new() };
+        let (wires, next) = (wires.collect(), Instant::EPOCH);
+        let flying = plan.ports.iter().map(|_| VecDeque::new()).collect();
+        let mut inputs = Inputs { feeds, wires, flying, next, spare: Vec::new() };
         inputs.find_next();
         Ok(inputs)
     }
@@ -83,7 +88,7 @@ impl<'p, F: Fabric> Inputs<'p, F> {
         at: Instant,
         world: &mut SimWorld<'_, F, O>,
     ) -> Result<Option<usize>, SourceError> {
-        let arriving = self.wires.iter().position(|(wire, _)| arrival(wire.as_ref()) == at);
+        let arriving = (0..self.wires.len()).position(|index| self.arrival(index) == at);
         let woken = match arriving {
             Some(index) => self.arrive(at, index, world),
             None => {
@@ -98,18 +103,24 @@ impl<'p, F: Fabric> Inputs<'p, F> {
         Ok(woken)
     }
 
-    /// A frame has come to the end of a wire of a finite rate.
+    /// A frame has come to the end of a wire of a finite rate, or was sent by a peer.
     fn arrive<O: Observer>(
         &mut self,
         at: Instant,
         index: usize,
         world: &mut SimWorld<'_, F, O>,
     ) -> Option<usize> {
-        let bytes = self.wires[index].0.as_mut().and_then(Inward::arrive)?;
+        let bytes = match &mut self.wires[index].0 {
+            Some(wire) => wire.arrive()?,
+            None => self.flying[index].pop_front()?.1,
+        };
         let Some(frame) = world.fabric.make(&bytes) else {
             unreachable!("the fabric has buffers for what is on its way to a queue")
         };
-        self.spare.push(bytes);
+        // What peers send comes in memory of its own.
+        if self.spare.len() < BURST {
+            self.spare.push(bytes);
+        }
         world.arrive(at, PortId(u16::try_from(index).unwrap_or(u16::MAX)), frame)
     }
 
@@ -145,19 +156,54 @@ impl<'p, F: Fabric> Inputs<'p, F> {
         Ok(None)
     }
 
+    /// A peer sends a frame: it comes to the port's wire as any input.
+    pub fn sent<O: Observer>(
+        &mut self,
+        at: Instant,
+        port: PortId,
+        frame: Vec<u8>,
+        world: &mut SimWorld<'_, F, O>,
+    ) {
+        let wire = &mut self.wires[port.index()].0;
+        let full = wire.as_mut().is_some_and(|wire| !wire.has_room(at));
+        let refused = match frame.len() > MAX_FRAME {
+            true => Some(DropReason::RxOversize),
+            false => full.then_some(DropReason::WireQueueFull),
+        };
+        if let Some(reason) = refused {
+            let Some(frame) = world.fabric.make(&frame[..frame.len().min(MAX_FRAME)]) else {
+                unreachable!("the fabric has buffers for what is on its way to a queue")
+            };
+            world.turn_away(at, port, &frame, reason);
+        } else {
+            match &mut self.wires[port.index()] {
+                (Some(wire), _) => wire.send(at, frame.len(), frame),
+                (None, delay) => {
+                    self.flying[port.index()].push_back((at.saturating_add(*delay), frame));
+                }
+            }
+        }
+        self.find_next();
+    }
+
+    /// When the next frame arrives that is on the wire of this port.
+    fn arrival(&self, index: usize) -> Instant {
+        let arrival = match &self.wires[index].0 {
+            Some(wire) => wire.next_arrival(),
+            None => self.flying[index].front().map(|(at, _)| *at),
+        };
+        arrival.unwrap_or(Instant::MAX)
+    }
+
     fn find_next(&mut self) {
         self.next = Instant::MAX;
-        for (wire, _) in &self.wires {
-            self.next = self.next.min(arrival(wire.as_ref()));
+        for index in 0..self.wires.len() {
+            self.next = self.next.min(self.arrival(index));
         }
         for feed in &self.feeds {
             self.next = self.next.min(due(feed, &self.wires));
         }
     }
-}
-
-fn arrival(wire: Option<&Inward<Vec<u8>>>) -> Instant {
-    wire.and_then(Inward::next_arrival).unwrap_or(Instant::MAX)
 }
 
 /// When the next frame of an input comes to the wire, or to the port if the wire only takes time.

@@ -23,6 +23,7 @@
 //! | `drops` | every reason for which a packet is dropped |
 //! | `limits` | each limit outside the lcores, at it and one over |
 //! | `faults` | what goes wrong on purpose, call by call |
+//! | `peers` | hosts at the far ends of the wires: pings, transfers, loss |
 //! | `policy` | the two profiles, switch by switch |
 //! | `ticks` | the tick schedule of every job |
 //! | `jobs` | `lockstep jobs`: the job table |
@@ -60,6 +61,7 @@ mod limits;
 mod messages;
 mod neigh;
 mod pcaps;
+mod peers;
 mod policy;
 mod ports;
 mod redirect;
