@@ -24,6 +24,7 @@
 //! | `limits` | each limit outside the lcores, at it and one over |
 //! | `faults` | what goes wrong on purpose, call by call |
 //! | `peers` | hosts at the far ends of the wires: pings, transfers, loss |
+//! | `hostile` | hostile peers, and an honest transfer beside each |
 //! | `policy` | the two profiles, switch by switch |
 //! | `ticks` | the tick schedule of every job |
 //! | `jobs` | `lockstep jobs`: the job table |
@@ -54,6 +55,7 @@ mod faults;
 mod forward;
 mod fragments;
 mod fragments_linux;
+mod hostile;
 mod icmp;
 mod iftraf;
 mod jobs;
