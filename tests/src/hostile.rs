@@ -276,6 +276,73 @@ fn giants_and_runts_are_refused_each_by_its_name() {
     assert!(completes(&outcome));
 }
 
+#[test]
+fn in_a_vlan_the_frames_of_an_attack_are_tagged() {
+    let trunk = BOX.replacen(
+        "[[port]]\n    name = \"wan\"",
+        "[[port.vlan]]\n    vid = 10\n    addresses = [\"203.0.113.1/24\"]\n\n    [[port]]\n    name = \"wan\"",
+        1,
+    );
+    let mallory = MALLORY.replace("198.51.100.66", "203.0.113.66");
+    let does = r#"vlan = 10
+        does = [
+            { what = "teardrop", count = 2 },
+            { what = "spoofer", count = 5 },
+            { what = "arp_liar", target = "203.0.113.5", count = 1 },
+        ]"#;
+    let ping = r#"ping = [{ to = "203.0.113.5", size = 0 }, { to = "203.0.113.9", size = 0 }]"#;
+    let plan = plan(&["until = \"10ms\"", &trunk, &mallory, does, BOB, ping]);
+    assert_snapshot!(tell(&plan).story, @"
+           ms lcore port    frame
+        0.050       lan  <  vlan 10 ip 203.0.113.66 > 203.0.113.1 udp frag id 27314 off 0 len 40 MF ttl 64
+        0.050       lan  <  vlan 10 ip 203.0.113.66 > 203.0.113.1 udp frag id 27314 off 24 len 4 ttl 64
+        0.050       lan  <  vlan 10 udp 203.0.113.150:64459 > 203.0.113.1:9 ttl 64 len 16 no udp checksum
+        0.052     1           datagram 27314 of 203.0.113.66 holds 1 fragment, 40 bytes
+        0.052     1           datagram 27314 of 203.0.113.66 refused: 1 fragment, 40 bytes
+        0.052     1           dropped reasm_end (packet 1)
+        0.052     1           dropped reasm_end (packet 2)
+        0.052     1           dropped port_unreachable (packet 3)
+        0.052     1           neigh lan.10 203.0.113.150 - -> none
+        0.052     1           packet 4 waits for 203.0.113.150, 1 in all
+        0.052     1           neigh lan.10 203.0.113.150 none -> send
+        0.057     1 lan  >  vlan 10 arp who-has 203.0.113.150 tell 203.0.113.1
+        0.200       wan  <  arp who-has 192.0.2.1 tell 192.0.2.9
+        0.206     1           neigh wan 192.0.2.9 - -> none
+        0.206     1           neigh wan 192.0.2.9 is at 02:00:00:00:00:0b
+        0.206     1           neigh wan 192.0.2.9 none -> reachable
+        0.209     1 wan  >  arp 192.0.2.1 is-at 02:00:00:00:01:02
+        0.610       wan  <  icmp 192.0.2.9 > 203.0.113.5 echo request id 1 seq 0 ttl 64 len 0 DF
+        0.610       wan  <  icmp 192.0.2.9 > 203.0.113.9 echo request id 2 seq 0 ttl 64 len 0 DF
+        0.618     1           neigh lan.10 203.0.113.5 - -> none
+        0.618     1           packet 7 waits for 203.0.113.5, 1 in all
+        0.618     1           neigh lan.10 203.0.113.5 none -> send
+        0.618     1           neigh lan.10 203.0.113.9 - -> none
+        0.618     1           packet 8 waits for 203.0.113.9, 1 in all
+        0.618     1           neigh lan.10 203.0.113.9 none -> send
+        0.622     1 lan  >  vlan 10 arp who-has 203.0.113.5 tell 203.0.113.1
+        0.622     1 lan  >  vlan 10 arp who-has 203.0.113.9 tell 203.0.113.1
+        0.723       lan  <  vlan 10 arp 203.0.113.5 is-at 02:00:00:00:00:66
+        0.732     1           neigh lan.10 203.0.113.5 is at 02:00:00:00:00:66
+        0.732     1           neigh lan.10 203.0.113.5 send -> reachable
+        0.735     1 lan  >  vlan 10 icmp 192.0.2.9 > 203.0.113.5 echo request id 1 seq 0 ttl 63 len 0 DF
+        1.050       lan  <  vlan 10 ip 203.0.113.66 > 203.0.113.1 udp frag id 47492 off 0 len 40 MF ttl 64
+        1.050       lan  <  vlan 10 ip 203.0.113.66 > 203.0.113.1 udp frag id 47492 off 24 len 4 ttl 64
+        1.050       lan  <  vlan 10 udp 127.0.85.74:3427 > 203.0.113.1:9 ttl 64 len 16 no udp checksum
+        1.058     1           datagram 47492 of 203.0.113.66 holds 1 fragment, 40 bytes
+        1.058     1           datagram 47492 of 203.0.113.66 refused: 1 fragment, 40 bytes
+        1.058     1           dropped reasm_end (packet 12)
+        1.058     1           dropped reasm_end (packet 13)
+        1.058     1           dropped ip_martian_source (packet 14)
+        2.050       lan  <  vlan 10 udp 0.0.2.34:7917 > 203.0.113.1:9 ttl 64 len 16 no udp checksum
+        2.055     1           dropped ip_martian_source (packet 15)
+        3.050       lan  <  vlan 10 udp 224.0.160.156:12911 > 203.0.113.1:9 ttl 64 len 16 no udp checksum
+        3.050     1           dropped ip_martian_source (packet 16)
+        4.050       lan  <  vlan 10 tcp 203.0.113.1:56227 > 203.0.113.1:56227 S seq 29344 ack 0 win 65535 ttl 64 len 0 bad tcp checksum
+        4.055     1           dropped ip_martian_source (packet 17)
+    in 13 + made 4 = out 5 + consumed 1 + dropped 9 + held 2
+    ");
+}
+
 /// BOB sends to ALICE, whom the box has to ask for; MALLORY answers behind her.
 fn lied_to(more: &str) -> (String, Outcome) {
     let transfer = r#"tcp_send = [{ to = "198.51.100.7", port = 9, at = "1ms", bytes = 30000 }]"#;

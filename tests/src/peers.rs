@@ -3,6 +3,7 @@
 use crate::cli::repository;
 use dataplane::Instant;
 use dataplane::job::JobKind;
+use dataplane::rng::Rng;
 use insta::assert_snapshot;
 use sim::engine::Outcome;
 use sim::peer::{Did, HostOutcome};
@@ -358,6 +359,94 @@ fn a_peer_s_own_frames_wait_for_the_wire_as_any_input() {
     dropped wire_queue_full: 3
     in 8 + made 1 = out 5 + consumed 1 + dropped 3 + held 0
     ");
+}
+
+// smoltcp does not discover path MTUs (RFC 1191): it is a black hole for it.
+#[test]
+fn behind_a_smaller_mtu_a_host_needs_that_mtu_too() {
+    let small = BOX.replacen(r#"name = "wan""#, "name = \"wan\"\n    mtu = 1000", 1);
+    let transfer = r#"tcp_send = [{ to = "192.0.2.9", port = 9, bytes = 5000 }]"#;
+    let plan = |mtu: &str| plan(&[&small, ALICE, mtu, transfer, BOB, mtu, "tcp_listen = 9"]);
+    let blind = plan("");
+    assert_snapshot!(summary(&blind, &skipped(&blind)), @"
+    end 60.001705001 s
+      alice on lan: 12 frames sent, 11 heard
+        tcp to 192.0.2.9:9: 0 of 5000 bytes acknowledged, given up at 60.001042000 s; 7 segments, 5 sent again
+      bob on wan: 6 frames sent, 7 heard
+        tcp port 9 from 198.51.100.7:49152: 0 bytes in order, digest 2d06800538d394c2, given up at 60.001300000 s
+    dropped fragmentation_needed: 6
+    in 18 + made 9 = out 18 + consumed 3 + dropped 6 + held 0
+    ");
+    let told = plan("\nmtu = 1000\n");
+    assert_snapshot!(summary(&told, &skipped(&told)), @"
+    end 0.002856001 s
+      alice on lan: 11 frames sent, 6 heard
+        tcp to 192.0.2.9:9: 5000 of 5000 bytes acknowledged, finished at 0.002594000 s, 15420200 bit/s; 7 segments, 0 sent again
+      bob on wan: 6 frames sent, 11 heard
+        tcp port 9 from 198.51.100.7:49152: 5000 bytes in order, digest f431aa6d73982bde, all at 0.002332000 s
+    in 17 + made 1 = out 17 + consumed 1 + dropped 0 + held 0
+    ");
+}
+
+#[test]
+fn many_transfers_at_one_instant_all_come_to_one_port() {
+    let one = r#"{ to = "192.0.2.9", port = 9, at = "1ms", bytes = 1000 },"#;
+    let sends = format!("tcp_send = [{}]", one.repeat(20));
+    let plan = plan(&["workers = 3", BOX, ALICE, &sends, BOB, "tcp_listen = 9"]);
+    let outcome = tell(&plan).outcome;
+    let received = &host(&outcome, "bob").tcp_received;
+    assert!(received.iter().all(|tcp| tcp.bytes == 1000 && tcp.finished.is_some()));
+    assert_eq!(received.len(), 20);
+}
+
+/// Peers of whom everything is drawn: where they are, what is lost, and what they do.
+fn drawn(seed: u64) -> Plan {
+    let mut rng = Rng::new(seed).fork("peers");
+    let mut draw = |bound: u64| rng.below(bound);
+    let mut text = format!("seed = {seed}\nuntil = \"40ms\"\nworkers = {}\n", 1 + draw(3));
+    let rates = ["", "rate = \"10M\", ", "rate = \"1G\", queue = 4, "];
+    for (port, subnet) in [("lan", "198.51.100"), ("wan", "192.0.2")] {
+        let rate = rates[usize::try_from(draw(3)).unwrap()];
+        let _ = writeln!(text, "[[port]]\nname = \"{port}\"\naddresses = [\"{subnet}.1/24\"]");
+        let _ = writeln!(text, "wire = {{ {rate}delay = \"{}ns\" }}", draw(200_000));
+    }
+    for n in 0..4 {
+        let (port, subnet, other) = match n % 2 {
+            0 => ("lan", "198.51.100", "192.0.2"),
+            _ => ("wan", "192.0.2", "198.51.100"),
+        };
+        let to = format!("to = \"{other}.{}\"", 10 + draw(4));
+        let mut at = || format!("at = \"{}ns\"", draw(20_000_000));
+        let (ping_at, udp_at, tcp_at) = (at(), at(), at());
+        let _ = writeln!(
+            text,
+            "[[peer]]\nname = \"p{n}\"\nport = \"{port}\"\naddress = \"{subnet}.{}/24\"\n\
+             gateway = \"{subnet}.1\"\nloss = \"{}%\"\nudp_echo = 7\ntcp_echo = 7\n\
+             ping = [{{ {to}, {ping_at}, count = 5, every = \"1ms\", size = {} }}]\n\
+             udp_send = [{{ {to}, port = 7, {udp_at}, count = 5, every = \"700us\", size = {} }}]\n\
+             tcp_send = [{{ {to}, port = 7, {tcp_at}, bytes = {} }}]",
+            10 + n,
+            draw(5),
+            draw(4000),
+            draw(4000),
+            1 + draw(30_000),
+        );
+    }
+    plan(&[&text])
+}
+
+#[test]
+fn whatever_peers_do_it_is_one_story_told_four_ways() {
+    let (mut pings, mut bytes) = (0, 0);
+    for seed in 0..12 {
+        let outcome = tell(&drawn(seed)).outcome;
+        for peer in &outcome.peers {
+            let Did::Host(host) = &peer.did else { panic!("{peer:?}") };
+            pings += host.pings.iter().map(|ping| ping.answered.len()).sum::<usize>();
+            bytes += host.tcp_received.iter().map(|tcp| tcp.bytes).sum::<u64>();
+        }
+    }
+    assert!(pings > 20 && bytes > 100_000, "{pings} pings and {bytes} bytes came through");
 }
 
 #[test]

@@ -23,8 +23,6 @@ const FIRST_PORT: u16 = 49_152;
 const ROOM: usize = 65_535;
 /// How long a connection may be without anything new.
 const PATIENCE: Nanos = Nanos::from_secs(60);
-/// Connections that may come at once to a port.
-const BACKLOG: usize = 4;
 
 fn socket() -> Socket<'static> {
     let buffer = || SocketBuffer::new(vec![0; ROOM]);
@@ -212,9 +210,18 @@ impl Client {
 pub(super) struct Server {
     port: u16,
     echo: bool,
-    /// Sockets to which nobody has connected yet.
-    listening: Vec<SocketHandle>,
+    /// The socket to which nobody has connected yet. One is enough: a host looks at one frame after
+    /// the other, and is served in between.
+    listening: SocketHandle,
     connections: Vec<Connection>,
+}
+
+/// A socket that listens.
+fn listen(port: u16, sockets: &mut SocketSet<'static>) -> SocketHandle {
+    let mut socket = socket();
+    // Only port 0, or a socket that is open already, is refused.
+    let _ = socket.listen(port);
+    sockets.add(socket)
 }
 
 /// A transfer that somebody else began.
@@ -232,30 +239,16 @@ struct Connection {
 
 impl Server {
     pub fn new(port: u16, echo: bool, sockets: &mut SocketSet<'static>) -> Server {
-        let mut server = Server { port, echo, listening: Vec::new(), connections: Vec::new() };
-        (0..BACKLOG).for_each(|_| server.listen(sockets));
-        server
-    }
-
-    fn listen(&mut self, sockets: &mut SocketSet<'static>) {
-        let mut socket = socket();
-        // Only port 0, or a socket that is open already, is refused.
-        let _ = socket.listen(self.port);
-        self.listening.push(sockets.add(socket));
+        Server { port, echo, listening: listen(port, sockets), connections: Vec::new() }
     }
 
     pub fn serve(&mut self, desk: &mut Desk<'_>) -> bool {
         let mut moved = false;
-        for handle in std::mem::take(&mut self.listening) {
-            let socket = desk.sockets.get::<Socket<'_>>(handle);
-            let remote = socket.remote_endpoint().filter(|_| socket.state() != State::Listen);
-            let Some(remote) = remote else {
-                self.listening.push(handle);
-                continue;
-            };
+        let socket = desk.sockets.get::<Socket<'_>>(self.listening);
+        if let Some(remote) = socket.remote_endpoint().filter(|_| socket.state() != State::Listen) {
             let IpAddress::Ipv4(from) = remote.addr;
             self.connections.push(Connection {
-                socket: handle,
+                socket: self.listening,
                 from,
                 from_port: remote.port,
                 tally: Tally::new(),
@@ -265,7 +258,7 @@ impl Server {
                 was: State::Listen,
                 news: desk.at,
             });
-            self.listen(desk.sockets);
+            self.listening = listen(self.port, desk.sockets);
             moved = true;
         }
         for connection in &mut self.connections {
@@ -281,8 +274,10 @@ impl Server {
     }
 
     pub fn is_done(&self, sockets: &SocketSet<'static>) -> bool {
-        let mut all = self.connections.iter().map(|c| c.socket).chain(self.listening.clone());
-        all.all(|handle| is_over(sockets.get::<Socket<'_>>(handle)))
+        self.connections
+            .iter()
+            .map(|connection| connection.socket)
+            .all(|handle| is_over(sockets.get::<Socket<'_>>(handle)))
     }
 
     pub fn outcomes(&self) -> impl Iterator<Item = TcpReceived> + '_ {
