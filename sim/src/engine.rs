@@ -1,8 +1,9 @@
 //! The loop of a run: what happens next, happens.
 //!
 //! The next event is the one with the smallest time; at one instant first which lcores are stalled,
-//! then what the control plane is told, then what leaves the wires, then what comes over them, then the steps of the lcores in the
-//! order of their numbers.
+//! then what the control plane is told, then what leaves the wires, then what the peers do in the order
+//! of the plan, then what comes over the wires, then the steps of the lcores in the order of their
+//! numbers.
 //!
 //! Invariant: each pace gives the same run. Only [`Outcome::steps`] knows which it was.
 //! Not here: when an idle lcore steps next (`clock.rs`, `engine/lcores.rs`), what is in a queue
@@ -24,6 +25,7 @@ use crate::control::words;
 use crate::fabric::{Fabric, FabricError};
 use crate::fault::Fault;
 use crate::ledger::check_messages;
+use crate::peer::Peers;
 use crate::plan::{Pace, Plan, PortPlan, Source};
 use crate::run::{PlanError, RunError};
 use crate::schedule::Picker;
@@ -107,6 +109,7 @@ struct Engine<'a, F: Fabric, O> {
     conduct: Conduct<'a>,
     world: SimWorld<'a, F, O>,
     inputs: Inputs<'a, F>,
+    peers: Peers,
     lcores: Lcores<Lcore<F::Buf>>,
     master: usize,
     /// What the control plane is still to be told, in order of time.
@@ -152,6 +155,7 @@ impl<'a, F: Fabric, O: Observer> Engine<'a, F, O> {
             conduct,
             world: SimWorld::new(plan, config, fabric, observer),
             inputs,
+            peers: Peers::new(plan),
             lcores,
             master,
             commands: orders::told(plan),
@@ -283,6 +287,11 @@ impl<'a, F: Fabric, O: Observer> Engine<'a, F, O> {
 
     /// When something next happens outside the lcores.
     fn next_outside(&self) -> Instant {
+        self.next_given().min(self.peers.next())
+    }
+
+    /// The same without the peers.
+    fn next_given(&self) -> Instant {
         let command = self.commands.front().map_or(Instant::MAX, |told| told.command.at);
         command.min(self.world.next_departure()).min(self.inputs.next())
     }
@@ -305,12 +314,23 @@ impl<'a, F: Fabric, O: Observer> Engine<'a, F, O> {
             self.tell(at, told.command.what, told.live);
         } else if self.world.next_departure() <= at {
             self.world.depart(at);
+            self.reach_peers();
+        } else if self.peers.next() <= at {
+            let (inputs, world) = (&mut self.inputs, &mut self.world);
+            self.peers.happen(at, &mut |port, frame| inputs.sent(at, port, frame, world));
         } else if let Some(index) = self.inputs.happen(at, &mut self.world)? {
             let kinds = self.world.waiting_for(index);
             kinds.for_each(|kind| self.lcores.wake(index, kind, at));
         }
         self.settled = true;
         Ok(())
+    }
+
+    /// What has just left the ports is on its way to the peers.
+    fn reach_peers(&mut self) {
+        for (at, port, frame) in self.world.left.drain(..) {
+            self.peers.hear(at, port, &frame);
+        }
     }
 
     /// Tells the control plane to do something.
@@ -342,6 +362,7 @@ impl<'a, F: Fabric, O: Observer> Engine<'a, F, O> {
         self.steps += 1;
         self.world.enter(at, index, tick, kind);
         let items = self.lcores.step(due, &mut self.world).work.items;
+        self.reach_peers();
         let run = self.world.run();
         while self.world.woken != 0 {
             let woken = self.world.woken.trailing_zeros();
@@ -374,8 +395,9 @@ impl<'a, F: Fabric, O: Observer> Engine<'a, F, O> {
     fn is_quiet(&mut self) -> bool {
         // As long as there is input, this is the only question.
         if self.inputs.next() != Instant::MAX
-            || self.next_outside() != Instant::MAX
+            || self.next_given() != Instant::MAX
             || !self.world.is_quiet()
+            || !self.peers.is_quiet()
         {
             return false;
         }
@@ -415,6 +437,8 @@ impl<'a, F: Fabric, O: Observer> Engine<'a, F, O> {
         broken.extend(asked);
         broken.extend(breaches);
         broken.extend(judged);
+        let (peers, wrong) = self.peers.finish();
+        broken.extend(wrong);
         let counted = self.lcores.cores().iter().map(|core| (core.id(), core.counters()));
         let digests = streams.finish(counted, self.end);
         let iftraf = self.lcores.cores()[self.master].iftraf().show(self.end);
@@ -430,6 +454,7 @@ impl<'a, F: Fabric, O: Observer> Engine<'a, F, O> {
             devices,
             lcores,
             inputs,
+            peers,
             polled: Vec::new(),
             broken,
             pending,
@@ -481,8 +506,8 @@ fn check(plan: &Plan) -> Result<Checked<'_>, RunError> {
             return Err(PlanError::Endless(config.name.clone()).into());
         }
     }
-    for input in &plan.inputs {
-        let port = input.port;
+    let inputs = plan.inputs.iter().map(|input| input.port);
+    for port in inputs.chain(plan.peers.iter().map(|peer| peer.port)) {
         match plan.ports.get(port.index()) {
             None => return Err(PlanError::NoPort { port: port.0, ports }.into()),
             Some(PortPlan::Ring(_)) => {}
@@ -491,6 +516,8 @@ fn check(plan: &Plan) -> Result<Checked<'_>, RunError> {
                 return Err(PlanError::NoWire(name).into());
             }
         }
+    }
+    for input in &plan.inputs {
         if let Source::Frames(frames) = &input.source
             && !frames.is_sorted_by_key(|(at, _)| *at)
         {

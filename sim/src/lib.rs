@@ -25,6 +25,7 @@ pub mod jobs;
 pub mod ledger;
 pub mod oracle;
 pub mod output;
+pub mod peer;
 pub mod plan;
 pub mod report;
 pub mod rss;

@@ -3,6 +3,12 @@
 //! A [`Plan`] holds no default that somebody still has to fill in, and no path that is relative to
 //! something else than the current directory. Not here: TOML (`scenario.rs`), stepping (`engine.rs`).
 
+mod peer;
+
+pub use peer::{
+    AttackKind, AttackPlan, HostPlan, PeerKind, PeerPlan, PingPlan, TcpSendPlan, Times, UdpSendPlan,
+};
+
 use crate::asked::Asked;
 use crate::fault::Fault;
 use dataplane::control::Order;
@@ -24,6 +30,8 @@ pub struct Plan {
     /// What arrives from outside. Inputs of one port may overlap in time; at one instant they
     /// arrive in this order.
     pub inputs: Vec<Input>,
+    /// Who is at the far ends of the wires, and answers.
+    pub peers: Vec<PeerPlan>,
     /// What the control plane is told, and when. In order of time.
     pub commands: Vec<Command>,
     /// What happens to a frame of which the capture holds only the front.

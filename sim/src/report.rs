@@ -3,6 +3,7 @@
 //! Invariant: it depends on the run alone, not on the machine, the pace or the fabric. Its last line
 //! is the law of conservation.
 
+mod peers;
 mod talkers;
 mod tc;
 
@@ -37,6 +38,7 @@ pub fn text(name: &str, plan: &Plan, outcome: &Outcome) -> String {
     inputs(&mut text, plan, outcome);
     ports(&mut text, plan, outcome);
     fates(&mut text, &outcome.ledger);
+    peers::section(&mut text, plan, outcome);
     lcores(&mut text, outcome);
     tc::section(&mut text, plan, outcome);
     let _ = write!(text, "\n{}", jobs::after_run(plan, outcome));

@@ -17,14 +17,16 @@ pub(crate) use memory::{Frames, Spelled, spell_out, spelled};
 pub(crate) use select::selects as selected;
 
 use crate::capture::CaptureError;
-use crate::fabric::{Disagreement, Fabric, FabricError};
+use crate::fabric::{Disagreement, Fabric, FabricError, MAX_FRAME};
 use crate::fault::{Fault, Harm, Harms, Outages};
 use crate::plan::{Input, Plan, PortPlan};
 use crate::trace::{Observer, Outside};
 use crate::wire::Inward;
 use crate::world::{SimWorld, in_a_row};
+use dataplane::world::BURST;
 use dataplane::{Buf, DropReason, Instant, Nanos, PortId};
 use feed::{Feed, Offer};
+use std::collections::VecDeque;
 use std::path::PathBuf;
 
 /// All inputs of a run, and the wires that they come over.
@@ -32,6 +34,8 @@ pub(crate) struct Inputs<'p, F: Fabric> {
     feeds: Vec<Feed<'p, F>>,
     /// Of each port: its wire, if that has a finite rate, and its delay.
     wires: Vec<(Option<Inward<Carried>>, Nanos)>,
+    /// Of each port, if its wire is infinitely fast: what peers sent and when each frame arrives.
+    flying: Vec<VecDeque<(Instant, Carried)>>,
     /// Frames that come to their wire later than they should, in the order in which they should have.
     late: Vec<(Instant, PortId, Carried)>,
     /// What happens to the frames of each port.
@@ -42,6 +46,7 @@ pub(crate) struct Inputs<'p, F: Fabric> {
 }
 
 /// A frame on its way: in nobody's buffer.
+#[derive(Clone)]
 struct Carried {
     bytes: Vec<u8>,
     /// Whether it finds the receive queue full, whatever is in it.
@@ -82,6 +87,7 @@ impl<'p, F: Fabric> Inputs<'p, F> {
         let mut inputs = Inputs {
             feeds,
             wires: wires.collect(),
+            flying: plan.ports.iter().map(|_| VecDeque::new()).collect(),
             late: Vec::new(),
             harms: Harms::of(plan),
             outages: Outages::of(plan),
@@ -108,7 +114,7 @@ impl<'p, F: Fabric> Inputs<'p, F> {
         at: Instant,
         world: &mut SimWorld<'_, F, O>,
     ) -> Result<Option<usize>, SourceError> {
-        let arriving = self.wires.iter().position(|(wire, _)| arrival(wire.as_ref()) == at);
+        let arriving = (0..self.wires.len()).position(|index| self.arrival(index) == at);
         let woken = match (arriving, self.late.iter().position(|(due, ..)| *due == at)) {
             (Some(index), _) => self.arrive(at, index, world),
             (None, Some(index)) => {
@@ -127,16 +133,22 @@ impl<'p, F: Fabric> Inputs<'p, F> {
         Ok(woken)
     }
 
-    /// A frame has come to the end of a wire of a finite rate.
+    /// A frame has come to the end of a wire of a finite rate, or was sent by a peer.
     fn arrive<O: Observer>(
         &mut self,
         at: Instant,
         index: usize,
         world: &mut SimWorld<'_, F, O>,
     ) -> Option<usize> {
-        let Carried { bytes, misses } = self.wires[index].0.as_mut().and_then(Inward::arrive)?;
+        let Carried { bytes, misses } = match &mut self.wires[index].0 {
+            Some(wire) => wire.arrive()?,
+            None => self.flying[index].pop_front()?.1,
+        };
         let frame = made(world.fabric.make(&bytes));
-        self.spare.push(bytes);
+        // What peers send comes in memory of its own.
+        if self.spare.len() < BURST {
+            self.spare.push(bytes);
+        }
         self.deliver(at, PortId(u16::try_from(index).unwrap_or(u16::MAX)), frame, misses, world)
     }
 
@@ -184,45 +196,62 @@ impl<'p, F: Fabric> Inputs<'p, F> {
         faults: Vec<Fault>,
         world: &mut SimWorld<'_, F, O>,
     ) -> Option<usize> {
-        let mut scratch = Vec::new();
-        let mut bytes = in_a_row(&frame, &mut scratch).to_vec();
-        let (mut misses, mut twice, mut late) = (false, false, Nanos::ZERO);
-        for fault in faults {
-            match fault {
-                Fault::Lose { .. } => {
-                    world.trace.outside(at, Outside::Fault(fault));
-                    world.turn_away(at, port, &frame, DropReason::WireLost);
-                    return None;
-                }
-                Fault::Frame { harm, .. } => {
-                    if harm.done_to(&mut bytes) {
-                        world.trace.outside(at, Outside::Fault(fault));
-                    }
-                    misses |= harm == Harm::Full;
-                    twice |= harm == Harm::Twice;
-                    if let Harm::Late(by) = harm {
-                        late = late.max(by);
-                    }
-                }
-                Fault::Call(_)
-                | Fault::Calls { .. }
-                | Fault::Short { .. }
-                | Fault::Down { .. }
-                | Fault::Stall { .. }
-                | Fault::Order { .. } => unreachable!("{fault} is not about a frame"),
-            }
-        }
+        let bytes = in_a_row(&frame, &mut Vec::new()).to_vec();
         // Its buffer is free again before another one is made.
         drop(frame);
+        let Harmed { carried, copies, late } = harmed(at, port, bytes, faults, world)?;
         let mut woken = None;
-        for _ in 0..1 + u32::from(twice) {
-            let frame = Carried { bytes: bytes.clone(), misses };
+        for carried in std::iter::repeat_n(carried, copies) {
             match late {
-                Nanos::ZERO => woken = self.carry(at, port, frame, world).or(woken),
-                late => self.late.push((at.saturating_add(late), port, frame)),
+                Nanos::ZERO => woken = self.carry(at, port, carried, world).or(woken),
+                late => self.late.push((at.saturating_add(late), port, carried)),
             }
         }
         woken
+    }
+
+    /// A peer sends a frame: it comes to the port's wire as any input.
+    pub fn sent<O: Observer>(
+        &mut self,
+        at: Instant,
+        port: PortId,
+        bytes: Vec<u8>,
+        world: &mut SimWorld<'_, F, O>,
+    ) {
+        let faults = self.harms[port.index()].next();
+        if bytes.len() > MAX_FRAME {
+            let frame = made(world.fabric.make(&bytes[..MAX_FRAME]));
+            world.turn_away(at, port, &frame, DropReason::RxOversize);
+        } else if let Some(Harmed { carried, copies, late }) =
+            harmed(at, port, bytes, faults, world)
+        {
+            for carried in std::iter::repeat_n(carried, copies) {
+                self.set_out(at, port, carried, late, world);
+            }
+        }
+        self.find_next();
+    }
+
+    /// What a peer sent sets out, so much too late.
+    fn set_out<O: Observer>(
+        &mut self,
+        at: Instant,
+        port: PortId,
+        carried: Carried,
+        late: Nanos,
+        world: &mut SimWorld<'_, F, O>,
+    ) {
+        let then = at.saturating_add(late);
+        match (&self.wires[port.index()], late) {
+            ((Some(_), _), Nanos::ZERO) => {
+                self.carry(at, port, carried, world);
+            }
+            ((Some(_), _), _) => self.late.push((then, port, carried)),
+            ((None, delay), Nanos::ZERO) => {
+                self.flying[port.index()].push_back((then.saturating_add(*delay), carried));
+            }
+            ((None, delay), _) => self.late.push((then.saturating_add(*delay), port, carried)),
+        }
     }
 
     /// A frame that was harmed comes to the wire.
@@ -269,10 +298,19 @@ impl<'p, F: Fabric> Inputs<'p, F> {
         world.arrive(at, port, frame)
     }
 
+    /// When the next frame arrives that is on the wire of this port.
+    fn arrival(&self, index: usize) -> Instant {
+        let arrival = match &self.wires[index].0 {
+            Some(wire) => wire.next_arrival(),
+            None => self.flying[index].front().map(|(at, _)| *at),
+        };
+        arrival.unwrap_or(Instant::MAX)
+    }
+
     fn find_next(&mut self) {
         self.next = Instant::MAX;
-        for (wire, _) in &self.wires {
-            self.next = self.next.min(arrival(wire.as_ref()));
+        for index in 0..self.wires.len() {
+            self.next = self.next.min(self.arrival(index));
         }
         for (at, ..) in &self.late {
             self.next = self.next.min(*at);
@@ -290,8 +328,51 @@ fn made<B>(frame: Option<B>) -> B {
     }
 }
 
-fn arrival(wire: Option<&Inward<Carried>>) -> Instant {
-    wire.and_then(Inward::next_arrival).unwrap_or(Instant::MAX)
+/// What becomes of a frame to which something happens.
+struct Harmed {
+    carried: Carried,
+    copies: usize,
+    late: Nanos,
+}
+
+/// What these faults do to a frame; nothing: it is lost.
+fn harmed<F: Fabric, O: Observer>(
+    at: Instant,
+    port: PortId,
+    mut bytes: Vec<u8>,
+    faults: Vec<Fault>,
+    world: &mut SimWorld<'_, F, O>,
+) -> Option<Harmed> {
+    let (mut misses, mut copies, mut late) = (false, 1, Nanos::ZERO);
+    for fault in faults {
+        match fault {
+            Fault::Lose { .. } => {
+                let frame = made(world.fabric.make(&bytes));
+                world.trace.outside(at, Outside::Fault(fault));
+                world.turn_away(at, port, &frame, DropReason::WireLost);
+                return None;
+            }
+            Fault::Frame { harm, .. } => {
+                if harm.done_to(&mut bytes) {
+                    world.trace.outside(at, Outside::Fault(fault));
+                }
+                misses |= harm == Harm::Full;
+                if harm == Harm::Twice {
+                    copies = 2;
+                }
+                if let Harm::Late(by) = harm {
+                    late = late.max(by);
+                }
+            }
+            Fault::Call(_)
+            | Fault::Calls { .. }
+            | Fault::Short { .. }
+            | Fault::Down { .. }
+            | Fault::Stall { .. }
+            | Fault::Order { .. } => unreachable!("{fault} is not about a frame"),
+        }
+    }
+    Some(Harmed { carried: Carried { bytes, misses }, copies, late })
 }
 
 /// When the next frame of an input comes to the wire, or to the port if the wire only takes time.

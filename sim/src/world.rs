@@ -38,6 +38,8 @@ pub(crate) struct SimWorld<'f, F: Fabric, O> {
     pub woken: u64,
     /// Whether the running step found that a capture has come to its end.
     pub ran_dry: bool,
+    /// What has left ports that have peers behind them, when and by which port.
+    pub left: Vec<(Instant, PortId, Vec<u8>)>,
     now: Instant,
     index: usize,
     run: Run,
@@ -93,6 +95,7 @@ impl<'f, F: Fabric, O: Observer> SimWorld<'f, F, O> {
             trace: Trace::new(config, &plan.asked, observer),
             woken: 0,
             ran_dry: false,
+            left: Vec::new(),
             now: Instant::EPOCH,
             index: 0,
             run: Run { lcore: id, tick: 0, job: JobKind::RecvFwd },
@@ -195,6 +198,10 @@ impl<'f, F: Fabric, O: Observer> SimWorld<'f, F, O> {
         let (packet, len) = (frame.meta().id, frame.len());
         self.trace.outside(at, Outside::Depart { packet, port, queue, len: length(&frame) });
         self.trace.left(port, queue, len);
+        if self.ports[index].has_peers() {
+            let bytes = in_a_row(&frame, &mut self.scratch).to_vec();
+            self.left.push((at, port, bytes));
+        }
         if O::FRAMES {
             let bytes = in_a_row(&frame, &mut self.scratch);
             let (run, way) = (Some(run), Way::Out);
@@ -323,6 +330,9 @@ impl<F: Fabric, O: Observer> World for SimWorld<'_, F, O> {
                 self.trace.left(port, queue, bytes.len());
                 let (run, way) = (Some(run), Way::Out);
                 self.trace.frame(&Passing { at, packet, port, way, run, refused: None, bytes });
+                if lines.has_peers() {
+                    self.left.push((at, port, bytes.to_vec()));
+                }
                 self.pool.give(packet);
             } else {
                 lines.accept(queue, run);

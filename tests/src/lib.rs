@@ -97,6 +97,7 @@ pub fn dut_with_workers(workers: u8) -> Dut {
         costs,
         until: None,
         inputs: vec![],
+        peers: vec![],
         commands: vec![],
         snapped: Snapped::Pad,
         faults: vec![],

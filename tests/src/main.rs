@@ -25,6 +25,8 @@
 //! | `faults` | what goes wrong on purpose, call by call |
 //! | `bundles`, `exported` | a failure as a file, and its smallest case; a test that was exported of one |
 //! | `check` | `lockstep check`: the same input in other ways |
+//! | `peers` | hosts at the far ends of the wires: pings, transfers, loss |
+//! | `hostile` | hostile peers, and an honest transfer beside each |
 //! | `policy` | the two profiles, switch by switch |
 //! | `ticks` | the tick schedule of every job |
 //! | `jobs` | `lockstep jobs`: the job table |
@@ -62,6 +64,7 @@ mod faults;
 mod forward;
 mod fragments;
 mod fragments_linux;
+mod hostile;
 mod icmp;
 mod iftraf;
 mod jobs;
@@ -70,6 +73,7 @@ mod messages;
 mod neigh;
 mod parsers;
 mod pcaps;
+mod peers;
 mod planted;
 mod policy;
 mod ports;

@@ -138,6 +138,7 @@ fn assert_same(which: &str, a: &Told, b: &Told) {
     assert_eq!(a.outcome.end, b.outcome.end, "{which}: end");
     assert_eq!(a.outcome.lcores, b.outcome.lcores, "{which}: lcores");
     assert_eq!(a.outcome.iftraf, b.outcome.iftraf, "{which}: talkers");
+    assert_eq!(a.outcome.peers, b.outcome.peers, "{which}: peers");
     assert_eq!(a.outcome.digests, b.outcome.digests, "{which}: digests");
 }
 

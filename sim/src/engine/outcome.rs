@@ -6,6 +6,7 @@ use crate::chart::MessageLog;
 use crate::fault::FaultKind;
 use crate::ledger::Ledger;
 use crate::oracle::Breach;
+use crate::peer::PeerOutcome;
 use crate::source::InputTotals;
 use crate::trace::Digests;
 use dataplane::iftraf::Show;
@@ -40,6 +41,8 @@ pub struct Outcome {
     pub iftraf: Option<Show>,
     /// What was read of each input.
     pub inputs: Vec<InputTotals>,
+    /// What the peers experienced, in the order of the plan.
+    pub peers: Vec<PeerOutcome>,
     /// The captures that pcap ports polled.
     pub polled: Vec<(PortId, CaptureInfo)>,
     /// Invariants that do not hold. There should be none.

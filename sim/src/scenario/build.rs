@@ -10,6 +10,7 @@ mod inputs;
 mod knobs;
 mod lcores;
 mod orders;
+mod peers;
 mod ports;
 mod routes;
 mod tc;
@@ -93,6 +94,7 @@ pub(super) fn plan(
     let policy = builder.policy();
     let costs = builder.costs(&lcores);
     let inputs = builder.inputs();
+    let peers = builder.peers();
     let until = builder.until();
     if !builder.mistakes.is_empty() {
         return Err(builder.mistakes);
@@ -128,6 +130,7 @@ pub(super) fn plan(
         costs,
         until,
         inputs,
+        peers,
         commands,
         snapped: overrides.snapped.unwrap_or(snapped),
         faults: Vec::new(),

@@ -5,10 +5,12 @@
 
 mod knobs;
 mod orders;
+mod peers;
 mod tc;
 
 pub use knobs::{CostTable, CostsTable, LimitsTable, PolicyTable, RateLimitTable};
 pub use orders::{ControlTable, HelloTable, IftrafTable, PriorityKind, ReloadTable, SwitchTable};
+pub use peers::{AttackTable, PeerKindName, PeerTable, PingTable, TcpSendTable, UdpSendTable};
 pub use tc::{ClsTable, QschKind, QschTable};
 
 use super::value::{At, Destination, Frame, Queues, Rate, Seed, Text};
@@ -76,6 +78,9 @@ pub struct ScenarioFile {
     /// What arrives from outside, at ring ports.
     #[serde(default)]
     pub input: Vec<At<InputTable>>,
+    /// Who is at the far ends of the wires, and answers.
+    #[serde(default)]
+    pub peer: Vec<At<PeerTable>>,
     /// Single switches, different from the profile's.
     #[serde(default)]
     pub policy: PolicyTable,

@@ -67,6 +67,27 @@ ranges! {
     CLS_PRIO = "cls"."prio" in (0, 65_535);
     /// Packets.
     IFTRAF_EVERY = "iftraf"."every" in (1, 1_048_576);
+    /// 0 is a priority tag, 4095 is reserved.
+    PEER_VLAN = "peer"."vlan" in (1, 4094);
+    /// Bytes of an IPv4 packet: every host takes 576 (RFC 791).
+    PEER_MTU = "peer"."mtu" in (576, 9000);
+    /// Ports; 0 is none.
+    UDP_ECHO = "peer"."udp_echo" in (1, 65_535);
+    UDP_LISTEN = "peer"."udp_listen" in (1, 65_535);
+    TCP_ECHO = "peer"."tcp_echo" in (1, 65_535);
+    TCP_LISTEN = "peer"."tcp_listen" in (1, 65_535);
+    /// The sequence number of an echo request has 16 bits.
+    PING_COUNT = "ping"."count" in (1, 65_535);
+    /// What a datagram of IPv4 carries, without the headers of IPv4 and of ICMP or UDP.
+    PING_SIZE = "ping"."size" in (0, 65_507);
+    UDP_SEND_PORT = "udp-send"."port" in (1, 65_535);
+    UDP_SEND_COUNT = "udp-send"."count" in (1, 65_535);
+    UDP_SEND_SIZE = "udp-send"."size" in (0, 65_507);
+    TCP_SEND_PORT = "tcp-send"."port" in (1, 65_535);
+    /// Bytes.
+    TCP_SEND_BYTES = "tcp-send"."bytes" in (1, 1_000_000_000);
+    /// Groups of frames.
+    ATTACK_COUNT = "attack"."count" in (1, 10_000_000);
     /// Bytes of an IPv4 packet.
     ROUTE_MTU = "route"."mtu" in wide16(Limits::MTU);
     /// A packet with TTL 0 may not be sent.

@@ -9,6 +9,7 @@ use dataplane::msg::{Call, Priority};
 use dataplane::{Config, Instant, LcoreId, PortId, QueueId};
 
 mod mistakes;
+mod peers;
 mod tc;
 
 /// Two ports, and nothing else that must be said.

@@ -35,6 +35,8 @@ pub const SUBNET: &str = "an IPv4 address with its prefix length, such as \"198.
 pub const DESTINATION: &str = "a prefix, such as \"203.0.113.0/24\", or \"default\"";
 /// What tells the recorded device's frames.
 pub const OURS: &str = "an Ethernet or IPv4 address of the recorded device";
+/// What a share of lost frames looks like.
+pub const LOSS: &str = "a share, such as \"1%\" or \"0.05%\", from 0% to 100%";
 /// What the target of a message looks like.
 pub const TARGET: &str = "the number of an lcore, or \"workers\"";
 /// What a frame looks like.
@@ -209,6 +211,19 @@ pub fn seed(text: &str) -> Result<u64, String> {
         return Err(format!("\"{text}\" is no seed, expected {SEED}"));
     }
     Ok(xxhash_rust::xxh3::xxh3_64(text.to_ascii_lowercase().as_bytes()))
+}
+
+/// Reads a share in per cent, as millionths.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn loss(text: &str) -> Result<u32, String> {
+    let bad = || format!("\"{text}\" is no share, expected {LOSS}");
+    let number = text.trim().strip_suffix('%').ok_or_else(bad)?;
+    let (digits, decimals) = decimal(number.trim_end()).ok_or_else(bad)?;
+    let millionths = whole(digits, decimals, 10_000).ok_or_else(bad)?;
+    let millionths = u32::try_from(millionths).map_err(|_| bad())?;
+    (millionths <= 1_000_000).then_some(millionths).ok_or_else(bad)
 }
 
 /// Reads the target of a message.
@@ -424,6 +439,17 @@ mod tests {
             assert!(seed(text).is_err(), "{text}");
         }
         assert!(seed(&"a".repeat(41)).is_err());
+    }
+
+    #[test]
+    fn shares_are_exact_millionths() {
+        assert_eq!(loss("1%"), Ok(10_000));
+        assert_eq!(loss("0.0001 %"), Ok(1));
+        assert_eq!(loss("100%"), Ok(1_000_000));
+        assert_eq!(loss("0%"), Ok(0));
+        for text in ["1", "%", "100.0001%", "0.00001%", "-1%", "1%%", "1e2%"] {
+            assert!(loss(text).is_err(), "{text}");
+        }
     }
 
     // B32

@@ -136,6 +136,9 @@ pub struct Rate(pub u64);
 /// A seed.
 #[derive(Clone, Copy, Debug)]
 pub struct Seed(pub u64);
+/// A share of a whole, in millionths.
+#[derive(Clone, Copy, Debug)]
+pub struct Loss(pub u32);
 /// A destination.
 #[derive(Clone, Copy, Debug)]
 pub struct Destination(pub Ipv4Net);
@@ -238,6 +241,10 @@ from_text!(Seed, "seed", text::SEED, true, r"^([0-9]+|[0-9a-fA-F]{7,40})$", |tex
     text
 )
 .map(Seed));
+from_text!(Loss, "loss", text::LOSS, false, r"^[0-9]+(\.[0-9]{1,4})?\s*%$", |text| text::loss(
+    text
+)
+.map(Loss));
 from_text!(Target, "target", text::TARGET, true, r"^([0-9]+|workers)$", text::target);
 from_text!(Frame, "frame", text::HEX, false, r"^[0-9a-fA-F:\s]+$", |text| text::hex(text)
     .map(Frame));

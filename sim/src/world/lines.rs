@@ -15,6 +15,8 @@ pub(super) struct Lines<B> {
     rx_room: u32,
     tx_room: usize,
     behind: Behind<B>,
+    /// Whether somebody at the far end of the wire hears what leaves.
+    peers: bool,
 }
 
 enum Behind<B> {
@@ -60,7 +62,12 @@ impl<B: Buf> Lines<B> {
             rx_room: limits.rx_descriptors,
             tx_room: usize::try_from(limits.tx_descriptors).unwrap_or(usize::MAX),
             behind,
+            peers: plan.peers.iter().any(|peer| peer.port.index() == index),
         }
+    }
+
+    pub fn has_peers(&self) -> bool {
+        self.peers
     }
 
     /// Says which lcore polls a queue. Returns whether that always has frames.

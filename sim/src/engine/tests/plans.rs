@@ -58,6 +58,7 @@ pub fn dut(workers: u16) -> Plan {
         costs: Costs::default(),
         until: None,
         inputs: Vec::new(),
+        peers: Vec::new(),
         commands: Vec::new(),
         snapped: Snapped::Pad,
         faults: vec![],

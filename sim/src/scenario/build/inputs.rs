@@ -42,7 +42,7 @@ impl Builder<'_> {
     }
 
     /// Only a ring port has a wire on which something can arrive.
-    fn takes_input(&mut self, name: &At<String>, port: PortId) {
+    pub(super) fn takes_input(&mut self, name: &At<String>, port: PortId) {
         let (kind, help) = match &self.port_plans[port.index()] {
             PortPlan::Ring(_) => return,
             PortPlan::Pcap { .. } => ("pcap", "its capture is `rx` of the [[port]]"),

@@ -213,7 +213,7 @@ impl Builder<'_> {
         seen.names.push(text.clone());
     }
 
-    fn mac(&mut self, mac: Option<&At<Text<Mac>>>) -> Option<Mac> {
+    pub(super) fn mac(&mut self, mac: Option<&At<Text<Mac>>>) -> Option<Mac> {
         let At { value: Text(mac), span } = mac?;
         if mac.is_multicast() || *mac == Mac::ZERO {
             let message = format!("{mac} is no unicast address");
@@ -252,7 +252,7 @@ impl Builder<'_> {
 }
 
 /// Why the address of `net` is no host's.
-fn no_host(net: &Ipv4Net) -> Option<String> {
+pub(super) fn no_host(net: &Ipv4Net) -> Option<String> {
     let address = net.addr();
     if address.octets()[0] == 0 || address.is_loopback() {
         return Some("an address that may not be on a wire".to_owned());
