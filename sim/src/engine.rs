@@ -91,8 +91,10 @@ fn run_with<F: Fabric, O: Observer>(
     fabric.begin(plan)?;
     let Conduct { pace, interrupted, patience, progress, driver } = conduct;
     let conduct = Conduct { pace, interrupted, patience, progress, driver: None };
-    let engine = Engine::new(plan, config, conduct, fabric, observer);
-    let outcome = engine.and_then(|engine| Engine { picker, ..engine }.run(polled, driver));
+    let outcome = Engine::new(plan, config, conduct, fabric, observer).and_then(|mut engine| {
+        engine.world.touching = picker.is_some();
+        Engine { picker, ..engine }.run(polled, driver)
+    });
     if outcome.is_err() {
         fabric.finish();
     }
@@ -332,6 +334,9 @@ impl<'a, F: Fabric, O: Observer> Engine<'a, F, O> {
         self.world.enter(at, index, tick, kind);
         let items = self.lcores.step(due, &mut self.world).work.items;
         let run = self.world.run();
+        if let Some(picker) = &mut self.picker {
+            picker.touched(at, run.lcore, kind, &self.world.touched);
+        }
         while self.world.woken != 0 {
             let woken = self.world.woken.trailing_zeros();
             self.world.woken &= self.world.woken - 1;

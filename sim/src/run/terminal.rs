@@ -3,10 +3,10 @@
 use super::{RunError, RunOptions, RunSummary, execute, steer};
 use crate::cli::{Engine, Failure, Faults, Job, Outcome, Verdict, exit};
 use crate::control::{Server, Session};
-use crate::fault::{Fault, Strike};
+use crate::fault::Strike;
 use crate::plan::Plan;
 use crate::scenario::Request;
-use crate::schedule::Strategy;
+use crate::schedule::{Found, Strategy};
 use crate::sweep::Sweep;
 use crate::verify::{Verified, VerifyError, verify};
 use std::path::Path;
@@ -81,7 +81,7 @@ impl Engine for Lockstep {
         job: &Job,
         strategy: Strategy,
         interrupted: &AtomicBool,
-    ) -> Result<Vec<Fault>, Failure> {
+    ) -> Result<Found, Failure> {
         let plan = &job.scenario.plan;
         Ok(super::schedule(plan, job.backend, strategy, Some(interrupted))?)
     }
