@@ -29,7 +29,7 @@ use crate::guess;
 use crate::jobs;
 use crate::plan::{Backend, Pace};
 use crate::scenario::{LoadError, Request, RequestError, schema};
-use crate::schedule::{self, Sched};
+use crate::schedule::{self, Found, Sched};
 use args::{Cli, Command, CorpusWay, RunArgs, SimArgs};
 use clap::Parser;
 use std::ffi::OsString;
@@ -247,12 +247,13 @@ fn execute(
     let (out, always) = (run.out.clone(), run.bundle_always);
     let bundle = run.bundle.clone().map(|path| BundleTo { path, always });
     let mut job = Job { out, control, bundle, ..job(request, &run.sim, io)? };
-    let stalls = match &run.sched {
-        None | Some(Sched::Fixed) => Vec::new(),
+    let Found { stalls, searched } = match &run.sched {
+        None | Some(Sched::Fixed) => Found::default(),
         Some(Sched::By(strategy)) => engine.schedule(&job, *strategy, interrupted)?,
-        Some(Sched::Replay(file)) => replayed(file)?,
+        Some(Sched::Replay(file)) => Found { stalls: replayed(file)?, searched: None },
     };
-    let again = again(&stalls);
+    let searched = searched.map(|searched| format!("search: {searched}\n"));
+    let again = searched.unwrap_or_default() + &again(&stalls);
     job.request.overrides.faults.extend(stalls);
     job.scenario = job.request.plan()?;
     let outcome = engine.run(job, interrupted)?;

@@ -96,8 +96,10 @@ fn run_with<F: Fabric, O: Observer>(
     fabric.begin(plan)?;
     let Conduct { driver, .. } = conduct;
     let conduct = Conduct { driver: None, ..conduct };
-    let engine = Engine::new(plan, &config, conduct, fabric, observer);
-    let outcome = engine.and_then(|engine| Engine { picker, ..engine }.run(polled, driver));
+    let outcome = Engine::new(plan, &config, conduct, fabric, observer).and_then(|mut engine| {
+        engine.world.touching = picker.is_some();
+        Engine { picker, ..engine }.run(polled, driver)
+    });
     if outcome.is_err() {
         fabric.finish();
     }
@@ -364,6 +366,9 @@ impl<'a, F: Fabric, O: Observer> Engine<'a, F, O> {
         let items = self.lcores.step(due, &mut self.world).work.items;
         self.reach_peers();
         let run = self.world.run();
+        if let Some(picker) = &mut self.picker {
+            picker.touched(at, run.lcore, kind, &self.world.touched);
+        }
         while self.world.woken != 0 {
             let woken = self.world.woken.trailing_zeros();
             self.world.woken &= self.world.woken - 1;

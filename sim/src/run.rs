@@ -20,12 +20,11 @@ use crate::cli::exit;
 use crate::control::Server;
 use crate::engine::{self, Conduct, Ended, Outcome};
 use crate::fabric::{DpdkFabric, Fabric, FabricError, HeapFabric};
-use crate::fault::Fault;
 use crate::output::Files;
 use crate::plan::{Backend, Pace, Plan};
 use crate::report;
 use crate::scenario::{Overrides, Request};
-use crate::schedule::{Strategy, find};
+use crate::schedule::{Found, Strategy, find};
 use crate::sweep::{Sweep, Swept};
 use crate::trace::Observer;
 use crate::trial::Trying;
@@ -143,7 +142,7 @@ pub fn sweep(
     }
 }
 
-/// Runs a plan as a strategy says, on this backend, and returns the stalls that make it run so.
+/// Runs a plan as a strategy says, on this backend, and returns what makes it run so.
 ///
 /// # Errors
 /// As for [`find`](crate::schedule::find).
@@ -152,7 +151,7 @@ pub fn schedule(
     backend: Backend,
     strategy: Strategy,
     interrupted: Option<&AtomicBool>,
-) -> Result<Vec<Fault>, RunError> {
+) -> Result<Found, RunError> {
     let trying = Trying { interrupted, ..Trying::default() };
     match backend {
         Backend::Heap => find(plan, strategy, trying, &mut HeapFabric::new()),

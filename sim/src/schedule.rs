@@ -8,12 +8,18 @@
 //! further than its window. Not here: how a stall moves steps (`engine/lcores.rs`), stalls at random
 //! times whatever happens then (`fault/draw.rs`).
 
+mod search;
+
+pub use search::{RUNS, Searched, search};
+pub(crate) use search::{Shared, Touch};
+
 use crate::engine::{self, Conduct};
 use crate::fabric::Fabric;
 use crate::fault::Fault;
 use crate::plan::{Pace, Plan};
 use crate::run::{PlanError, RunError};
 use crate::trial::Trying;
+use dataplane::job::JobKind;
 use dataplane::rng::Rng;
 use dataplane::{Instant, LcoreId, Nanos};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -59,10 +65,25 @@ pub enum Strategy {
     },
     /// One lcore, whenever any other has work.
     Starve(LcoreId),
+    /// Whoever it takes: all orders are tried in turn, up to the first in which something is wrong.
+    Dfs {
+        /// Stalls of one schedule, at most.
+        bound: usize,
+    },
+}
+
+/// What a strategy came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// What makes the run so: to be added to the faults of the plan.
+    pub stalls: Vec<Fault>,
+    /// How many runs it took, if it was a search. If nothing was wrong in any, there are no stalls.
+    pub searched: Option<Searched>,
 }
 
 /// What a schedule looks like.
-const SCHED: &str = "fixed, random:SEED, pct:D, pct:D:SEED, starve:LCORE or replay:FILE";
+const SCHED: &str = "fixed, random:SEED, pct:D, pct:D:SEED, starve:LCORE, dfs:BOUND or \
+                     replay:FILE";
 
 impl FromStr for Sched {
     type Err = String;
@@ -84,6 +105,10 @@ impl FromStr for Sched {
             Some(("starve", lcore)) => {
                 let lcore = lcore.parse().map_err(|_| expected())?;
                 Sched::By(Strategy::Starve(LcoreId(lcore)))
+            }
+            Some(("dfs", bound)) => {
+                let bound = bound.parse().map_err(|_| expected())?;
+                Sched::By(Strategy::Dfs { bound })
             }
             Some(("replay", file)) if !file.is_empty() => Sched::Replay(file.into()),
             Some(_) | None => return Err(expected()),
@@ -116,9 +141,8 @@ pub fn read(text: &str) -> Result<Vec<Fault>, LineError> {
     Ok(faults)
 }
 
-/// Runs `plan` as the strategy says, and returns what makes it run so again: stalls, to be added to the
-/// faults of the plan. A run that panics has stalls up to there. Idle time is skipped, since whoever
-/// steps it asks no one.
+/// Runs `plan` as the strategy says, and returns what makes it run so again. A run that panics has
+/// stalls up to there. Idle time is skipped, since whoever steps it asks no one.
 ///
 /// # Errors
 /// The plan cannot be run, or an input cannot be read.
@@ -127,7 +151,12 @@ pub fn find<F: Fabric>(
     strategy: Strategy,
     trying: Trying<'_>,
     fabric: &mut F,
-) -> Result<Vec<Fault>, RunError> {
+) -> Result<Found, RunError> {
+    if let Strategy::Dfs { bound } = strategy {
+        let searched = search(plan, bound, trying, fabric)?;
+        let stalls = searched.failing.clone().unwrap_or_default();
+        return Ok(Found { stalls, searched: Some(searched) });
+    }
     if let Strategy::Starve(lcore) = strategy {
         let stall = Fault::Stall { lcore, at: Instant::EPOCH, lasts: STARVED };
         stall.check(plan).map_err(PlanError::Fault)?;
@@ -139,7 +168,7 @@ pub fn find<F: Fabric>(
     }
     let mut picker = Picker::of(plan, strategy, &counting);
     ask(plan, &mut picker, trying, fabric)?;
-    Ok(picker.stalls)
+    Ok(Found { stalls: picker.stalls, searched: None })
 }
 
 fn ask<F: Fabric>(
@@ -172,6 +201,8 @@ pub(crate) struct Picker {
     /// When the step of each lcore would have started that is being pushed back.
     since: Vec<(LcoreId, Option<Instant>)>,
     stalls: Vec<Fault>,
+    /// The steps that touched what several lcores share.
+    touches: Vec<Touch>,
 }
 
 #[derive(Clone, Debug)]
@@ -194,7 +225,8 @@ impl Picker {
     fn new(plan: &Plan, rule: Rule, rng: Rng) -> Picker {
         let mut since: Vec<_> = plan.config.lcores.iter().map(|lcore| (lcore.id, None)).collect();
         since.sort_unstable_by_key(|(id, _)| *id);
-        Picker { rule, rng, ran: 0, contended: 0, since, stalls: Vec::new() }
+        let (stalls, touches) = (Vec::new(), Vec::new());
+        Picker { rule, rng, ran: 0, contended: 0, since, stalls, touches }
     }
 
     /// A strategy for a run that has as many steps as were counted.
@@ -226,6 +258,7 @@ impl Picker {
                 let rule = Rule::Ranks { ranks, changes: Vec::new(), window: STARVED };
                 Picker::new(plan, rule, Rng::new(0))
             }
+            Strategy::Dfs { .. } => Picker::new(plan, Rule::Fixed, Rng::new(0)),
         }
     }
 
@@ -256,6 +289,13 @@ impl Picker {
             _ => self.stalls.push(Fault::Stall { lcore, at, lasts }),
         }
         Some(lasts)
+    }
+
+    /// A step has run, and touched this.
+    pub fn touched(&mut self, at: Instant, lcore: LcoreId, job: JobKind, what: &[Shared]) {
+        if !what.is_empty() {
+            self.touches.push(Touch { at, lcore, job, what: what.to_vec() });
+        }
     }
 
     fn delay(

@@ -16,6 +16,7 @@ use crate::fabric::Fabric;
 use crate::fault::{Fault, FaultKind, Injector};
 use crate::oracle::Breach;
 use crate::plan::Plan;
+use crate::schedule::Shared;
 use crate::trace::{Observer, Outside, Passing, Run, Trace, Way};
 use account::PoolAccount;
 use dataplane::config::Checked;
@@ -36,6 +37,9 @@ pub(crate) struct SimWorld<'f, F: Fabric, O> {
     pub trace: Trace<O>,
     /// Lcores, by index, to which the running step gave something: bit `i` is lcore `i`.
     pub woken: u64,
+    /// Whether it is of interest what a step touches that several lcores share, and what that is.
+    pub touching: bool,
+    pub touched: Vec<Shared>,
     /// Whether the running step found that a capture has come to its end.
     pub ran_dry: bool,
     /// What has left ports that have peers behind them, when and by which port.
@@ -94,6 +98,8 @@ impl<'f, F: Fabric, O: Observer> SimWorld<'f, F, O> {
             fabric,
             trace: Trace::new(config, &plan.asked, observer),
             woken: 0,
+            touching: false,
+            touched: Vec::new(),
             ran_dry: false,
             left: Vec::new(),
             now: Instant::EPOCH,
@@ -117,6 +123,14 @@ impl<'f, F: Fabric, O: Observer> SimWorld<'f, F, O> {
         self.index = index;
         self.run = Run { lcore: self.lcores[index].id, tick, job };
         self.woken = 0;
+        self.touched.clear();
+    }
+
+    /// The running step touches something that several lcores share.
+    fn touch(&mut self, what: Shared) {
+        if self.touching && !self.touched.contains(&what) {
+            self.touched.push(what);
+        }
     }
 
     /// The step that began last.
@@ -350,6 +364,9 @@ impl<F: Fabric, O: Observer> World for SimWorld<'_, F, O> {
             assert_eq!(self.burst.len(), accepted, "a wire gets what was transmitted");
             self.burst.clear();
         }
+        if accepted > 0 {
+            self.touch(Shared::Port(port));
+        }
     }
 
     fn send(
@@ -363,7 +380,8 @@ impl<F: Fabric, O: Observer> World for SimWorld<'_, F, O> {
         }
         let Some(index) = self.lcores.iter().position(|m| m.id == to) else { return Err(parcel) };
         let mailbox = &mut self.lcores[index];
-        let Some(ring) = mailbox.ring(ring) else { return Err(parcel) };
+        let kind = ring;
+        let Some(ring) = mailbox.ring(kind) else { return Err(parcel) };
         if ring.parcels >= ring.room {
             return Err(parcel);
         }
@@ -373,6 +391,7 @@ impl<F: Fabric, O: Observer> World for SimWorld<'_, F, O> {
         ring.frames += frames;
         mailbox.parcels += 1;
         self.woken |= 1 << index;
+        self.touch(Shared::Ring(to, kind));
         Ok(())
     }
 
@@ -387,11 +406,13 @@ impl<F: Fabric, O: Observer> World for SimWorld<'_, F, O> {
         if mailbox.parcels == 0 {
             return None;
         }
-        let ring = mailbox.ring(ring)?;
+        let (kind, id) = (ring, mailbox.id);
+        let ring = mailbox.ring(kind)?;
         ring.parcels = ring.parcels.checked_sub(1)?;
         let parcel = self.fabric.recv(ring.index)?;
         ring.frames -= u32::from(parcel.has_frame());
         mailbox.parcels -= 1;
+        self.touch(Shared::Ring(id, kind));
         Some(parcel)
     }
 
@@ -402,6 +423,7 @@ impl<F: Fabric, O: Observer> World for SimWorld<'_, F, O> {
         len: usize,
         now: Instant,
     ) -> Result<(), Instant> {
+        self.touch(Shared::Bucket(bucket));
         self.buckets.draw(bucket, tbf, len, now)?;
         self.trace.oracles.drew(self.run.lcore, bucket, tbf);
         Ok(())

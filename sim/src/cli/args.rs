@@ -415,8 +415,8 @@ pub struct RunArgs {
     #[command(flatten)]
     pub sim: SimArgs,
     /// In which order lcores run: fixed (what is due first), random:SEED, pct:D[:SEED], starve:LCORE,
-    /// or replay:FILE (a fault on each line). A strategy finds stalls, and the run that you see has
-    /// these as if --fault had named them
+    /// dfs:BOUND (tries all, up to the first that fails), or replay:FILE (a fault on each line). A
+    /// strategy finds stalls, and the run that you see has these as if --fault had named them
     #[arg(long, value_name = "SCHED")]
     pub sched: Option<Sched>,
     /// Write report, events, packets, ticks, counters and manifest to DIR

@@ -3,10 +3,10 @@
 use super::swarm::Search;
 use crate::bundle::Bundle;
 use crate::engine::LcoreOutcome;
-use crate::fault::{Fault, FaultKind};
+use crate::fault::FaultKind;
 use crate::plan::{Backend, Pace};
 use crate::scenario::{Request, Scenario};
-use crate::schedule::Strategy;
+use crate::schedule::{Found, Strategy};
 use dataplane::Nanos;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
@@ -20,7 +20,7 @@ pub trait Engine {
     /// It could not be run; nothing is left behind.
     fn run(&mut self, job: Job, interrupted: &AtomicBool) -> Result<Outcome, Failure>;
 
-    /// Runs a job as a strategy says, and returns the stalls that make it run so without the strategy.
+    /// Runs a job as a strategy says, and returns what makes it run so without the strategy.
     ///
     /// # Errors
     /// It could not be run.
@@ -29,7 +29,7 @@ pub trait Engine {
         job: &Job,
         strategy: Strategy,
         interrupted: &AtomicBool,
-    ) -> Result<Vec<Fault>, Failure>;
+    ) -> Result<Found, Failure>;
 
     /// Runs a job once for each of these faults. When `interrupted` becomes true, what was found
     /// before is what there is.

@@ -6,7 +6,7 @@ use super::*;
 use crate::capture::{Frame, PcapngWriter};
 use crate::plan::{Backend, Ours, Pace, Plan, PortPlan, Snapped, Source, Timing};
 use crate::scenario::Overrides;
-use crate::schedule::Strategy;
+use crate::schedule::{Found, Strategy};
 use dataplane::{LcoreId, Mac, Nanos};
 use std::fs;
 use std::path::PathBuf;
@@ -78,10 +78,13 @@ impl Engine for Notes {
         self.outcome()
     }
 
-    fn schedule(&mut self, _: &Job, by: Strategy, _: &AtomicBool) -> Result<Vec<Fault>, Failure> {
-        let stall =
-            format!("stall:1@{}ms=30us", if by == Strategy::Starve(LcoreId(1)) { 1 } else { 2 });
-        Ok(vec![stall.parse().unwrap()])
+    fn schedule(&mut self, _: &Job, by: Strategy, _: &AtomicBool) -> Result<Found, Failure> {
+        let stall = if by == Strategy::Starve(LcoreId(1)) {
+            "stall:1@1ms=30us"
+        } else {
+            "stall:1@2ms=30us"
+        };
+        Ok(Found { stalls: vec![stall.parse().unwrap()], searched: None })
     }
 
     fn check(&mut self, job: Job, only: &[String], _: &AtomicBool) -> Result<Outcome, Failure> {

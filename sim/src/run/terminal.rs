@@ -8,11 +8,11 @@ use crate::check::Asked;
 use crate::cli::{Engine, Failure, Faults, Job, Outcome, Repro, Search, Shrink, Verdict, exit};
 use crate::compare::{CompareError, compare};
 use crate::control::{Server, Session};
-use crate::fault::{Fault, Strike};
+use crate::fault::Strike;
 use crate::oracle::Breach;
 use crate::plan::Plan;
 use crate::scenario::Request;
-use crate::schedule::Strategy;
+use crate::schedule::{Found, Strategy};
 use crate::swarm::{ResultsError, Stopped};
 use crate::sweep::Sweep;
 use crate::verify::{Verified, VerifyError, verify};
@@ -150,7 +150,7 @@ impl Engine for Lockstep {
         job: &Job,
         strategy: Strategy,
         interrupted: &AtomicBool,
-    ) -> Result<Vec<Fault>, Failure> {
+    ) -> Result<Found, Failure> {
         let plan = &job.scenario.plan;
         Ok(super::schedule(plan, job.backend, strategy, Some(interrupted))?)
     }

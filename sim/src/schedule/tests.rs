@@ -20,7 +20,8 @@ fn picked(plan: &Plan, strategy: Strategy) -> (Outcome, Vec<Fault>) {
     engine::run_picked(plan, Conduct::default(), &mut counting, fabric).unwrap();
     let mut picker = Picker::of(plan, strategy, &counting);
     let outcome = engine::run_picked(plan, Conduct::default(), &mut picker, fabric).unwrap();
-    assert_eq!(find(plan, strategy, Trying::default(), fabric).unwrap(), picker.stalls);
+    let found = find(plan, strategy, Trying::default(), fabric).unwrap();
+    assert_eq!(found, Found { stalls: picker.stalls.clone(), searched: None });
     (outcome, picker.stalls)
 }
 
@@ -101,8 +102,9 @@ fn a_schedule_is_written_in_one_word() {
     assert_eq!("pct:3".parse(), Ok(Sched::By(Strategy::Pct { depth: 3, seed: 0 })));
     assert_eq!("pct:3:9".parse(), Ok(Sched::By(Strategy::Pct { depth: 3, seed: 9 })));
     assert_eq!("starve:2".parse(), Ok(Sched::By(Strategy::Starve(LcoreId(2)))));
+    assert_eq!("dfs:2".parse(), Ok(Sched::By(Strategy::Dfs { bound: 2 })));
     assert_eq!("replay:s:1.txt".parse(), Ok(Sched::Replay("s:1.txt".into())));
-    for text in ["", "random", "random:x", "pct", "starve:256", "replay:", "fair:1"] {
+    for text in ["", "random", "random:x", "pct", "starve:256", "dfs:", "replay:", "fair:1"] {
         let why = text.parse::<Sched>().unwrap_err();
         assert_eq!(why, format!("\"{text}\" is no schedule, expected {SCHED}"));
     }
