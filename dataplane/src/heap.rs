@@ -13,10 +13,27 @@ use std::ops::Range;
 /// Bytes that a segment behind the first holds: there is no headroom in it.
 pub const NEXT_SEGMENT: usize = SEGMENT + HEADROOM;
 
+/// What a fresh buffer is like before anybody writes to it. Nothing that leaves may depend on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fresh {
+    /// Each of its bytes.
+    pub fill: u8,
+    /// Bytes in front, at most [`HEADROOM`]. The room behind is [`SEGMENT`] whatever they are.
+    pub headroom: usize,
+}
+
+impl Default for Fresh {
+    /// As DPDK's after they were made: zeros, behind the usual headroom.
+    fn default() -> Fresh {
+        Fresh { fill: 0, headroom: HEADROOM }
+    }
+}
+
 /// A frame in one or more segments on the heap.
 #[derive(Debug)]
 pub struct HeapBuf {
     meta: Meta,
+    fresh: Fresh,
     segments: Vec<Segment>,
     /// Segments that were ever opened: what a pool was charged.
     opened: usize,
@@ -30,8 +47,15 @@ struct Segment {
 }
 
 impl Segment {
-    fn new(headroom: usize) -> Segment {
-        Segment { room: vec![0; HEADROOM + SEGMENT].into(), start: headroom, end: headroom }
+    /// The first of a packet.
+    fn first(Fresh { fill, headroom }: Fresh) -> Segment {
+        let room = vec![fill; headroom + SEGMENT].into();
+        Segment { room, start: headroom, end: headroom }
+    }
+
+    /// One behind it.
+    fn next(fill: u8) -> Segment {
+        Segment { room: vec![fill; NEXT_SEGMENT].into(), start: 0, end: 0 }
     }
 
     fn bytes(&self) -> &[u8] {
@@ -46,12 +70,18 @@ impl Segment {
 impl HeapBuf {
     /// An empty buffer of one segment.
     pub fn new(meta: Meta) -> HeapBuf {
-        HeapBuf::with_headroom(meta, HEADROOM)
+        HeapBuf::fresh(meta, Fresh::default())
+    }
+
+    /// An empty buffer of one segment that looks so.
+    pub fn fresh(meta: Meta, fresh: Fresh) -> HeapBuf {
+        let fresh = Fresh { headroom: fresh.headroom.min(HEADROOM), ..fresh };
+        HeapBuf { meta, fresh, segments: vec![Segment::first(fresh)], opened: 1 }
     }
 
     /// An empty buffer of one segment with `headroom` bytes in front, at most [`HEADROOM`].
     pub fn with_headroom(meta: Meta, headroom: usize) -> HeapBuf {
-        HeapBuf { meta, segments: vec![Segment::new(headroom.min(HEADROOM))], opened: 1 }
+        HeapBuf::fresh(meta, Fresh { headroom, ..Fresh::default() })
     }
 
     /// A buffer that holds `frame`, in as many segments as it takes.
@@ -70,7 +100,7 @@ impl HeapBuf {
     pub fn extend(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             if self.last().tailroom() == 0 {
-                self.segments.push(Segment::new(0));
+                self.segments.push(Segment::next(self.fresh.fill));
                 self.opened += 1;
             }
             let last = self.last_mut();
@@ -86,7 +116,7 @@ impl HeapBuf {
     /// # Panics
     /// The packet ends before.
     pub fn copy(&self, meta: Meta, bytes: Range<usize>) -> HeapBuf {
-        let mut copy = HeapBuf::new(meta);
+        let mut copy = HeapBuf::fresh(meta, self.fresh);
         packet::parts(self, bytes).for_each(|part| copy.extend(part));
         copy
     }
@@ -205,6 +235,21 @@ mod tests {
             let buf = HeapBuf::from_frame(Meta::default(), &frame(len));
             assert_eq!((buf.len(), buf.segments()), (len, segments));
             assert_eq!(HeapBuf::segments_for(len), segments);
+        }
+    }
+
+    #[test]
+    fn whatever_a_fresh_buffer_is_like_it_has_the_same_segments_and_its_copies_are_like_it() {
+        for headroom in [96, HEADROOM, HEADROOM + 1] {
+            let fresh = Fresh { fill: 0xa5, headroom };
+            for len in [2048, 2049, 2048 + NEXT_SEGMENT, 2049 + NEXT_SEGMENT] {
+                let mut buf = HeapBuf::fresh(Meta::default(), fresh);
+                buf.extend(&frame(len));
+                let mut copy = buf.copy(Meta::default(), 0..len);
+                assert_eq!(copy.segments(), HeapBuf::segments_for(len), "{headroom} {len}");
+                assert!(copy.prepend(headroom.min(HEADROOM) + 1).is_err());
+                assert_eq!(copy.prepend(8).unwrap(), [0xa5; 8]);
+            }
         }
     }
 

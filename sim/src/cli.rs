@@ -20,6 +20,7 @@ pub use execute::{BundleTo, Engine, Failure, Faults, Job, Outcome, Repro, Shrink
 pub use swarm::Search;
 
 use crate::bundle::BundleError;
+use crate::check::{RELATIONS, Relation};
 use crate::control;
 use crate::decode::{DecodeError, decode_file};
 use crate::fault::{Fault, FaultKind};
@@ -137,7 +138,7 @@ fn dispatch(
         Command::Ctl { socket, json, verb } => ctl(&socket, &verb.join(" "), json, io),
         Command::Replay { captures, scenario, port, run } => {
             let captures = captures.into_iter().map(args::unnamed).chain(port).collect();
-            let request = replay(captures, scenario.as_deref(), &run, io)?;
+            let request = replay(captures, scenario.as_deref(), &run.sim, io)?;
             execute(request, &run, None, engine, interrupted, io)
         }
         Command::Sweep { scenario, captures, port, kind, every, bundles, run } => {
@@ -154,6 +155,21 @@ fn dispatch(
         Command::Export(args) => bundles::export(&args, io),
         Command::Swarm(args) => swarm::swarm(args, engine, interrupted, io),
         Command::Merge(args) => swarm::merge(&args, io),
+        Command::Check { list: true, .. } => {
+            for Relation { name, keeps, .. } in RELATIONS {
+                writeln!(io.out, "{name:<12}{keeps}")?;
+            }
+            Ok(exit::OK)
+        }
+        Command::Check { captures, scenario, port, only, run, .. } => {
+            let captures: Vec<_> = captures.into_iter().map(args::unnamed).chain(port).collect();
+            let request = match &scenario {
+                Some(path) if captures.is_empty() => Request::from_file(path)?,
+                scenario => replay(captures, scenario.as_deref(), &run, io)?,
+            };
+            let outcome = engine.check(job(request, &run, io)?, &only, interrupted)?;
+            report(&outcome, io)
+        }
         Command::Verify { dir } => {
             let outcome = engine.verify(&dir, io.progress, interrupted)?;
             report(&outcome, io)
@@ -185,7 +201,7 @@ fn dispatch(
 fn replay(
     captures: Vec<crate::scenario::CaptureArg>,
     scenario: Option<&Path>,
-    run: &RunArgs,
+    run: &SimArgs,
     io: &mut Io<'_>,
 ) -> Result<Request, Stop> {
     if captures.is_empty() {
@@ -197,7 +213,7 @@ fn replay(
     }
     let sources: Vec<guess::Source> =
         captures.into_iter().map(|c| guess::Source { port: c.port, path: c.path }).collect();
-    let guess = guess::scenario(&sources, &run.sim.ours, Path::new(""))?;
+    let guess = guess::scenario(&sources, &run.ours, Path::new(""))?;
     writeln!(io.err, "no scenario was given; guessed from the capture:")?;
     for line in &guess.summary {
         writeln!(io.err, "  {line}")?;

@@ -9,6 +9,7 @@ pub mod asked;
 pub mod bundle;
 pub mod capture;
 pub mod chart;
+pub mod check;
 pub mod cli;
 pub mod clock;
 pub mod control;

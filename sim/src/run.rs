@@ -15,6 +15,7 @@ mod terminal;
 pub use error::{PlanError, RunError};
 pub use terminal::Lockstep;
 
+use crate::check::{Asked, Checked};
 use crate::cli::exit;
 use crate::control::Server;
 use crate::engine::{self, Conduct, Ended, Outcome};
@@ -159,6 +160,34 @@ pub fn schedule(
             dpdk::on_eal_thread(move |eal| find(plan, strategy, trying, &mut DpdkFabric::new(eal)))
                 .map_err(FabricError::from)?
         }
+    }
+}
+
+/// Runs a plan in other ways, on this backend, and compares what must stay the same.
+///
+/// # Errors
+/// The plan cannot be run, or an input cannot be read.
+pub fn check(
+    plan: &Plan,
+    backend: Backend,
+    asked: &Asked<'_>,
+    progress: bool,
+) -> Result<Checked, RunError> {
+    let mut told = move |name: &str| {
+        if progress {
+            eprint!("\r\x1b[K{name} ");
+        }
+    };
+    let mut heap = HeapFabric::new();
+    match backend {
+        Backend::Heap => {
+            crate::check::check(plan, asked, &mut heap, None::<&mut HeapFabric>, &mut told)
+        }
+        Backend::Dpdk => dpdk::on_eal_thread(move |eal| {
+            let mut dpdk = DpdkFabric::new(eal);
+            crate::check::check(plan, asked, &mut dpdk, Some(&mut heap), &mut told)
+        })
+        .map_err(FabricError::from)?,
     }
 }
 

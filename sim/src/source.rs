@@ -13,9 +13,10 @@ mod select;
 
 pub use feed::InputTotals;
 pub use memory::in_memory;
+pub(crate) use memory::{Frames, Spelled, spell_out, spelled};
 
 use crate::capture::CaptureError;
-use crate::fabric::{Disagreement, Fabric, FabricError, HeapFabric};
+use crate::fabric::{Disagreement, Fabric, FabricError};
 use crate::fault::{Fault, Harm, Harms, Outages};
 use crate::plan::{Input, Plan, PortPlan};
 use crate::trace::{Observer, Outside};
@@ -65,35 +66,6 @@ pub enum SourceError {
         /// What they read.
         source: Disagreement,
     },
-}
-
-/// What an input brings, spelled out.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Spelled {
-    /// The port.
-    pub port: PortId,
-    /// The frames that come to its wire, in order of time.
-    pub frames: Vec<(Instant, Vec<u8>)>,
-    /// Frames that go no further than that: snapped ones that are dropped, and those too long.
-    pub left_out: u64,
-}
-
-/// What all inputs of a plan bring, in the order of the plan.
-pub(crate) fn spell_out(plan: &Plan) -> Result<Vec<Spelled>, SourceError> {
-    let mut fabric = HeapFabric::new();
-    let mut scratch = Vec::new();
-    let mut spell = |input: &Input| {
-        let mut spelled = Spelled { port: input.port, frames: Vec::new(), left_out: 0 };
-        let mut feed = Feed::open(input, plan.snapped, &mut fabric)?;
-        while let Some(Offer { at, frame, refused }) = feed.take(&mut fabric)? {
-            match refused {
-                None => spelled.frames.push((at, in_a_row(&frame, &mut scratch).to_vec())),
-                Some(_) => spelled.left_out += 1,
-            }
-        }
-        Ok(spelled)
-    };
-    plan.inputs.iter().map(&mut spell).collect()
 }
 
 impl<'p, F: Fabric> Inputs<'p, F> {

@@ -24,6 +24,7 @@
 //! | `limits` | each limit outside the lcores, at it and one over |
 //! | `faults` | what goes wrong on purpose, call by call |
 //! | `bundles`, `exported` | a failure as a file, and its smallest case; a test that was exported of one |
+//! | `check` | `lockstep check`: the same input in other ways |
 //! | `policy` | the two profiles, switch by switch |
 //! | `ticks` | the tick schedule of every job |
 //! | `jobs` | `lockstep jobs`: the job table |
@@ -44,6 +45,7 @@ mod arp;
 mod bad_input;
 mod bundles;
 mod captures;
+mod check;
 mod cli;
 mod conformance;
 mod control;

@@ -32,7 +32,7 @@ use crate::time::Instant;
 use crate::types::PortId;
 use crate::wire::ipv4::{self, Protocol};
 use crate::world::World;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::Ipv4Addr;
 use std::ops::Range;
 
@@ -84,17 +84,23 @@ enum Fit {
     Never(DropReason),
 }
 
+/// A fragment that is held, headers and all, and where its part begins and ends.
+#[derive(Debug)]
+struct Held<B> {
+    start: u16,
+    end: u16,
+    packet: Datagram<B>,
+}
+
 /// A datagram of which some fragments are here.
 #[derive(Debug)]
 struct Queue<B> {
     /// Number of the queue, in the order in which they were begun.
     number: u64,
-    /// When it is given up: the timer runs from the first fragment received.
-    expires: Instant,
     /// The fragment that began it.
     began: PacketId,
-    /// The fragments by where their parts begin, headers and all, with where those end.
-    held: BTreeMap<u16, (u16, Datagram<B>)>,
+    /// The fragments in the order of their parts.
+    held: VecDeque<Held<B>>,
     /// Bytes of payload in them.
     bytes: u32,
     /// Where the furthest of them ends.
@@ -119,19 +125,18 @@ impl<B> Queue<B> {
         if start == end {
             return Fit::Never(DropReason::ReassemblyEmpty);
         }
-        let before = self.held.range(..=start).next_back();
-        if let Some((_, &(mut covered, _))) = before
-            && covered > start
-        {
-            while covered < end
-                && let Some((more, _)) = self.held.get(&covered)
-            {
-                covered = *more;
-            }
+        let behind = self.behind(start);
+        let before = behind.checked_sub(1).map(|at| self.held[at].end);
+        let after = self.held.range(behind..).take_while(|held| held.start < end);
+        if let Some(before) = before.filter(|before| *before > start) {
+            let covered = after.fold(before, |covered, held| match held.start == covered {
+                true => held.end,
+                false => covered,
+            });
             let all = covered >= end;
             return if all { Fit::Duplicate } else { Fit::Never(DropReason::ReassemblyOverlap) };
         }
-        if self.held.range(start..end).next().is_some() {
+        if self.held.get(behind).is_some_and(|held| held.start < end) {
             return Fit::Never(DropReason::ReassemblyOverlap);
         }
         if self.len() >= at_most {
@@ -140,12 +145,22 @@ impl<B> Queue<B> {
         Fit::New
     }
 
+    /// The place of the first fragment that begins behind `start`.
+    fn behind(&self, start: u16) -> usize {
+        // Nearly always they come in order.
+        match self.held.back() {
+            Some(last) if last.start > start => self.held.partition_point(|h| h.start <= start),
+            _ => self.held.len(),
+        }
+    }
+
     fn add(&mut self, part: &Part, packet: Datagram<B>) {
         self.bytes += u32::from(part.bytes.end - part.bytes.start);
         self.end = self.end.max(part.bytes.end);
         self.has_last |= part.last;
         self.ecn |= 1 << (packet.ip.tos & ECN);
-        self.held.insert(part.bytes.start, (part.bytes.end, packet));
+        let Range { start, end } = part.bytes;
+        self.held.insert(self.behind(start), Held { start, end, packet });
     }
 
     fn is_whole(&self) -> bool {
@@ -159,7 +174,7 @@ impl<B> Queue<B> {
 
     /// The fragment at offset 0.
     fn first(&self) -> Option<&Datagram<B>> {
-        self.held.get(&0).map(|(_, packet)| packet)
+        self.held.front().filter(|held| held.start == 0).map(|held| &held.packet)
     }
 
     /// The type of service of the whole datagram, if its fragments agree about ECN: RFC 3168 §5.3,
@@ -186,7 +201,9 @@ const CE: u8 = 1 << 3;
 pub struct Reassembler<B> {
     queues: BTreeMap<Key, Queue<B>>,
     /// The same in the order in which they were begun, which is that in which they expire.
-    order: BTreeMap<u64, Key>,
+    order: BTreeMap<u64, (Instant, Key)>,
+    /// What the fragments of a datagram that became whole lay in: the next one's go there.
+    spare: VecDeque<Held<B>>,
     begun: u64,
     /// Fragments in all of them.
     fragments: u32,
@@ -196,8 +213,8 @@ pub struct Reassembler<B> {
 
 impl<B> Default for Reassembler<B> {
     fn default() -> Reassembler<B> {
-        let (queues, order) = (BTreeMap::new(), BTreeMap::new());
-        Reassembler { queues, order, begun: 0, fragments: 0, bytes: 0 }
+        let (queues, order, spare) = (BTreeMap::new(), BTreeMap::new(), VecDeque::new());
+        Reassembler { queues, order, spare, begun: 0, fragments: 0, bytes: 0 }
     }
 }
 
@@ -209,14 +226,13 @@ impl<B: Buf> Reassembler<B> {
 
     /// When the oldest datagram is to be given up; nothing when none is held.
     pub fn next_due(&self) -> Option<Instant> {
-        let (_, key) = self.order.first_key_value()?;
-        self.queues.get(key).map(|queue| queue.expires)
+        self.order.first_key_value().map(|(_, (expires, _))| *expires)
     }
 
     /// Gives every held fragment back: the end of the run.
     pub fn release<W: World<Buf = B>>(&mut self, world: &mut W) {
         let held = std::mem::take(self).queues.into_values().flat_map(|queue| queue.held);
-        held.for_each(|(_, (_, packet))| world.free(packet.buf));
+        held.for_each(|held| world.free(held.packet.buf));
     }
 
     fn take(&mut self, key: &Key) -> Option<Queue<B>> {
@@ -228,21 +244,20 @@ impl<B: Buf> Reassembler<B> {
     }
 
     fn take_oldest(&mut self) -> Option<(Key, Queue<B>)> {
-        let (_, key) = self.order.first_key_value()?;
+        let (_, (_, key)) = self.order.first_key_value()?;
         let key = *key;
         self.take(&key).map(|queue| (key, queue))
     }
 
     /// Holds a fragment that fits. Returns its queue.
     fn hold(&mut self, key: Key, expires: Instant, part: &Part, packet: Datagram<B>) -> &Queue<B> {
-        let Reassembler { queues, order, begun, fragments, bytes } = self;
+        let Reassembler { queues, order, spare, begun, fragments, bytes } = self;
         let began = packet.buf.meta().id;
         let queue = queues.entry(key).or_insert_with(|| {
             *begun += 1;
-            order.insert(*begun, key);
-            let held = BTreeMap::new();
-            let number = *begun;
-            Queue { number, expires, began, held, bytes: 0, end: 0, has_last: false, ecn: 0 }
+            order.insert(*begun, (expires, key));
+            let (number, held) = (*begun, std::mem::take(spare));
+            Queue { number, began, held, bytes: 0, end: 0, has_last: false, ecn: 0 }
         });
         *fragments += 1;
         *bytes += u32::from(part.bytes.end - part.bytes.start);
@@ -298,7 +313,7 @@ pub fn reassemble<W: World>(
         return tell(env, Reassembly::Held, id, &key, queue);
     }
     if let Some(queue) = table.take(&key) {
-        complete(key, queue, env, next);
+        table.spare = complete(key, queue, env, next);
     }
 }
 
@@ -319,29 +334,32 @@ fn make_room<W: World>(table: &mut Reassembler<W::Buf>, key: &Key, len: u32, env
     }
 }
 
-/// Makes one packet of the fragments of a datagram that is whole.
+/// Makes one packet of the fragments of a datagram that is whole. Returns what they lay in, empty.
 fn complete<W: World>(
     key: Key,
     mut queue: Queue<W::Buf>,
     env: &mut Env<'_, W>,
     next: &mut Next<W::Buf>,
-) {
+) -> VecDeque<Held<W::Buf>> {
     let Some(first) = queue.first() else { unreachable!("what is whole begins at 0") };
     let total_len = queue.end.checked_add(u16::from(first.ip.header_len));
     let (total_len, tos) = match (total_len, queue.tos(first.ip.tos)) {
         (Some(total_len), Some(tos)) => (total_len, tos),
-        (None, _) => return refuse(key, Some(queue), None, DropReason::ReassemblyOversize, env),
-        (_, None) => return refuse(key, Some(queue), None, DropReason::ReassemblyEcn, env),
+        (total_len, _) => {
+            let (oversize, ecn) = (DropReason::ReassemblyOversize, DropReason::ReassemblyEcn);
+            let reason = if total_len.is_none() { oversize } else { ecn };
+            refuse(key, Some(queue), None, reason, env);
+            return VecDeque::new();
+        }
     };
     env.counters.reasm_ok += 1;
     tell(env, Reassembly::Complete, first.buf.meta().id, &key, &queue);
-    let Some((_, (_, Datagram { mut buf, ip, from }))) = queue.held.pop_first() else {
+    let Some(Held { packet: Datagram { mut buf, ip, from }, .. }) = queue.held.pop_front() else {
         unreachable!("what is whole begins at 0")
     };
     let header = usize::from(ip.header_len);
     ipv4::reassembled(&mut buf.head_mut()[..header], total_len, tos);
-    let rest = queue.held.into_values().map(|(_, packet)| packet);
-    let mut rest: Vec<_> = rest.map(payload).collect();
+    let mut rest: Vec<_> = queue.held.drain(..).map(|held| payload(held.packet)).collect();
     if env.planted.is(Defect::JoinReversed) {
         rest.reverse();
     }
@@ -349,6 +367,7 @@ fn complete<W: World>(
     let (offset, more_fragments) = (ipv4::FragOffset::ZERO, false);
     let ip = Ip { total_len, tos, offset, more_fragments, ..ip };
     next.push(Step::LocalIn(Datagram { buf, ip, from }));
+    queue.held
 }
 
 /// A packet without its IPv4 header.
@@ -389,7 +408,7 @@ pub fn expire<W: World>(
 /// Gives up every datagram of which a fragment came in on a device that goes.
 pub fn forget<W: World>(table: &mut Reassembler<W::Buf>, device: PortId, env: &mut Env<'_, W>) {
     let came =
-        |queue: &Queue<W::Buf>| queue.held.values().any(|(_, packet)| packet.from.device == device);
+        |queue: &Queue<W::Buf>| queue.held.iter().any(|held| held.packet.from.device == device);
     let gone = table.queues.iter().filter(|(_, queue)| came(queue)).map(|(key, _)| *key);
     for key in gone.collect::<Vec<_>>() {
         let queue = table.take(&key);
@@ -417,7 +436,7 @@ fn refuse<W: World>(
 }
 
 fn drop_all<W: World>(queue: Queue<W::Buf>, reason: DropReason, env: &mut Env<'_, W>) {
-    queue.held.into_values().for_each(|(_, packet)| env.drop(packet.buf, reason));
+    queue.held.into_iter().for_each(|held| env.drop(held.packet.buf, reason));
 }
 
 fn tell<W: World>(

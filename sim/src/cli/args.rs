@@ -4,6 +4,7 @@ use super::bundles::{self, ExportArgs, ReproArgs, ShrinkArgs};
 use super::exit;
 use super::swarm::{MERGE, MergeArgs, SWARM, SwarmArgs};
 use crate::asked::Asked;
+use crate::check::RELATIONS;
 use crate::decode::Filter;
 use crate::fault::{Fault, FaultKind};
 use crate::plan::{Backend, Ours, Pace, Snapped, Timing};
@@ -77,6 +78,18 @@ Examples:
     lockstep sweep big.toml --kind alloc --every 10
   Have one of them again, with all files:
     lockstep run fixtures/scenarios/router.toml --fault alloc:17 --out run/
+";
+
+const CHECK: &str = "\
+Examples:
+  A capture that nobody knows anything about, with a guessed scenario:
+    lockstep check in.pcapng
+  A scenario with what it has itself:
+    lockstep check -c fixtures/scenarios/router.toml
+  One relation only, on plain memory:
+    lockstep check in.pcapng -c router.toml --only workers --backend heap
+  Which are there, and what does each keep?
+    lockstep check --list
 ";
 
 const SCENARIO: &str = "\
@@ -186,6 +199,31 @@ pub enum Command {
     /// named: then something but the plan decides a run, and the exit code is 1.
     #[command(after_help = format!("{MERGE}\n{}", exit::HELP))]
     Merge(MergeArgs),
+    /// Run the same input in other ways, and say what differs that must not
+    ///
+    /// Each relation tells the input differently (another number of workers, other buffers, another
+    /// time, frames spelled out instead of read) and says what must stay the same. So no expectations
+    /// are needed. Exit code 1: something differs; both frames are printed.
+    #[command(after_help = format!("{CHECK}\n{}", exit::HELP))]
+    Check {
+        /// Captures: pcap or pcapng, Ethernet, perhaps gzipped
+        #[arg(value_name = "IN.pcap[ng]")]
+        captures: Vec<PathBuf>,
+        /// The scenario; guessed from the captures if there is none
+        #[arg(short = 'c', long = "scenario", value_name = "SCENARIO.toml")]
+        scenario: Option<PathBuf>,
+        /// FILE arrives at the port NAME; can be given several times
+        #[arg(long, value_name = "NAME=FILE", value_parser = named)]
+        port: Vec<CaptureArg>,
+        /// Only this relation; can be given several times
+        #[arg(long, value_name = "NAME", value_parser = relation)]
+        only: Vec<String>,
+        /// Print the relations, and what each keeps
+        #[arg(long)]
+        list: bool,
+        #[command(flatten)]
+        run: SimArgs,
+    },
     /// Steer a run that listens at a socket: let time pass, look at the box, change it
     #[command(after_help = format!("{CTL}\n{}", exit::HELP))]
     Ctl {
@@ -426,4 +464,12 @@ pub(super) fn until(text: &str) -> Result<Nanos, String> {
         Nanos::ZERO => Err("the run would stop before it starts".to_owned()),
         until => Ok(until),
     }
+}
+
+fn relation(text: &str) -> Result<String, String> {
+    let names = RELATIONS.iter().map(|relation| relation.name);
+    if names.clone().any(|name| name == text) {
+        return Ok(text.to_owned());
+    }
+    Err(format!("expected one of {}", names.collect::<Vec<_>>().join(", ")))
 }

@@ -67,6 +67,17 @@ pub trait Engine {
         interrupted: &AtomicBool,
     ) -> Result<Outcome, Failure>;
 
+    /// Runs a job in other ways, by the relations of these names, or by all: and says what differs.
+    ///
+    /// # Errors
+    /// It could not be run.
+    fn check(
+        &mut self,
+        job: Job,
+        only: &[String],
+        interrupted: &AtomicBool,
+    ) -> Result<Outcome, Failure>;
+
     /// Runs again what left its files in `dir`, and compares.
     ///
     /// # Errors

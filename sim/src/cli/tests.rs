@@ -34,6 +34,7 @@ struct Notes {
     repro: Option<Repro>,
     shrink: Option<Shrink>,
     swarmed: Option<(Vec<Job>, Search)>,
+    only: Vec<String>,
     answer: Option<Result<Verdict, Failure>>,
 }
 
@@ -80,6 +81,12 @@ impl Engine for Notes {
         let stall =
             format!("stall:1@{}ms=30us", if by == Strategy::Starve(LcoreId(1)) { 1 } else { 2 });
         Ok(vec![stall.parse().unwrap()])
+    }
+
+    fn check(&mut self, job: Job, only: &[String], _: &AtomicBool) -> Result<Outcome, Failure> {
+        self.job = Some(job);
+        self.only = only.to_vec();
+        self.outcome()
     }
 
     fn verify(&mut self, dir: &Path, _: bool, _: &AtomicBool) -> Result<Outcome, Failure> {
@@ -560,5 +567,31 @@ fn a_schedule_is_a_list_of_stalls_that_the_run_has() {
         let done = folder.lockstep(&format!("run @box.toml {words}"));
         assert_ne!(done.code, 0);
         assert!(done.err.contains(why), "{}", done.err);
+    }
+}
+
+#[test]
+fn a_check_tries_all_relations_or_those_that_are_named_and_lists_them() {
+    let folder = Folder::new("check");
+    for (words, only) in [
+        ("check -c @box.toml", &[][..]),
+        ("check @both.pcapng -c @box.toml --only workers --only split", &["workers", "split"]),
+        ("check @both.pcapng", &[]),
+    ] {
+        let done = folder.lockstep(words);
+        assert_eq!(done.code, 0, "{}", done.err);
+        assert_eq!(done.notes.only, only);
+        assert!(done.notes.job.is_some());
+    }
+    let list = folder.lockstep("check --list");
+    assert!(list.notes.job.is_none());
+    assert_eq!(list.out.lines().count(), crate::check::RELATIONS.len());
+    for (words, error) in [
+        ("check", "nothing to replay"),
+        ("check -c @box.toml --only all", "expected one of no-skip, fabric, "),
+    ] {
+        let done = folder.lockstep(words);
+        assert_eq!(done.code, 2);
+        assert!(done.err.contains(error), "{}", done.err);
     }
 }

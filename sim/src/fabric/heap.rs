@@ -3,7 +3,7 @@
 use super::{Disagreement, Fabric, FabricError};
 use crate::capture::{CaptureInfo, CaptureReader};
 use crate::plan::{Plan, PortPlan};
-use dataplane::heap::HeapBuf;
+use dataplane::heap::{Fresh, HeapBuf};
 use dataplane::packet::SEGMENT;
 use dataplane::world::{BURST, Parcel};
 use dataplane::{Buf, Meta, PortId, QueueId};
@@ -13,6 +13,7 @@ use std::ops::Range;
 /// Packets on the heap, in queues that end where DPDK's would.
 #[derive(Default)]
 pub struct HeapFabric {
+    fresh: Fresh,
     ports: Vec<Port>,
     rings: Vec<Queue<Parcel<HeapBuf>>>,
 }
@@ -59,6 +60,16 @@ impl HeapFabric {
     /// A fabric without ports.
     pub fn new() -> HeapFabric {
         HeapFabric::default()
+    }
+
+    /// The same, with buffers that look so before anybody writes to them. It makes no difference to
+    /// what happens in a run.
+    pub fn with_fresh(fresh: Fresh) -> HeapFabric {
+        HeapFabric { fresh, ..HeapFabric::default() }
+    }
+
+    fn holding(&self, frame: &[u8]) -> HeapBuf {
+        holding(self.fresh, frame)
     }
 
     fn rx_ring(&mut self, port: PortId, queue: QueueId) -> &mut Queue<HeapBuf> {
@@ -113,11 +124,11 @@ impl Fabric for HeapFabric {
     }
 
     fn alloc(&mut self) -> Option<HeapBuf> {
-        Some(HeapBuf::new(Meta::default()))
+        Some(HeapBuf::fresh(Meta::default(), self.fresh))
     }
 
     fn make(&mut self, frame: &[u8]) -> Option<HeapBuf> {
-        Some(HeapBuf::from_frame(Meta::default(), frame))
+        Some(self.holding(frame))
     }
 
     fn copy(&mut self, of: &HeapBuf, bytes: Range<usize>) -> Option<HeapBuf> {
@@ -133,19 +144,20 @@ impl Fabric for HeapFabric {
     }
 
     fn rx_burst(&mut self, port: PortId, queue: QueueId, into: &mut Vec<HeapBuf>) {
+        let fresh = self.fresh;
         match &mut self.ports[port.index()].rx {
             Rx::Ring(queues) => queues[queue.index()].pop_burst(into, BURST),
             Rx::Pcap(reader) if queue == QueueId(0) => {
                 // `begin` walked through the whole file: there is no error left to come.
                 for _ in 0..BURST {
                     let Ok(Some(record)) = reader.next_record() else { break };
-                    into.push(HeapBuf::from_frame(Meta::default(), record.data));
+                    into.push(holding(fresh, record.data));
                 }
             }
             Rx::Zeros(len) => {
                 let zeros = [0; SEGMENT];
                 let frame = &zeros[..usize::from(*len)];
-                into.extend((0..BURST).map(|_| HeapBuf::from_frame(Meta::default(), frame)));
+                into.extend((0..BURST).map(|_| holding(fresh, frame)));
             }
             Rx::Pcap(_) | Rx::Nothing => {}
         }
@@ -180,6 +192,12 @@ impl Fabric for HeapFabric {
     }
 
     fn next_frame(&mut self, (): &mut (), data: &[u8]) -> Result<HeapBuf, Disagreement> {
-        Ok(HeapBuf::from_frame(Meta::default(), data))
+        Ok(self.holding(data))
     }
+}
+
+fn holding(fresh: Fresh, frame: &[u8]) -> HeapBuf {
+    let mut buf = HeapBuf::fresh(Meta::default(), fresh);
+    buf.extend(frame);
+    buf
 }

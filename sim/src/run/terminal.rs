@@ -4,6 +4,7 @@ use super::bundles;
 use super::swarm::{SwarmError, swarm};
 use super::{RunError, RunOptions, RunSummary, execute, steer};
 use crate::bundle::BundleError;
+use crate::check::Asked;
 use crate::cli::{Engine, Failure, Faults, Job, Outcome, Repro, Search, Shrink, Verdict, exit};
 use crate::control::{Server, Session};
 use crate::fault::{Fault, Strike};
@@ -146,6 +147,27 @@ impl Engine for Lockstep {
     ) -> Result<Vec<Fault>, Failure> {
         let plan = &job.scenario.plan;
         Ok(super::schedule(plan, job.backend, strategy, Some(interrupted))?)
+    }
+
+    fn check(
+        &mut self,
+        job: Job,
+        only: &[String],
+        interrupted: &AtomicBool,
+    ) -> Result<Outcome, Failure> {
+        let asked = Asked { only: only.to_vec(), interrupted: Some(interrupted) };
+        let checked = super::check(&job.scenario.plan, job.backend, &asked, job.progress);
+        let checked = checked.map_err(Failure::from)?;
+        if job.progress {
+            eprint!("\r\x1b[K");
+        }
+        let verdict = match (checked.is_clean(), checked.interrupted) {
+            (false, _) => Verdict::Found,
+            (true, true) => Verdict::Interrupted,
+            (true, false) => Verdict::Clean,
+        };
+        let report = format!("{}\n\n{checked}", job.scenario.name);
+        Ok(Outcome { report, verdict, lcores: Vec::new() })
     }
 
     fn verify(

@@ -6,7 +6,7 @@
 use super::ddmin::ddmin;
 use super::groups::{Key, Level, key};
 use super::{Shrinker, Stop, fields, first_asked, renumber, tables, times};
-use crate::bundle::Case;
+use crate::bundle::{Case, CaseInput};
 use crate::fabric::Fabric;
 use crate::fault::{Fault, Strike};
 use dataplane::Nanos;
@@ -299,13 +299,11 @@ fn with_frames(case: &Case, kept: &[At]) -> Case {
     let mut kept = kept.to_vec();
     kept.sort_unstable();
     let faults = renumber::faults(case, &kept);
-    let mut case = Case { faults, ..case.clone() };
-    for (i, input) in case.inputs.iter_mut().enumerate() {
-        let mut f = 0;
-        input.frames.retain(|_| {
-            f += 1;
-            kept.binary_search(&(i, f - 1)).is_ok()
-        });
-    }
-    case
+    let inputs = case.inputs.iter().enumerate().map(|(i, input)| {
+        let ours = kept.iter().filter(|(input, _)| *input == i);
+        let frames = ours.map(|(_, f)| input.frames[*f].clone()).collect();
+        CaseInput { port: input.port.clone(), frames }
+    });
+    let (tables, asked) = (case.tables.clone(), case.asked.clone());
+    Case { inputs: inputs.collect(), tables, faults, asked }
 }
