@@ -8,6 +8,7 @@
 
 mod args;
 mod bundles;
+mod examples;
 mod execute;
 pub mod exit;
 mod show;
@@ -156,12 +157,7 @@ fn dispatch(
         Command::Export(args) => bundles::export(&args, io),
         Command::Swarm(args) => swarm::swarm(args, engine, interrupted, io),
         Command::Merge(args) => swarm::merge(&args, io),
-        Command::Check { list: true, .. } => {
-            for Relation { name, keeps, .. } in RELATIONS {
-                writeln!(io.out, "{name:<12}{keeps}")?;
-            }
-            Ok(exit::OK)
-        }
+        Command::Check { list: true, .. } => relations(io),
         Command::Check { captures, scenario, port, only, run, .. } => {
             let captures: Vec<_> = captures.into_iter().map(args::unnamed).chain(port).collect();
             let request = match &scenario {
@@ -203,6 +199,14 @@ fn dispatch(
             Ok(exit::OK)
         }
     }
+}
+
+/// The relations of `lockstep check`, one a line.
+fn relations(io: &mut Io<'_>) -> Result<u8, Stop> {
+    for Relation { name, keeps, .. } in RELATIONS {
+        writeln!(io.out, "{name:<12}{keeps}")?;
+    }
+    Ok(exit::OK)
 }
 
 /// The request of `lockstep replay`, with a guessed scenario if there is none.

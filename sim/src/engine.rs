@@ -9,6 +9,7 @@
 //! Not here: when an idle lcore steps next (`clock.rs`, `engine/lcores.rs`), what is in a queue
 //! (`world.rs`).
 
+mod begin;
 mod core;
 mod judge;
 mod lcores;
@@ -22,16 +23,17 @@ pub use steer::{Driver, Halt, Status, Steered, Then};
 
 use crate::capture::CaptureInfo;
 use crate::control::words;
-use crate::fabric::{Fabric, FabricError};
+use crate::fabric::Fabric;
 use crate::fault::Fault;
 use crate::ledger::check_messages;
 use crate::peer::Peers;
-use crate::plan::{Pace, Plan, PortPlan, Source};
+use crate::plan::{Pace, Plan};
 use crate::run::{PlanError, RunError};
 use crate::schedule::Picker;
 use crate::source::Inputs;
 use crate::trace::{Observer, Outside};
 use crate::world::SimWorld;
+use begin::{check, polled, stalls};
 use dataplane::config::Checked;
 use dataplane::control::{Answered, Order};
 use dataplane::world::Ring;
@@ -470,72 +472,6 @@ impl<'a, F: Fabric, O: Observer> Engine<'a, F, O> {
         };
         (outcome, observer)
     }
-}
-
-/// The captures that pcap ports poll. They are walked through here, so that no poll can fail.
-fn polled(plan: &Plan) -> Result<Vec<(PortId, CaptureInfo)>, RunError> {
-    let mut polled = Vec::new();
-    for (id, port) in (0..).zip(&plan.ports) {
-        if let PortPlan::Pcap { rx: Some(path) } = port {
-            let info = CaptureInfo::scan(path)?;
-            if let Some(why) = info.libpcap {
-                return Err(FabricError::NotPollable { path: path.clone(), why }.into());
-            }
-            polled.push((PortId(id), info));
-        }
-    }
-    Ok(polled)
-}
-
-/// When which lcore is stalled, in order of time.
-fn stalls(faults: &[Fault]) -> VecDeque<(Instant, Fault)> {
-    let stall = |fault: &Fault| match fault {
-        Fault::Stall { at, .. } => Some((*at, fault.clone())),
-        _ => None,
-    };
-    let mut stalls: Vec<_> = faults.iter().filter_map(stall).collect();
-    stalls.sort();
-    stalls.into()
-}
-
-/// Whether the plan can be run at all.
-fn check(plan: &Plan) -> Result<Checked<'_>, RunError> {
-    let config = plan.config.checked()?;
-    let ports = plan.config.ports.len();
-    if plan.ports.len() != ports {
-        return Err(PlanError::Ports { ports, plans: plan.ports.len() }.into());
-    }
-    for (config, port) in plan.config.ports.iter().zip(&plan.ports) {
-        let endless = matches!(port, PortPlan::Null { rx_frame_len: Some(_) });
-        if endless && config.rx_queues > 0 && plan.until.is_none() {
-            return Err(PlanError::Endless(config.name.clone()).into());
-        }
-    }
-    let inputs = plan.inputs.iter().map(|input| input.port);
-    for port in inputs.chain(plan.peers.iter().map(|peer| peer.port)) {
-        match plan.ports.get(port.index()) {
-            None => return Err(PlanError::NoPort { port: port.0, ports }.into()),
-            Some(PortPlan::Ring(_)) => {}
-            Some(PortPlan::Pcap { .. } | PortPlan::Null { .. }) => {
-                let name = plan.config.ports[port.index()].name.clone();
-                return Err(PlanError::NoWire(name).into());
-            }
-        }
-    }
-    for input in &plan.inputs {
-        if let Source::Frames(frames) = &input.source
-            && !frames.is_sorted_by_key(|(at, _)| *at)
-        {
-            return Err(PlanError::Order("the frames of an input").into());
-        }
-    }
-    if !plan.commands.is_sorted_by_key(|command| command.at) {
-        return Err(PlanError::Order("the commands").into());
-    }
-    for fault in &plan.faults {
-        fault.check(plan).map_err(PlanError::Fault)?;
-    }
-    Ok(config)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ pub(crate) mod plans;
 
 use super::*;
 use crate::fabric::{DpdkFabric, HeapFabric};
-use crate::plan::{Cost, Costs, WirePlan};
+use crate::plan::{Cost, Costs, PortPlan, WirePlan};
 use crate::trace::Record;
 use dataplane::job::JobKind;
 use dataplane::{DropReason, Event, Nanos, PortId};

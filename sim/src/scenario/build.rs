@@ -120,10 +120,6 @@ pub(super) fn plan(
         // The checks above should have said it, with its place; this is the net below them.
         return Err(vec![Mistake::new(&(0..0), error.to_string(), "")]);
     }
-    let snapped = match file.snapped {
-        Some(SnappedKind::Pad) | None => Snapped::Pad,
-        Some(SnappedKind::Drop) => Snapped::Drop,
-    };
     let plan = Plan {
         config,
         ports: builder.port_plans,
@@ -132,11 +128,18 @@ pub(super) fn plan(
         inputs,
         peers,
         commands,
-        snapped: overrides.snapped.unwrap_or(snapped),
+        snapped: overrides.snapped.unwrap_or(snapped(file)),
         faults: Vec::new(),
         asked: overrides.asked.clone(),
     };
     if part == Part::Config { Ok(plan) } else { with_faults(plan, file, overrides) }
+}
+
+fn snapped(file: &ScenarioFile) -> Snapped {
+    match file.snapped {
+        Some(SnappedKind::Pad) | None => Snapped::Pad,
+        Some(SnappedKind::Drop) => Snapped::Drop,
+    }
 }
 
 /// A plan that is whole, and what goes wrong in it on purpose.

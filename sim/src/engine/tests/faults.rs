@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::fault::{Fault, Reach, draw};
+use crate::plan::PortPlan;
 
 /// A random plan in which what the seed draws goes wrong.
 fn wronged(seed: u64) -> Plan {
