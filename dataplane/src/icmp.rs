@@ -177,6 +177,11 @@ pub fn input<W: World>(
     if !env.planted.is(Defect::EchoChecksumStale) {
         message[2..4].copy_from_slice(&new.to_be_bytes());
     }
+    if new == 0 {
+        // A difference does not tell all zeros from all ones (RFC 1624 §3); the whole sum does.
+        let whole = message_sum(&buf, 0);
+        buf.head_mut()[2..4].copy_from_slice(&whole.to_be_bytes());
+    }
     env.counters.icmp_out += 1;
     env.world.observe(Event::Answered { packet: buf.meta().id, what: "echo_reply" });
     next.push(Step::LocalOut(Outgoing {

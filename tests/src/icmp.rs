@@ -30,6 +30,22 @@ fn an_echo_request_is_answered_from_the_address_it_asked() {
 }
 
 #[test]
+fn the_answer_to_an_echo_request_of_nothing_but_zeros_has_the_checksum_ffff() {
+    // RFC 1624 §3: the one message for which the difference of checksums says 0000. A fuzzer found it.
+    let mut net = known();
+    net.at(ms(0)).lan(&icmp(ALICE, DUT_LAN, 8, 0, [0; 4], &[]));
+    net.at(ms(1)).lan(&icmp(ALICE, DUT_LAN, 8, 0, [0; 4], &[0, 0, 0xff, 0xff]));
+    assert_snapshot!(net.run(), @"
+           ms lcore port    frame
+        0.000       lan  <  icmp 198.51.100.7 > 198.51.100.1 echo request id 0 seq 0 ttl 64 len 0
+        0.005     1 lan  >  icmp 198.51.100.1 > 198.51.100.7 echo reply id 0 seq 0 ttl 64 len 0
+        1.000       lan  <  icmp 198.51.100.7 > 198.51.100.1 echo request id 0 seq 0 ttl 64 len 4
+        1.006     1 lan  >  icmp 198.51.100.1 > 198.51.100.7 echo reply id 0 seq 0 ttl 64 len 4
+    in 2 + made 0 = out 2 + consumed 0 + dropped 0 + held 0
+    ");
+}
+
+#[test]
 fn a_long_echo_request_in_several_segments_is_answered() {
     // Defect B56: DPVS cannot answer what does not fit one buffer.
     let mut net = known();
