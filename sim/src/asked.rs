@@ -219,7 +219,7 @@ mod tests {
         }
         for (text, why) in [
             ("ttl_exceeded", "is nothing that can happen"),
-            ("drop:ttl", "\"ttl\" is no reason to drop, expected one of wire_queue_full"),
+            ("drop:ttl", "\"ttl\" is no reason to drop, expected one of wire_lost"),
             ("event:sent", "\"sent\" is no event, expected one of arrive"),
             ("event:tx,lan", "is nothing that can happen"),
             ("event:tx,=lan", "is nothing that can happen"),

@@ -202,7 +202,7 @@ fn what_is_no_bundle_is_refused_with_its_reason() {
         (text.replace("format = 1", "format = 2"), "is a bundle of format 2, and Lockstep"),
         (text.replace("format = 1", ""), "is no bundle: it does not say its `format`"),
         (text.replace("format = 1", "format = 1\nsched = 3"), "unknown field `sched`"),
-        (text.replace("tx:3", "tx:0"), "the first call has number 1"),
+        (text.replace("tx:3", "tx:0"), "the first one has number 1"),
         (text.replace("patience = \"9s\"", "patience = \"9\""), "\"9\" has no unit"),
         (text.replace("name = \"lan\"", ""), "the key `name` is missing"),
         ("[[port]".to_owned(), "x.lockstep: is no bundle: TOML parse error"),

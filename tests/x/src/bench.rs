@@ -11,7 +11,7 @@ mod lines;
 mod print;
 mod side;
 
-use super::{Stop, USAGE, cargo, root, say, setup};
+use super::{Stop, USAGE, cargo, fuzz, root, say, setup};
 use lines::{LINES, Line, Measure};
 use print::Done;
 use side::{Place, Sample};
@@ -77,6 +77,9 @@ fn measure(request: &Request) -> Result<(), Stop> {
     if chosen.iter().any(|line| line.needs_testpmd()) {
         setup::testpmd()?;
     }
+    if chosen.iter().any(|line| line.needs_fuzz()) {
+        fuzz::build()?;
+    }
     build()?;
     let place = Place::new()?;
     let mut done = Vec::new();
@@ -115,7 +118,6 @@ fn one(line: &'static Line, pairs: usize, place: &Place) -> Result<Done, Stop> {
                 let sized = sizes.iter().map(|size| place.run_sized(of, *size));
                 sized.collect::<Result<Vec<Sample>, Stop>>()?
             }
-            Measure::NotYet { .. } => Vec::new(),
         };
         let shown: Vec<String> = round_of.iter().map(|s| print::nanos(s.nanos())).collect();
         if !shown.is_empty() {

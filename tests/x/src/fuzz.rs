@@ -9,7 +9,7 @@
 use super::{ENVIRONMENT, Stop, USAGE, cargo, cargo_command, root, say, setup};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 const HELP: &str = "\
 cargo x fuzz [TARGET…] [--time D] [--jobs N]
@@ -66,6 +66,16 @@ pub(super) fn run(args: &[&str]) -> Result<(), Stop> {
         Stop::Code(USAGE)
     })?;
     setup::run()?;
+    build()?;
+    let mut crashed = false;
+    for target in asked.targets {
+        crashed |= fuzz(target, asked.seconds, asked.jobs)?;
+    }
+    if crashed { Err(Stop::Code(1)) } else { Ok(()) }
+}
+
+/// Builds all targets, with what it takes.
+pub(super) fn build() -> Result<(), Stop> {
     setup::fuzz()?;
     if !cargo_fuzz() {
         say("installing cargo-fuzz with cargo: it builds and runs fuzz targets");
@@ -74,12 +84,33 @@ pub(super) fn run(args: &[&str]) -> Result<(), Stop> {
     }
     let build = [&["fuzz", "build"][..], &HOW].concat();
     say(&format!("cargo {}", build.join(" ")));
-    cargo(&build, &[])?;
-    let mut crashed = false;
-    for target in asked.targets {
-        crashed |= fuzz(target, asked.seconds, asked.jobs)?;
+    cargo(&build, &[])
+}
+
+/// Runs a target that is built, so many times from the same start, in `scratch`, and returns how often a
+/// second.
+pub(super) fn rate(target: &str, runs: &str, scratch: &Path) -> Result<f64, Stop> {
+    let working = scratch.join(format!("fuzz-{target}"));
+    let _ = fs::remove_dir_all(&working);
+    fs::create_dir_all(&working).map_err(|why| Stop::Step(working.display().to_string(), why))?;
+    let triple = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+    let program = root().join(format!("{DIR}/target/{triple}/release/{target}"));
+    let mut command = Command::new(&program);
+    command.arg(format!("-runs={runs}")).args(["-seed=1", "-print_final_stats=1"]).arg(&working);
+    let corpus = root().join(format!("{DIR}/corpus/{target}"));
+    if corpus.is_dir() {
+        command.arg(corpus);
     }
-    if crashed { Err(Stop::Code(1)) } else { Ok(()) }
+    let output = command.output().map_err(|why| Stop::Step(program.display().to_string(), why))?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    let rate = said.rsplit("stat::average_exec_per_sec:").next();
+    match rate.and_then(|rest| rest.split_whitespace().next()?.parse::<f64>().ok()) {
+        Some(rate) if output.status.success() && rate > 0.0 => Ok(rate),
+        _ => {
+            eprintln!("{said}");
+            Err(Stop::Code(1))
+        }
+    }
 }
 
 fn read<'a>(args: &[&'a str]) -> Result<Asked<'a>, String> {

@@ -1,9 +1,6 @@
 //! The lines of the table: what is measured, against what, and what is to be reached.
-//!
-//! A workload that is to come is a row with [`Measure::NotYet`], so that nobody takes it for
-//! forgotten; when its code is there, the row becomes one of the others.
 
-use super::side::Side::{self, Bench, Peer, Testpmd};
+use super::side::Side::{self, Bench, Fuzz, Peer, Testpmd};
 
 /// A line of the table.
 pub(super) struct Line {
@@ -22,11 +19,13 @@ pub(super) enum Measure {
     /// The cost of the same thing at several sizes: the last to the first. With `flat`, resident
     /// memory is to stay below so many MiB, too.
     Grows { of: Side, sizes: &'static [u64], at_most: f64, flat: Option<u64> },
-    /// It cannot be measured yet.
-    NotYet { why: &'static str },
 }
 
 impl Line {
+    pub fn needs_fuzz(&self) -> bool {
+        matches!(self.measure, Measure::Alone { ours: Fuzz(..), .. })
+    }
+
     pub fn needs_testpmd(&self) -> bool {
         matches!(self.measure, Measure::Against { peer: Testpmd, .. })
     }
@@ -73,8 +72,16 @@ const fn grows(
     Line { name, what, against: "the smallest", measure }
 }
 
-const fn not_yet(name: &'static str, what: &'static str, why: &'static str) -> Line {
-    Line { name, what, against: "-", measure: Measure::NotYet { why } }
+/// A fuzz target, beside one that does nothing.
+const fn fuzz(
+    name: &'static str,
+    what: &'static str,
+    [target, runs]: [&'static str; 2],
+    at_most: f64,
+) -> Line {
+    let peer = Some(Fuzz("empty", "8000000"));
+    let measure = Measure::Alone { ours: Fuzz(target, runs), peer, at_most };
+    Line { name, what, against: "a target that does nothing", measure }
 }
 
 pub(super) const LINES: &[Line] = &[
@@ -255,6 +262,6 @@ pub(super) const LINES: &[Line] = &[
         &["grow", "qsch", "$"],
         &[1, 16, 256, 4_096, 65_536],
     ),
-    not_yet("fuzz-parse", "parse_frame, 1 M executions a second", "there is no fuzz target yet"),
-    not_yet("fuzz-dataplane", "the dataplane, 200 k a second", "there is no fuzz target yet"),
+    fuzz("fuzz-parse", "parse_frame, 1 M executions a second", ["parse_frame", "3000000"], 1e3),
+    fuzz("fuzz-dataplane", "a whole box, 200 k a second", ["dataplane", "4000"], 5e3),
 ];

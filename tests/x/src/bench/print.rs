@@ -46,7 +46,6 @@ impl Done {
                 let last = sizes.len() - 1;
                 self.spread(last, |round| round[last].nanos() / round[0].nanos())
             }
-            Measure::NotYet { .. } => None,
         }
     }
 
@@ -55,7 +54,6 @@ impl Done {
             Measure::Against { at_most, .. } => *at_most,
             Measure::Alone { .. } => Some(1.0),
             Measure::Grows { at_most, .. } => Some(*at_most),
-            Measure::NotYet { .. } => None,
         }
     }
 
@@ -73,11 +71,10 @@ impl Done {
     }
 
     fn verdict(&self) -> &'static str {
-        match (&self.line.measure, self.reached()) {
-            (Measure::NotYet { .. }, _) => "not there yet",
-            (_, Some(true)) => "reached",
-            (_, Some(false)) => "NOT REACHED",
-            (_, None) => "-",
+        match self.reached() {
+            Some(true) => "reached",
+            Some(false) => "NOT REACHED",
+            None => "-",
         }
     }
 }
@@ -95,10 +92,6 @@ pub(super) fn nanos(nanos: f64) -> String {
 /// What came out of one line.
 pub(super) fn line(done: &Done) {
     println!("{}: {}", done.line.name, done.line.what);
-    if let Measure::NotYet { why } = &done.line.measure {
-        println!("    not there yet: {why}\n");
-        return;
-    }
     if let Measure::Grows { sizes, .. } = &done.line.measure {
         plot(done, sizes);
     } else if let Some(ours) = done.cost(0) {
@@ -144,7 +137,6 @@ pub(super) fn table(all: &[Done]) {
         let (ours, peer) = match &done.line.measure {
             Measure::Against { .. } | Measure::Alone { .. } => (done.cost(0), done.cost(1)),
             Measure::Grows { sizes, .. } => (done.cost(sizes.len() - 1), done.cost(0)),
-            Measure::NotYet { .. } => (None, None),
         };
         let result = done.result();
         println!(

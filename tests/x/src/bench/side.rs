@@ -1,6 +1,6 @@
 //! The programs that are measured: our workloads, peers in C, testpmd.
 
-use super::super::{Stop, finish, say};
+use super::super::{Stop, finish, fuzz, say};
 use super::folder;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,6 +17,8 @@ pub(super) enum Side {
     Peer(&'static str, &'static [&'static str]),
     /// DPDK's own testpmd: macswap on net_null.
     Testpmd,
+    /// A fuzz target, so many times.
+    Fuzz(&'static str, &'static str),
 }
 
 /// How long so many items took.
@@ -81,6 +83,10 @@ impl Place {
             Side::Bench(args) => (bench(), *args),
             Side::Peer(name, args) => (self.folder.join(name), *args),
             Side::Testpmd => return testpmd(),
+            Side::Fuzz(target, runs) => {
+                let rate = fuzz::rate(target, runs, &self.folder)?;
+                return Ok(Sample { total: 1e9, items: rate, resident: None });
+            }
         };
         let args = args.iter().map(|arg| self.argument(&arg.replace('$', &size.to_string())));
         let args = args.collect::<Result<Vec<String>, Stop>>()?;
