@@ -40,7 +40,7 @@ fn the_answer_to_an_echo_request_of_nothing_but_zeros_has_the_checksum_ffff() {
         0.000       lan  <  icmp 198.51.100.7 > 198.51.100.1 echo request id 0 seq 0 ttl 64 len 0
         0.005     1 lan  >  icmp 198.51.100.1 > 198.51.100.7 echo reply id 0 seq 0 ttl 64 len 0
         1.000       lan  <  icmp 198.51.100.7 > 198.51.100.1 echo request id 0 seq 0 ttl 64 len 4
-        1.006     1 lan  >  icmp 198.51.100.1 > 198.51.100.7 echo reply id 0 seq 0 ttl 64 len 4
+        1.011     1 lan  >  icmp 198.51.100.1 > 198.51.100.7 echo reply id 0 seq 0 ttl 64 len 4
     in 2 + made 0 = out 2 + consumed 0 + dropped 0 + held 0
     ");
 }
