@@ -10,6 +10,7 @@
 //! Invariant: what an oracle says depends on the plan alone, on no fabric and no pace; and nothing in a
 //! run depends on what an oracle says. Not here: the books that some of them read (`ledger.rs`).
 
+mod answers;
 mod egress;
 mod fragments;
 pub(crate) mod frame;
@@ -26,6 +27,7 @@ pub(crate) use schedule::check as check_schedule;
 pub(crate) use tables::{Known, check as check_tables};
 
 use crate::trace::{Outside, Run};
+use answers::{Answers, Asked};
 use dataplane::control::Order;
 use dataplane::tc::{BucketId, Tbf};
 use dataplane::{Config, Event, Instant, LcoreId, PacketId, PortId, QueueId};
@@ -103,6 +105,7 @@ pub(crate) struct Oracles {
     lives: Lives,
     order: InOrder,
     egress: Egress,
+    answers: Answers,
     fragments: Fragments,
     shaping: Shaping,
     timers: Timers,
@@ -117,6 +120,7 @@ impl Oracles {
             lives: Lives::new(ports),
             order: InOrder::default(),
             egress: Egress::new(config),
+            answers: Answers::new(config),
             fragments: Fragments::new(config),
             shaping: Shaping::new(config),
             timers: Timers::new(&config.policy),
@@ -148,6 +152,7 @@ impl Oracles {
         self.order.event(event, self.lives.newest());
         match event {
             Event::Neigh(moved) => self.timers.neighbour(at, run, moved, &mut self.found),
+            Event::AddressExpired { .. } => self.answers.expired(),
             Event::TcChanged { dev, handle, .. } => self.shaping.changed(run.lcore, *dev, *handle),
             _ => {}
         }
@@ -177,6 +182,7 @@ impl Oracles {
     fn told(&mut self, order: &Order) {
         self.order.told(order, self.lives.newest());
         self.egress.told(order);
+        self.answers.told(order);
         self.fragments.told(order);
         if matches!(order, Order::Reload(_)) {
             self.timers.reloaded();
@@ -189,6 +195,7 @@ impl Oracles {
         let inside = frame.ipv4();
         if let Some(life) = self.lives.get(packet) {
             life.came = Came::of(&frame, inside.as_ref());
+            life.asked = Asked::of(&frame, inside.as_ref());
         }
         if let Some(inside) = &inside {
             self.fragments.came(packet, inside);
@@ -242,6 +249,7 @@ impl Oracles {
         };
         let inside = frame.ipv4();
         say(egress::NAME, self.egress.check(&life, port, &frame, inside.as_ref()));
+        say(answers::NAME, self.answers.leaves(&life, &frame, inside.as_ref()));
         let Some(inside) = inside else { return };
         say(order::NAME, self.order.leaves(&life, port, (&frame, &inside)));
         let piece = life.cut_of.or_else(|| life.whole.then_some(packet));
