@@ -15,6 +15,7 @@ mod egress;
 mod fragments;
 pub(crate) mod frame;
 mod identity;
+mod limits;
 mod liveness;
 mod order;
 mod schedule;
@@ -35,6 +36,7 @@ use egress::{Came, Egress};
 use fragments::Fragments;
 use frame::Frame;
 use identity::{Birth, Lives, Moment};
+use limits::Held;
 use order::InOrder;
 use shaping::Shaping;
 use std::fmt;
@@ -107,6 +109,7 @@ pub(crate) struct Oracles {
     egress: Egress,
     answers: Answers,
     fragments: Fragments,
+    limits: Held,
     shaping: Shaping,
     timers: Timers,
     found: Findings,
@@ -122,6 +125,7 @@ impl Oracles {
             egress: Egress::new(config),
             answers: Answers::new(config),
             fragments: Fragments::new(config),
+            limits: Held::new(config),
             shaping: Shaping::new(config),
             timers: Timers::new(&config.policy),
             found: Findings::default(),
@@ -131,6 +135,7 @@ impl Oracles {
     /// Something happened on an lcore.
     pub fn event(&mut self, at: Instant, run: Run, event: &Event) {
         let moment = Moment { at, run: Some(run), what: event.name() };
+        self.limits.event(at, run, event, &mut self.found);
         // A message says which packet it carries; where that is, others say.
         let packet = event.packet().filter(|_| !matches!(event, Event::Msg(_)));
         let Some(packet) = packet else { return self.unpacked(at, run, event) };
@@ -186,6 +191,7 @@ impl Oracles {
         self.fragments.told(order);
         if matches!(order, Order::Reload(_)) {
             self.timers.reloaded();
+            self.limits.reloaded();
         }
     }
 
