@@ -11,6 +11,7 @@
 //! run depends on what an oracle says. Not here: the books that some of them read (`ledger.rs`).
 
 mod answers;
+mod calls;
 mod egress;
 mod fragments;
 pub(crate) mod frame;
@@ -29,6 +30,7 @@ pub(crate) use tables::{Known, check as check_tables};
 
 use crate::trace::{Outside, Run};
 use answers::{Answers, Asked};
+use calls::Calls;
 use dataplane::control::Order;
 use dataplane::tc::{BucketId, Tbf};
 use dataplane::{Config, Event, Instant, LcoreId, PacketId, PortId, QueueId};
@@ -110,6 +112,7 @@ pub(crate) struct Oracles {
     answers: Answers,
     fragments: Fragments,
     limits: Held,
+    calls: Calls,
     shaping: Shaping,
     timers: Timers,
     found: Findings,
@@ -126,6 +129,7 @@ impl Oracles {
             answers: Answers::new(config),
             fragments: Fragments::new(config),
             limits: Held::new(config),
+            calls: Calls::new(config),
             shaping: Shaping::new(config),
             timers: Timers::new(&config.policy),
             found: Findings::default(),
@@ -136,6 +140,9 @@ impl Oracles {
     pub fn event(&mut self, at: Instant, run: Run, event: &Event) {
         let moment = Moment { at, run: Some(run), what: event.name() };
         self.limits.event(at, run, event, &mut self.found);
+        if let Event::Msg(note) = event {
+            self.calls.event(at, run, note, &mut self.found);
+        }
         // A message says which packet it carries; where that is, others say.
         let packet = event.packet().filter(|_| !matches!(event, Event::Msg(_)));
         let Some(packet) = packet else { return self.unpacked(at, run, event) };
@@ -180,7 +187,7 @@ impl Oracles {
                 self.lives.departed(*packet, moment("depart"), &mut self.found);
             }
             Outside::Command { what, .. } => self.told(what),
-            Outside::Fault(_) => {}
+            Outside::Fault(_) => self.calls.failed(),
         }
     }
 
@@ -192,6 +199,7 @@ impl Oracles {
         if matches!(order, Order::Reload(_)) {
             self.timers.reloaded();
             self.limits.reloaded();
+            self.calls.reloaded();
         }
     }
 
