@@ -1,6 +1,7 @@
 //! What leaves fits what came: an answer goes to who asked, from an address of ours; an ICMP error is
 //! about nothing that RFC 1122 §3.2.2 forbids one about; what came with DF is not cut; each piece has the
-//! options that RFC 791 §3.1 copies, and no others; and nobody is forwarded whom RFC 1812 §5.3.7 calls a
+//! options that RFC 791 §3.1 copies, and no others; of our own packets to one destination no two in a
+//! row have one identification (RFC 6864); and nobody is forwarded whom RFC 1812 §5.3.7 calls a
 //! martian, or who was sent to another station.
 //!
 //! What addresses are ours only ever grows here: what was under way when one went may still leave. The
@@ -14,11 +15,13 @@ use super::identity::Life;
 use dataplane::Mac;
 use dataplane::config::{Config, PortConfig};
 use dataplane::control::Order;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::net::Ipv4Addr;
 
 /// The name of the oracle.
 pub(super) const NAME: &str = "answers";
+/// Packets of our own, in a row, of which no two to one destination have one identification.
+const RECENT: usize = 16;
 /// ICMP types that are errors (RFC 1122 §3.2.2).
 const ERRORS: [u8; 5] = [3, 4, 5, 11, 12];
 
@@ -68,6 +71,8 @@ pub(super) struct Answers {
     macs: Vec<Vec<Mac>>,
     /// Whether martians are refused.
     strict: bool,
+    /// Destination and identification of our last packets.
+    recent: VecDeque<(Ipv4Addr, u16)>,
 }
 
 impl Answers {
@@ -78,6 +83,7 @@ impl Answers {
             groups: BTreeSet::new(),
             macs: Vec::new(),
             strict: config.policy.drop_martians,
+            recent: VecDeque::new(),
         };
         answers.also(&config.ports);
         let nets = config.ports.iter().flat_map(nets).filter(|net| net.prefix_len() < 31);
@@ -122,7 +128,7 @@ impl Answers {
     /// # Errors
     /// A sentence without its beginning: the packet.
     pub fn leaves(
-        &self,
+        &mut self,
         life: &Life,
         frame: &Frame<'_>,
         packet: Option<&Packet<'_>>,
@@ -150,7 +156,7 @@ impl Answers {
         Ok(())
     }
 
-    fn ipv4(&self, life: &Life, packet: &Packet<'_>) -> Result<(), String> {
+    fn ipv4(&mut self, life: &Life, packet: &Packet<'_>) -> Result<(), String> {
         let (src, dst) = (address(packet.header, 12), address(packet.header, 16));
         if let Some((port, _)) = life.entry {
             let to = life.asked.to;
@@ -161,6 +167,9 @@ impl Answers {
         if life.answered || life.entry.is_none() {
             if !self.ours.contains(&src) {
                 return Err(format!("is ours, and from {src}, which is not"));
+            }
+            if packet.offset() == 0 && !packet.is_fixed() {
+                self.identified(dst, packet)?;
             }
             let is_error = packet.protocol() == 1 && !life.answered && packet.offset() == 0;
             return if is_error { self.error(packet.payload) } else { Ok(()) };
@@ -179,6 +188,19 @@ impl Answers {
             Some(kind) => Err(format!("is a later piece, and has option {kind}, not to be copied")),
             None => Ok(()),
         }
+    }
+
+    /// RFC 6864 §4.1: what may be cut has an identification of its own, as long as it may be under way.
+    fn identified(&mut self, dst: Ipv4Addr, packet: &Packet<'_>) -> Result<(), String> {
+        let id = u16::from_be_bytes([packet.header[4], packet.header[5]]);
+        if self.recent.contains(&(dst, id)) {
+            return Err(format!("goes to {dst} with identification {id}, as one just before it"));
+        }
+        if self.recent.len() == RECENT {
+            self.recent.pop_front();
+        }
+        self.recent.push_back((dst, id));
+        Ok(())
     }
 
     fn is_martian(&self, src: Ipv4Addr) -> bool {

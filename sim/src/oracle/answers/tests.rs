@@ -133,3 +133,24 @@ fn a_piece_is_of_what_might_be_cut_and_has_the_options_that_are_copied() {
     assert_eq!(stray_option(&[1, 0x94, 4, 0, 0, 1, 0, 7]), None);
     assert_eq!(stray_option(&[1, 0x94, 4, 0, 0, 7, 3, 4]), Some(7));
 }
+
+#[test]
+fn of_our_packets_to_one_destination_each_has_an_identification_of_its_own() {
+    let mut answers = Answers::new(&dut(2).config);
+    let mut leaves = |to, id: u16| {
+        let mut bytes = icmp_echo(DUT_WAN, to).build();
+        bytes[18..20].copy_from_slice(&id.to_be_bytes());
+        let frame = Frame::read(&bytes).unwrap();
+        answers.leaves(
+            &life(&bytes, Birth::Made(Made::IcmpError(3, 0))),
+            &frame,
+            frame.ipv4().as_ref(),
+        )
+    };
+    assert_eq!([leaves(BOB, 7), leaves(ALICE, 7), leaves(BOB, 8)], [Ok(()), Ok(()), Ok(())]);
+    let told = leaves(BOB, 7).unwrap_err();
+    assert_eq!(told, "goes to 192.0.2.9 with identification 7, as one just before it");
+    // 16 later, it may come again.
+    assert!((9..23).all(|id| leaves(BOB, id).is_ok()));
+    assert_eq!(leaves(BOB, 7), Ok(()));
+}
