@@ -196,6 +196,7 @@ impl Oracles {
         self.egress.told(order);
         self.answers.told(order);
         self.fragments.told(order);
+        self.shaping.told(order);
         if matches!(order, Order::Reload(_)) {
             self.timers.reloaded();
             self.limits.reloaded();
@@ -234,7 +235,7 @@ impl Oracles {
 
     /// An lcore drew the tokens for a frame.
     pub fn drew(&mut self, lcore: LcoreId, bucket: BucketId, tbf: &Tbf) {
-        self.shaping.drew(lcore, bucket, tbf);
+        self.shaping.drew(lcore, bucket, tbf, &mut self.found);
     }
 
     /// A transmit queue took a frame, whose bytes these are in a row: whether it left with that, or
