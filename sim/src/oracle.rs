@@ -33,7 +33,7 @@ use answers::{Answers, Asked};
 use calls::Calls;
 use dataplane::control::Order;
 use dataplane::tc::{BucketId, Tbf};
-use dataplane::{Config, Event, Instant, LcoreId, PacketId, PortId, QueueId};
+use dataplane::{Config, DropReason, Event, Instant, LcoreId, PacketId, PortId, QueueId};
 use egress::{Came, Egress};
 use fragments::Fragments;
 use frame::Frame;
@@ -153,6 +153,12 @@ impl Oracles {
         match event {
             Event::QschSent { dev, handle, len, .. } => {
                 self.shaping.sent((at, run), packet, (*dev, *handle, *len), &mut self.found);
+            }
+            Event::Dropped { reason: DropReason::EtherTypeUnknown, .. } => {
+                let life = self.lives.get(packet).copied();
+                if let Some(Err(wrong)) = life.as_ref().map(Egress::type_unknown) {
+                    self.lives.say_for(egress::NAME, packet, moment, &wrong, &mut self.found);
+                }
             }
             Event::Reassembly(note) => self.timers.datagram(at, run, note, &mut self.found),
             _ => {}
