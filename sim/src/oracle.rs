@@ -7,6 +7,11 @@
 //! in every run: there is no switch for it. So an oracle is cheap: a few steps for each event, and room
 //! that does not grow with the run.
 //!
+//! What watches a run, beside the ledger: each packet ends once (`identity`), in the order of its flow
+//! (`order`), well formed (`egress`), as its pieces were (`fragments`), and fit to what came (`answers`).
+//! Rates are kept (`shaping`), and limits (`limits`); timers are in time (`timers`), and messages
+//! (`calls`). When it ends: `liveness`, `schedule`, `tables`.
+//!
 //! Invariant: what an oracle says depends on the plan alone, on no fabric and no pace; and nothing in a
 //! run depends on what an oracle says. Not here: the books that some of them read (`ledger.rs`).
 
