@@ -7,13 +7,21 @@
 //! in every run: there is no switch for it. So an oracle is cheap: a few steps for each event, and room
 //! that does not grow with the run.
 //!
+//! What watches a run, beside the ledger: each packet ends once (`identity`), in the order of its flow
+//! (`order`), well formed (`egress`), as its pieces were (`fragments`), and fit to what came (`answers`).
+//! Rates are kept (`shaping`), and limits (`limits`); timers are in time (`timers`), and messages
+//! (`calls`). When it ends: `liveness`, `schedule`, `tables`.
+//!
 //! Invariant: what an oracle says depends on the plan alone, on no fabric and no pace; and nothing in a
 //! run depends on what an oracle says. Not here: the books that some of them read (`ledger.rs`).
 
+mod answers;
+mod calls;
 mod egress;
 mod fragments;
 pub(crate) mod frame;
 mod identity;
+mod limits;
 mod liveness;
 mod order;
 mod schedule;
@@ -26,13 +34,16 @@ pub(crate) use schedule::check as check_schedule;
 pub(crate) use tables::{Known, check as check_tables};
 
 use crate::trace::{Outside, Run};
+use answers::{Answers, Asked};
+use calls::Calls;
 use dataplane::control::Order;
 use dataplane::tc::{BucketId, Tbf};
-use dataplane::{Config, Event, Instant, LcoreId, PacketId, PortId, QueueId};
+use dataplane::{Config, DropReason, Event, Instant, LcoreId, PacketId, PortId, QueueId};
 use egress::{Came, Egress};
 use fragments::Fragments;
 use frame::Frame;
 use identity::{Birth, Lives, Moment};
+use limits::Held;
 use order::InOrder;
 use shaping::Shaping;
 use std::fmt;
@@ -103,7 +114,10 @@ pub(crate) struct Oracles {
     lives: Lives,
     order: InOrder,
     egress: Egress,
+    answers: Answers,
     fragments: Fragments,
+    limits: Held,
+    calls: Calls,
     shaping: Shaping,
     timers: Timers,
     found: Findings,
@@ -117,7 +131,10 @@ impl Oracles {
             lives: Lives::new(ports),
             order: InOrder::default(),
             egress: Egress::new(config),
+            answers: Answers::new(config),
             fragments: Fragments::new(config),
+            limits: Held::new(config),
+            calls: Calls::new(config),
             shaping: Shaping::new(config),
             timers: Timers::new(&config.policy),
             found: Findings::default(),
@@ -127,6 +144,10 @@ impl Oracles {
     /// Something happened on an lcore.
     pub fn event(&mut self, at: Instant, run: Run, event: &Event) {
         let moment = Moment { at, run: Some(run), what: event.name() };
+        self.limits.event(at, run, event, &mut self.found);
+        if let Event::Msg(note) = event {
+            self.calls.event(at, run, note, &mut self.found);
+        }
         // A message says which packet it carries; where that is, others say.
         let packet = event.packet().filter(|_| !matches!(event, Event::Msg(_)));
         let Some(packet) = packet else { return self.unpacked(at, run, event) };
@@ -138,6 +159,12 @@ impl Oracles {
             Event::QschSent { dev, handle, len, .. } => {
                 self.shaping.sent((at, run), packet, (*dev, *handle, *len), &mut self.found);
             }
+            Event::Dropped { reason: DropReason::EtherTypeUnknown, .. } => {
+                let life = self.lives.get(packet).copied();
+                if let Some(Err(wrong)) = life.as_ref().map(Egress::type_unknown) {
+                    self.lives.say_for(egress::NAME, packet, moment, &wrong, &mut self.found);
+                }
+            }
             Event::Reassembly(note) => self.timers.datagram(at, run, note, &mut self.found),
             _ => {}
         }
@@ -148,6 +175,7 @@ impl Oracles {
         self.order.event(event, self.lives.newest());
         match event {
             Event::Neigh(moved) => self.timers.neighbour(at, run, moved, &mut self.found),
+            Event::AddressExpired { .. } => self.answers.expired(),
             Event::TcChanged { dev, handle, .. } => self.shaping.changed(run.lcore, *dev, *handle),
             _ => {}
         }
@@ -170,16 +198,20 @@ impl Oracles {
                 self.lives.departed(*packet, moment("depart"), &mut self.found);
             }
             Outside::Command { what, .. } => self.told(what),
-            Outside::Fault(_) => {}
+            Outside::Fault(_) => self.calls.failed(),
         }
     }
 
     fn told(&mut self, order: &Order) {
         self.order.told(order, self.lives.newest());
         self.egress.told(order);
+        self.answers.told(order);
         self.fragments.told(order);
+        self.shaping.told(order);
         if matches!(order, Order::Reload(_)) {
             self.timers.reloaded();
+            self.limits.reloaded();
+            self.calls.reloaded();
         }
     }
 
@@ -189,6 +221,7 @@ impl Oracles {
         let inside = frame.ipv4();
         if let Some(life) = self.lives.get(packet) {
             life.came = Came::of(&frame, inside.as_ref());
+            life.asked = Asked::of(&frame, inside.as_ref());
         }
         if let Some(inside) = &inside {
             self.fragments.came(packet, inside);
@@ -213,7 +246,7 @@ impl Oracles {
 
     /// An lcore drew the tokens for a frame.
     pub fn drew(&mut self, lcore: LcoreId, bucket: BucketId, tbf: &Tbf) {
-        self.shaping.drew(lcore, bucket, tbf);
+        self.shaping.drew(lcore, bucket, tbf, &mut self.found);
     }
 
     /// A transmit queue took a frame, whose bytes these are in a row: whether it left with that, or
@@ -242,6 +275,7 @@ impl Oracles {
         };
         let inside = frame.ipv4();
         say(egress::NAME, self.egress.check(&life, port, &frame, inside.as_ref()));
+        say(answers::NAME, self.answers.leaves(&life, &frame, inside.as_ref()));
         let Some(inside) = inside else { return };
         say(order::NAME, self.order.leaves(&life, port, (&frame, &inside)));
         let piece = life.cut_of.or_else(|| life.whole.then_some(packet));

@@ -130,6 +130,19 @@ impl Egress {
         is_kernel(port) || life.entry.is_some_and(|(port, _)| is_kernel(port))
     }
 
+    /// What is wrong with the drop of what came so, for its type: all of ARP and IPv4 is taken, if its
+    /// tag was taken out.
+    ///
+    /// # Errors
+    /// A sentence without its beginning: the packet.
+    pub fn type_unknown(life: &Life) -> Result<(), String> {
+        match life.came.what {
+            Content::Other => Ok(()),
+            Content::Arp { .. } => Err("is ARP, and dropped for its type".to_owned()),
+            Content::Ipv4 { .. } => Err("is IPv4, and dropped for its type".to_owned()),
+        }
+    }
+
     /// What is wrong with a frame that leaves by a port.
     ///
     /// # Errors
@@ -143,6 +156,9 @@ impl Egress {
     ) -> Result<(), String> {
         let rules = &self.ports[port.index()];
         let vlan = rules.vlans.iter().find(|(vid, ..)| *vid == frame.vid);
+        if self.as_begun && vlan.is_none() && frame.vid != UNTAGGED {
+            return Err(format!("has VLAN {}, which its port has no device for", frame.vid));
+        }
         let mac = vlan.map_or(rules.mac, |(_, mac, _)| *mac);
         // A VLAN device that came later has the MAC of its port.
         if frame.src != mac && (self.as_begun || frame.vid == UNTAGGED || frame.src != rules.mac) {

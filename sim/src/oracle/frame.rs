@@ -99,6 +99,11 @@ impl<'a> Packet<'a> {
         self.place() & 0x2000 != 0
     }
 
+    /// Whether it may not be cut: DF.
+    pub fn is_fixed(&self) -> bool {
+        self.place() & 0x4000 != 0
+    }
+
     /// Where in its datagram it begins, in bytes.
     pub fn offset(&self) -> usize {
         usize::from(self.place() & 0x1fff) * 8

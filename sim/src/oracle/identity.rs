@@ -8,6 +8,7 @@
 //! Not here: how many buffers a packet has (`world/account.rs`).
 
 use super::Findings;
+use super::answers::Asked;
 use super::egress::Came;
 use crate::trace::Run;
 use dataplane::event::{Made, Reassembly};
@@ -84,6 +85,8 @@ pub(super) struct Life {
     pub cut_of: Option<PacketId>,
     /// What it was when it came, or the packet that it is a piece of.
     pub came: Came,
+    /// The same: what it asked for.
+    pub asked: Asked,
     /// Whether it, or the packet that it is a piece of, was turned round into an answer.
     pub answered: bool,
     /// The same: whether it was put together of fragments.
@@ -101,6 +104,7 @@ impl Life {
             entry: None,
             cut_of: None,
             came: Came::default(),
+            asked: Asked::default(),
             answered: false,
             whole: false,
             state: State::Alive,
@@ -115,7 +119,7 @@ impl Life {
         self.root = cause.root;
         if what == Made::Fragment {
             self.cut_of = Some(id);
-            (self.entry, self.came) = (cause.entry, cause.came);
+            (self.entry, self.came, self.asked) = (cause.entry, cause.came, cause.asked);
             (self.answered, self.whole) = (cause.answered, cause.whole);
         }
     }

@@ -6,13 +6,17 @@
 //! burst. Bits are counted in billionths, so that nothing is rounded. Where the clock of a tbf is
 //! floored to a quantum, as DPVS does, a window may hold what comes in one quantum more.
 //!
+//! Rates and bursts are those that the control plane told, and all lcores share one bucket, whatever
+//! they say: as long as nobody changed traffic control, a tbf of one name is one.
+//!
 //! Invariant: time is that of the packets that leave, not that which the tbf was asked for. Not here:
 //! the tokens themselves (`dataplane`, `tc/bucket.rs`).
 
 use super::Findings;
 use crate::trace::Run;
 use dataplane::config::Config;
-use dataplane::tc::{BucketId, Handle, Kind, Tbf, TokenRate};
+use dataplane::control::Order;
+use dataplane::tc::{BucketId, Handle, Kind, QschConfig, Tbf, TcChange, TokenRate};
 use dataplane::{Instant, LcoreId, Nanos, PacketId, PortId};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -39,6 +43,10 @@ pub(super) struct Shaping {
     /// Tokens that the running step drew for a packet that has not left yet.
     drawn: Option<(BucketId, Tbf)>,
     quantum: Nanos,
+    /// What each tbf was ever told by the control plane.
+    told: BTreeMap<(PortId, Handle), Vec<Tbf>>,
+    /// Whether tbfs may be other ones than at the start: then a bucket may be a new one.
+    changed: bool,
 }
 
 impl Shaping {
@@ -48,11 +56,53 @@ impl Shaping {
         let names =
             tbfs.flat_map(|qsch| config.workers().map(|lcore| (lcore, qsch.dev, qsch.handle)));
         let quantum = config.policy.tbf_quantum;
-        Shaping { tbfs: names.collect(), quantum, ..Shaping::default() }
+        let mut shaping = Shaping { tbfs: names.collect(), quantum, ..Shaping::default() };
+        config.qschs.iter().for_each(|qsch| shaping.allow(qsch));
+        shaping
+    }
+
+    fn allow(&mut self, qsch: &QschConfig) {
+        if let Kind::Tbf(tbf) = qsch.kind {
+            self.told.entry((qsch.dev, qsch.handle)).or_default().push(tbf);
+        }
+    }
+
+    /// The control plane was told something.
+    pub fn told(&mut self, order: &Order) {
+        match order {
+            Order::Tc(change) => {
+                self.changed = true;
+                if let TcChange::Qsch(_, qsch) = change {
+                    self.allow(qsch);
+                }
+            }
+            Order::Reload(reload) => {
+                self.changed = true;
+                let config = reload.config.as_ref();
+                config.iter().flat_map(|config| &config.qschs).for_each(|qsch| self.allow(qsch));
+            }
+            _ => {}
+        }
     }
 
     /// An lcore drew the tokens for a frame.
-    pub fn drew(&mut self, lcore: LcoreId, bucket: BucketId, tbf: &Tbf) {
+    pub fn drew(&mut self, lcore: LcoreId, bucket: BucketId, tbf: &Tbf, found: &mut Findings) {
+        let BucketId { dev, handle, .. } = bucket;
+        // Who was given its name by the control plane is not known by it here.
+        let told = self.told.get(&(dev, handle));
+        if told.is_some_and(|told| !told.contains(tbf)) {
+            let TokenRate { bits, burst } = tbf.rate;
+            found.say(NAME, || {
+                format!(
+                    "lcore {lcore} drew from tbf {handle} of device {} for {bits} bit/s and a burst of \
+                     {burst} bytes, which nobody told it",
+                    dev.0
+                )
+            });
+        }
+        // All lcores share one, whatever they call it.
+        let made = if self.changed { bucket.made } else { 0 };
+        let bucket = BucketId { made, ..bucket };
         self.tbfs.insert((lcore, bucket.dev, bucket.handle));
         self.drawn = Some((bucket, *tbf));
     }
@@ -140,7 +190,7 @@ mod tests {
         let mut found = Findings::default();
         for (nanos, len) in frames {
             let at = Instant::from_nanos(*nanos);
-            shaping.drew(LcoreId(1), BUCKET, &TBF);
+            shaping.drew(LcoreId(1), BUCKET, &TBF, &mut found);
             shaping.sent((at, run(1)), PacketId(7), (LAN, ROOT, *len), &mut found);
         }
         let list: Vec<_> = found.into_list().iter().map(ToString::to_string).collect();
@@ -166,6 +216,29 @@ mod tests {
         insta::assert_snapshot!(told(&mut Shaping::default(), &frames), @"shaping: packet 7 of 200 bytes left tbf root of device 0 at 0.000999999 s (lcore 1, tick 3, qsch_sched): 1 bytes more than 8000000 bit/s and a burst of 1000 bytes allow");
         let mut floored = Shaping { quantum: Nanos::new(1), ..Shaping::default() };
         assert_eq!(told(&mut floored, &frames), "");
+    }
+
+    #[test]
+    fn what_nobody_told_a_tbf_is_told_and_so_is_a_bucket_of_ones_own() {
+        let qsch =
+            |tbf| QschConfig { dev: LAN, handle: ROOT, parent: Handle::NONE, kind: Kind::Tbf(tbf) };
+        let mut shaping = Shaping::default();
+        shaping.allow(&qsch(TBF));
+        assert_eq!(told(&mut shaping, &[(0, 200)]), "");
+        let mut found = Findings::default();
+        let now = (Instant::from_nanos(0), run(2));
+        shaping.drew(LcoreId(2), BucketId { made: 2 << 16, ..BUCKET }, &TBF, &mut found);
+        shaping.sent(now, PacketId(8), (LAN, ROOT, 100), &mut found);
+        let mut other = TBF;
+        other.rate.burst += 1;
+        shaping.drew(LcoreId(2), BUCKET, &other, &mut found);
+        shaping.told(&Order::Tc(TcChange::Qsch(dataplane::tc::Verb::Change, qsch(other))));
+        shaping.drew(LcoreId(2), BUCKET, &other, &mut found);
+        let list: Vec<_> = found.into_list().iter().map(ToString::to_string).collect();
+        insta::assert_snapshot!(list.join("\n"), @r"
+        shaping: packet 8 of 100 bytes left tbf root of device 0 at 0.000000000 s (lcore 2, tick 3, qsch_sched): 100 bytes more than 16000000 bit/s and a burst of 200 bytes allow
+        shaping: lcore 2 drew from tbf root of device 0 for 8000000 bit/s and a burst of 1001 bytes, which nobody told it
+        ");
     }
 
     #[test]

@@ -168,3 +168,16 @@ fn arp_is_made_with_zeros_behind_it_or_answered_with_what_it_came_with() {
     ends within its ARP packet
     ");
 }
+
+#[test]
+fn a_tag_is_that_of_a_device_and_what_came_with_one_is_taken() {
+    let came = udp(ALICE, BOB).build();
+    let life = life(&came, Birth::Wire(LAN, QueueId(0)));
+    let out = forwarded(&came);
+    let tagged = [&out[..12], &[0x81, 0, 0, 7], &out[12..]].concat();
+    let told = check(&life, WAN, &tagged).unwrap_err();
+    assert_eq!(told, "has VLAN 7, which its port has no device for");
+    let told = Egress::type_unknown(&life).unwrap_err();
+    assert_eq!(told, "is IPv4, and dropped for its type");
+    assert_eq!(Egress::type_unknown(&Life::of(PacketId(1), life.birth)), Ok(()));
+}
