@@ -22,6 +22,8 @@ const ROOM: usize = 8 << 20;
 /// The payload of a packet, or of a datagram.
 #[derive(Debug)]
 struct Kept {
+    /// What is one in all fragments of a datagram (RFC 791 §3.2): identification, protocol, addresses.
+    datagram: ([u8; 2], u8, [u8; 8]),
     /// Where in its datagram it begins.
     offset: usize,
     /// Whether its datagram goes on behind it.
@@ -69,7 +71,8 @@ impl Fragments {
         if packet.is_fragment() || packet.total_len() > self.least_mtu {
             let (offset, more) = (packet.offset(), packet.more());
             let payload = packet.payload.to_vec();
-            self.keep(id, Kept { offset, more, payload, answered: false });
+            let datagram = packet.datagram();
+            self.keep(id, Kept { datagram, offset, more, payload, answered: false });
         }
     }
 
@@ -139,6 +142,9 @@ impl Fragments {
             self.forget(into);
             return Ok(());
         };
+        if tail.datagram != head.datagram {
+            return Err(format!("is joined to packet {}, of another datagram", into.0));
+        }
         // RFC 791 §3.2: a fragment that is not the last counts in blocks of 8 bytes.
         head.payload.truncate(head.payload.len() & !7);
         let end = head.offset + head.payload.len();
@@ -245,6 +251,18 @@ mod tests {
         assert_eq!(told, "is a piece of packet 2, and byte 12 of it differs");
         let told = fragments.leaves(PacketId(2), &packet(&piece(0, 25, false))).unwrap_err();
         assert_eq!(told, "is a piece of packet 2, and says that it is the last");
+    }
+
+    #[test]
+    fn a_fragment_of_another_protocol_is_of_another_datagram() {
+        let mut fragments = Fragments::new(&dut(2).config);
+        let mut other = piece(8, 8, false);
+        other[23] = 6;
+        fragments.came(PacketId(1), &packet(&piece(0, 8, true)));
+        fragments.came(PacketId(2), &packet(&other));
+        let (packet, by) = (PacketId(2), Consumer::Reassembly(PacketId(1)));
+        let told = fragments.event(packet, &Event::Consumed { packet, by }).unwrap_err();
+        assert_eq!(told, "is joined to packet 1, of another datagram");
     }
 
     #[test]

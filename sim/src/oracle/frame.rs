@@ -89,6 +89,14 @@ impl<'a> Packet<'a> {
         self.header[9]
     }
 
+    /// What is one in all fragments of a datagram: identification, protocol, addresses.
+    pub fn datagram(&self) -> ([u8; 2], u8, [u8; 8]) {
+        let (mut id, mut ends) = ([0; 2], [0; 8]);
+        id.copy_from_slice(&self.header[4..6]);
+        ends.copy_from_slice(&self.header[12..20]);
+        (id, self.protocol(), ends)
+    }
+
     /// Flags and offset.
     fn place(&self) -> u16 {
         u16::from_be_bytes([self.header[6], self.header[7]])
