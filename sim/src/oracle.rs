@@ -10,7 +10,8 @@
 //! What watches a run, beside the ledger: each packet ends once (`identity`), in the order of its flow
 //! (`order`), well formed (`egress`), as its pieces were (`fragments`), and fit to what came (`answers`).
 //! Rates are kept (`shaping`), and limits (`limits`); timers are in time (`timers`), and messages
-//! (`calls`). When it ends: `liveness`, `schedule`, `tables`.
+//! (`calls`); static neighbours stay where they are (`fixed`). When it ends:
+//! `liveness`, `schedule`, `tables`.
 //!
 //! Invariant: what an oracle says depends on the plan alone, on no fabric and no pace; and nothing in a
 //! run depends on what an oracle says. Not here: the books that some of them read (`ledger.rs`).
@@ -18,6 +19,7 @@
 mod answers;
 mod calls;
 mod egress;
+mod fixed;
 mod fragments;
 pub(crate) mod frame;
 mod identity;
@@ -40,6 +42,7 @@ use dataplane::control::Order;
 use dataplane::tc::{BucketId, Tbf};
 use dataplane::{Config, DropReason, Event, Instant, LcoreId, PacketId, PortId, QueueId};
 use egress::{Came, Egress};
+use fixed::Fixed;
 use fragments::Fragments;
 use frame::Frame;
 use identity::{Birth, Lives, Moment};
@@ -117,6 +120,7 @@ pub(crate) struct Oracles {
     answers: Answers,
     fragments: Fragments,
     limits: Held,
+    fixed: Fixed,
     calls: Calls,
     shaping: Shaping,
     timers: Timers,
@@ -134,6 +138,7 @@ impl Oracles {
             answers: Answers::new(config),
             fragments: Fragments::new(config),
             limits: Held::new(config),
+            fixed: Fixed::new(config),
             calls: Calls::new(config),
             shaping: Shaping::new(config),
             timers: Timers::new(&config.policy),
@@ -145,6 +150,7 @@ impl Oracles {
     pub fn event(&mut self, at: Instant, run: Run, event: &Event) {
         let moment = Moment { at, run: Some(run), what: event.name() };
         self.limits.event(at, run, event, &mut self.found);
+        self.fixed.event(at, run, event, &mut self.found);
         if let Event::Msg(note) = event {
             self.calls.event(at, run, note, &mut self.found);
         }
@@ -208,6 +214,7 @@ impl Oracles {
         self.answers.told(order);
         self.fragments.told(order);
         self.shaping.told(order);
+        self.fixed.told(order);
         if matches!(order, Order::Reload(_)) {
             self.timers.reloaded();
             self.limits.reloaded();
