@@ -24,6 +24,7 @@ pub use outcome::{
 
 use crate::oracle::Breach;
 use crate::plan::{PeerKind, PeerPlan, Plan, PortPlan};
+use check::Path;
 use dataplane::rng::Rng;
 use dataplane::{Instant, Nanos, PortId};
 use host::{Host, STEP};
@@ -38,6 +39,7 @@ pub const MILLION: u32 = 1_000_000;
 pub(crate) struct Peers {
     peers: Vec<Peer>,
     seed: u64,
+    path: Path,
     next: Instant,
 }
 
@@ -107,7 +109,8 @@ impl Peers {
                 lost_to: 0,
             }
         });
-        let mut peers = Peers { peers: peers.collect(), seed, next: Instant::MAX };
+        let path = Path::with(&plan.faults);
+        let mut peers = Peers { peers: peers.collect(), seed, path, next: Instant::MAX };
         peers.find_next();
         peers
     }
@@ -177,7 +180,7 @@ impl Peers {
     /// What each experienced, and what is wrong with it.
     pub fn finish(self) -> (Vec<PeerOutcome>, Vec<Breach>) {
         let outcomes: Vec<PeerOutcome> = self.peers.into_iter().map(Peer::outcome).collect();
-        let broken = check::check(self.seed, &outcomes);
+        let broken = check::check(self.seed, self.path, &outcomes);
         (outcomes, broken)
     }
 }

@@ -4,12 +4,14 @@
 //! datagram is one that was sent, whole, in order, and none comes twice. An answer to a ping has the
 //! data of the request.
 //!
-//! Invariant: an honest stack on an honest path never breaks it, whatever is lost. Who reorders or
-//! doubles frames on purpose breaks the rule for UDP. Not here: what was received (`host.rs`).
+//! Invariant: an honest stack on an honest path never breaks it, whatever is lost. Where frames are
+//! doubled or late on purpose, datagrams of UDP may come twice and in any order; they are still those
+//! that were sent. Not here: what was received (`host.rs`).
 
 use super::content::{Content, Tally};
 use super::outcome::{Did, HostOutcome, PeerOutcome, TcpReceived, TcpSent, UdpReceived, UdpSent};
 use super::stream_of;
+use crate::fault::{Fault, Harm};
 use crate::oracle::Breach;
 use crate::trace::Digest;
 
@@ -19,8 +21,37 @@ const ORACLE: &str = "peer";
 /// A host and what it experienced.
 type Hosts<'a> = Vec<(&'a str, &'a HostOutcome)>;
 
+/// What the path may do to datagrams of UDP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Path {
+    /// Lose some.
+    InOrder,
+    /// Lose some, double and reorder them: that is asked for.
+    Disorder,
+}
+
+impl Path {
+    /// With these faults.
+    pub fn with(faults: &[Fault]) -> Path {
+        let shuffles =
+            |fault: &Fault| matches!(fault, Fault::Frame { harm: Harm::Twice | Harm::Late(_), .. });
+        if faults.iter().any(shuffles) { Path::Disorder } else { Path::InOrder }
+    }
+
+    /// Whether `received` can have come of `sent`.
+    fn allows(self, received: &[Digest], sent: &[Digest]) -> bool {
+        match self {
+            Path::Disorder => received.iter().all(|digest| sent.contains(digest)),
+            Path::InOrder => {
+                let mut sent = sent.iter();
+                received.iter().all(|digest| sent.any(|other| other == digest))
+            }
+        }
+    }
+}
+
 /// What does not hold of what peers experienced in a run of this seed.
-pub(super) fn check(seed: u64, peers: &[PeerOutcome]) -> Vec<Breach> {
+pub(super) fn check(seed: u64, path: Path, peers: &[PeerOutcome]) -> Vec<Breach> {
     let hosts = peers.iter().filter_map(|peer| match &peer.did {
         Did::Host(host) => Some((peer.name.as_str(), host)),
         Did::Hostile(_) => None,
@@ -32,12 +63,12 @@ pub(super) fn check(seed: u64, peers: &[PeerOutcome]) -> Vec<Breach> {
             let why = format!("{name} got {} answers from {} with other data", ping.wrong, ping.to);
             broken.push(Breach::new(ORACLE, why));
         }
-        for udp in host.udp_sent.iter().filter(|udp| !is_part(&udp.echoed, &udp.sent)) {
+        for udp in host.udp_sent.iter().filter(|udp| !path.allows(&udp.echoed, &udp.sent)) {
             let what = format!("{name}: what came back from {}:{}", udp.to, udp.port);
             broken.push(Breach::new(ORACLE, format!("{what} is not what was sent, in order")));
         }
         for udp in &host.udp_received {
-            broken.extend(datagrams(name, host, udp, &hosts));
+            broken.extend(datagrams(name, host, udp, path, &hosts));
         }
         for (index, tcp) in host.tcp_sent.iter().enumerate() {
             if tcp.echo != sent(seed, name, index, tcp.echoed) {
@@ -59,7 +90,13 @@ fn sent(seed: u64, name: &str, index: usize, bytes: u64) -> Digest {
 }
 
 /// What does not hold of datagrams that came to a host.
-fn datagrams(name: &str, to: &HostOutcome, got: &UdpReceived, hosts: &Hosts<'_>) -> Option<Breach> {
+fn datagrams(
+    name: &str,
+    to: &HostOutcome,
+    got: &UdpReceived,
+    path: Path,
+    hosts: &Hosts<'_>,
+) -> Option<Breach> {
     let ours = |host: &&HostOutcome| host.address == got.from;
     let senders = hosts.iter().map(|(_, host)| *host).filter(ours);
     let same = |sent: &&UdpSent| {
@@ -67,7 +104,7 @@ fn datagrams(name: &str, to: &HostOutcome, got: &UdpReceived, hosts: &Hosts<'_>)
     };
     let mut senders = senders.flat_map(|host| &host.udp_sent).filter(same).peekable();
     senders.peek()?;
-    if senders.any(|udp| is_part(&got.received, &udp.sent)) {
+    if senders.any(|udp| path.allows(&got.received, &udp.sent)) {
         return None;
     }
     let what = format!("{name}: {} datagrams to port {}", got.received.len(), got.port);
@@ -115,12 +152,6 @@ fn mismatch(
     }
     let missing = got.bytes < tcp.bytes || got.finished.is_none();
     (tcp.finished.is_some() && missing).then_some("are not all, though all were acknowledged")
-}
-
-/// Whether `part` is `whole` with some left out.
-fn is_part(part: &[Digest], whole: &[Digest]) -> bool {
-    let mut whole = whole.iter();
-    part.iter().all(|digest| whole.any(|other| other == digest))
 }
 
 #[cfg(test)]

@@ -54,7 +54,7 @@ fn transfer(change: impl FnOnce(&mut TcpSent, &mut TcpReceived)) -> Vec<String> 
     if let Did::Host(host) = &mut peers[1].did {
         host.tcp_received.push(receiver);
     }
-    check(7, &peers).iter().map(ToString::to_string).collect()
+    check(7, Path::InOrder, &peers).iter().map(ToString::to_string).collect()
 }
 
 #[test]
@@ -101,9 +101,25 @@ fn what_nobody_here_sent_is_not_judged() {
 #[test]
 fn datagrams_may_be_lost_but_not_doubled_changed_or_reordered() {
     let whole = [1, 2, 3, 4].map(Digest);
-    assert!(is_part(&[], &whole) && is_part(&whole, &whole));
-    assert!(is_part(&[1, 4].map(Digest), &whole));
-    assert!(!is_part(&[2, 1].map(Digest), &whole));
-    assert!(!is_part(&[2, 2].map(Digest), &whole));
-    assert!(!is_part(&[5].map(Digest), &whole));
+    let may = |path: Path, received: &[u64]| {
+        path.allows(&received.iter().copied().map(Digest).collect::<Vec<_>>(), &whole)
+    };
+    for received in [&[][..], &[1, 2, 3, 4], &[1, 4]] {
+        assert!(may(Path::InOrder, received) && may(Path::Disorder, received));
+    }
+    // Unless that is asked for.
+    for received in [[2, 1], [2, 2]] {
+        assert!(!may(Path::InOrder, &received) && may(Path::Disorder, &received));
+    }
+    assert!(!may(Path::InOrder, &[5]) && !may(Path::Disorder, &[5]));
+}
+
+#[test]
+fn only_who_doubles_or_delays_frames_shuffles_them() {
+    let path = |words: &[&str]| {
+        Path::with(&words.iter().map(|word| word.parse().unwrap()).collect::<Vec<_>>())
+    };
+    assert_eq!(path(&["lose:lan:1", "flip:lan:2=7", "stall:1@1ms=1us"]), Path::InOrder);
+    assert_eq!(path(&["tx:1", "dup:lan:1"]), Path::Disorder);
+    assert_eq!(path(&["late:lan:1=5us"]), Path::Disorder);
 }
