@@ -258,8 +258,10 @@ fn execute(
     };
     let searched = searched.map(|searched| format!("search: {searched}\n"));
     let again = searched.unwrap_or_default() + &again(&stalls);
-    job.request.overrides.faults.extend(stalls);
-    job.scenario = job.request.plan()?;
+    if !stalls.is_empty() {
+        job.request.overrides.faults.extend(stalls);
+        job.scenario = job.request.plan()?;
+    }
     let outcome = engine.run(job, interrupted)?;
     let code = report(&outcome, io)?;
     io.out.write_all(again.as_bytes())?;
