@@ -24,7 +24,7 @@ use crate::fabric::{Fabric, HeapFabric};
 use crate::oracle::Breach;
 use crate::plan::{Pace, Plan};
 use crate::run::RunError;
-use crate::trial::{PATIENCE, Trying, trial};
+use crate::trial::{Trying, patience, trial};
 use dataplane::heap::Fresh;
 use dataplane::{Instant, Nanos};
 use heard::Heard;
@@ -144,7 +144,7 @@ pub fn check<F: Fabric, G: Fabric>(
         Run::Broken(broken) => return Ok(Checked { broken, ..checked }),
         Run::Interrupted => return Ok(Checked { interrupted: true, ..checked }),
     };
-    runs.patience = plan.until.is_none().then(|| outcome.end.saturating_add(PATIENCE));
+    runs.patience = patience(plan, outcome.end);
     let has_other = runs.other.is_some();
     let base = Base { plan, outcome: &outcome, heard: &heard, has_other };
     let named = |relation: &&Relation| {
@@ -182,7 +182,7 @@ impl<F: Fabric, G: Fabric> Runs<'_, F, G> {
     fn run(&mut self, plan: &Plan, pace: Pace, on: On, later: Nanos) -> Result<Run, RunError> {
         let patience = self.patience.map(|patience| patience.saturating_add(later));
         let interrupted = self.interrupted;
-        let trying = Trying { pace, patience, interrupted };
+        let trying = Trying { pace, patience, interrupted, ..Trying::default() };
         let heard = Heard::default();
         let verdict = match (on, &mut self.other) {
             (On::Heap(fresh), _) => trial(plan, trying, &mut HeapFabric::with_fresh(fresh), heard)?,

@@ -16,6 +16,7 @@ mod frames;
 mod text;
 
 pub(crate) use calls::Injector;
+pub(crate) use draw::span;
 pub use draw::{Reach, draw};
 pub(crate) use frames::{Harms, Outages};
 pub use text::FAULT;

@@ -13,16 +13,15 @@ mod search;
 pub use search::{RUNS, Searched, search};
 pub(crate) use search::{Shared, Touch};
 
-use crate::engine::{self, Conduct};
+use crate::engine::{self, Conduct, Outcome};
 use crate::fabric::Fabric;
-use crate::fault::Fault;
+use crate::fault::{Fault, span};
 use crate::plan::{Pace, Plan};
 use crate::run::{PlanError, RunError};
-use crate::trial::Trying;
+use crate::trial::{Trying, caught};
 use dataplane::job::JobKind;
 use dataplane::rng::Rng;
 use dataplane::{Instant, LcoreId, Nanos};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -163,31 +162,28 @@ pub fn find<F: Fabric>(
     }
     // How many steps there are is known from a run that nobody disturbs.
     let mut counting = Picker::new(plan, Rule::Fixed, Rng::new(0));
+    // Whoever runs it with these stalls sees the panic, if there is one.
     if !matches!(strategy, Strategy::Starve(_)) {
-        ask(plan, &mut counting, trying, fabric)?;
+        picked(plan, &mut counting, trying, fabric)?;
     }
     let mut picker = Picker::of(plan, strategy, &counting);
-    ask(plan, &mut picker, trying, fabric)?;
+    picked(plan, &mut picker, trying, fabric)?;
     Ok(Found { stalls: picker.stalls, searched: None })
 }
 
-fn ask<F: Fabric>(
+/// What a run came to in which a picker was asked; nothing: it panicked.
+fn picked<F: Fabric>(
     plan: &Plan,
     picker: &mut Picker,
     trying: Trying<'_>,
     fabric: &mut F,
-) -> Result<(), RunError> {
-    let Trying { interrupted, patience, .. } = trying;
-    let conduct = Conduct { pace: Pace::Skip, interrupted, patience, ..Conduct::default() };
-    let run = || engine::run_picked(plan, conduct, picker, fabric);
-    match catch_unwind(AssertUnwindSafe(run)) {
-        Ok(ran) => ran.map(|_| ()),
-        Err(_) => {
-            // Whoever runs it with these stalls sees the panic.
-            fabric.finish();
-            Ok(())
-        }
+) -> Result<Option<Outcome>, RunError> {
+    let conduct = Conduct { pace: Pace::Skip, ..trying.conduct() };
+    if let Ok(ran) = caught(|| engine::run_picked(plan, conduct, picker, fabric)) {
+        return ran.map(Some);
     }
+    fabric.finish();
+    Ok(None)
 }
 
 /// A strategy at work.
@@ -312,8 +308,7 @@ impl Picker {
             if self.rng.below(one_in) != 0 {
                 return None;
             }
-            let scale = (0..self.rng.below(3)).fold(100, |scale, _| scale * 10);
-            return Some(Nanos::new(scale * (1 + self.rng.below(9))));
+            return Some(span(&mut self.rng, 3));
         };
         let rank =
             |id: LcoreId| ranks.iter().find(|(other, _)| *other == id).map(|(_, rank)| *rank);

@@ -21,7 +21,7 @@ use crate::run::RunError;
 use crate::run::stopwatch::Stopwatch;
 use crate::source;
 use crate::trace::Digest;
-use crate::trial::{Trying, Verdict, trial_within};
+use crate::trial::{Trying, Verdict, trial};
 use dataplane::{Defect, Planted};
 use std::time::Duration;
 
@@ -261,8 +261,8 @@ impl Course {
             plan.reseed(seed);
         }
         let pace = if attempt.way == Way::Stepped { Pace::Step } else { Pace::Skip };
-        let trying = Trying { pace, ..Trying::default() };
-        trial_within(&plan, trying, events, fabric, ())
+        let trying = Trying { pace, events, ..Trying::default() };
+        trial(&plan, trying, fabric, ())
     }
 
     /// The digest of the plain run of a scene without a defect.

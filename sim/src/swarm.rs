@@ -37,7 +37,7 @@ use crate::fault::{Fault, Reach, draw};
 use crate::plan::{Pace, Plan, PortPlan, Source};
 use crate::run::RunError;
 use crate::source;
-use crate::trial::{PATIENCE, Trying, Verdict, trial};
+use crate::trial::{Trying, Verdict, patience, trial};
 use dataplane::Instant;
 use std::fmt::{self, Write as _};
 use std::sync::atomic::AtomicBool;
@@ -74,7 +74,7 @@ impl Scene {
         let mut plan = plan.clone();
         source::in_memory(&mut plan)?;
         let input = digest(&plan)?;
-        let trying = Trying { pace, patience: None, interrupted: Some(interrupted) };
+        let trying = Trying { pace, interrupted: Some(interrupted), ..Trying::default() };
         let verdict = trial(&plan, trying, fabric, ())?;
         if verdict.is_interrupted() {
             return Ok(None);
@@ -86,8 +86,7 @@ impl Scene {
             Some(outcome) if broken.is_empty() => Ok(Reach::of(&plan, outcome)),
             Some(_) | None => Err(broken),
         };
-        let end = verdict.outcome().filter(|_| plan.until.is_none()).map(|outcome| outcome.end);
-        let patience = end.map(|end| end.saturating_add(PATIENCE));
+        let patience = verdict.outcome().and_then(|outcome| patience(&plan, outcome.end));
         let name = name.to_owned();
         Ok(Some(Scene { name, input, plan, reach, patience }))
     }
@@ -156,7 +155,12 @@ impl<'a> Stage<'a> {
         self.plan.reseed(seed);
         self.plan.faults.truncate(self.own);
         self.plan.faults.extend(faults.iter().cloned());
-        let trying = Trying { pace, patience: *patience, interrupted: Some(interrupted) };
+        let trying = Trying {
+            pace,
+            patience: *patience,
+            interrupted: Some(interrupted),
+            ..Trying::default()
+        };
         let verdict = trial(&self.plan, trying, fabric, Watch::default())?;
         if verdict.is_interrupted() {
             return Ok(None);

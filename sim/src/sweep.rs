@@ -12,7 +12,7 @@ use crate::fault::{Fault, FaultKind, Strike};
 use crate::oracle::Breach;
 use crate::plan::{Pace, Plan};
 use crate::run::RunError;
-use crate::trial::{PATIENCE, Trying, trial};
+use crate::trial::{Trying, patience, trial};
 use dataplane::Instant;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -86,7 +86,7 @@ pub fn sweep<F: Fabric>(
 ) -> Result<Swept, RunError> {
     let (tallies, findings) = (Vec::new(), Vec::new());
     let mut swept = Swept { tallies, findings, patience: None, interrupted: false };
-    let trying = Trying { pace: sweep.pace, patience: None, interrupted: sweep.interrupted };
+    let trying = Trying { pace: sweep.pace, interrupted: sweep.interrupted, ..Trying::default() };
     let verdict = trial(plan, trying, fabric, ())?;
     swept.interrupted = verdict.is_interrupted();
     swept.note(None, verdict.breaches);
@@ -95,7 +95,7 @@ pub fn sweep<F: Fabric>(
     let kinds = FaultKind::ALL.into_iter().filter(|kind| sweep.kinds.contains(kind));
     let all: u64 = kinds.clone().map(tried).sum();
     let mut plan = plan.clone();
-    let patience = plan.until.is_none().then(|| first.end.saturating_add(PATIENCE));
+    let patience = patience(&plan, first.end);
     swept.patience = patience;
     let trying = Trying { patience, ..trying };
     for kind in kinds {

@@ -29,6 +29,23 @@ pub struct Trying<'a> {
     pub patience: Option<Instant>,
     /// Set from outside to stop the run between two events.
     pub interrupted: Option<&'a AtomicBool>,
+    /// When to give up any run that has not ended: after so many events. A defect of the dataplane may
+    /// keep it busy without an end.
+    pub events: Option<u64>,
+}
+
+impl<'a> Trying<'a> {
+    /// The same as the engine takes it.
+    pub(crate) fn conduct(self) -> Conduct<'a> {
+        let Trying { pace, patience, interrupted, events } = self;
+        Conduct { pace, patience, interrupted, events, ..Conduct::default() }
+    }
+}
+
+/// When to give up a run of `plan`, which without faults ended at `end`; nothing: it has an end of its
+/// own.
+pub(crate) fn patience(plan: &Plan, end: Instant) -> Option<Instant> {
+    plan.until.is_none().then(|| end.saturating_add(PATIENCE))
 }
 
 /// What came of a trial.
@@ -63,29 +80,12 @@ pub fn trial<F: Fabric, O: Observer>(
     fabric: &mut F,
     observer: O,
 ) -> Result<Verdict<O>, RunError> {
-    trial_within(plan, trying, None, fabric, observer)
-}
-
-/// The same, and the run is given up after so many events, whatever its end is: a defect of the
-/// dataplane may keep it busy without an end.
-///
-/// # Errors
-/// As for [`trial`].
-pub fn trial_within<F: Fabric, O: Observer>(
-    plan: &Plan,
-    trying: Trying<'_>,
-    events: Option<u64>,
-    fabric: &mut F,
-    observer: O,
-) -> Result<Verdict<O>, RunError> {
-    let Trying { pace, patience, interrupted } = trying;
-    let conduct = Conduct { pace, interrupted, patience, events, ..Conduct::default() };
-    let ran = match catch_unwind(AssertUnwindSafe(|| run(plan, conduct, fabric, observer))) {
+    let ran = match caught(|| run(plan, trying.conduct(), fabric, observer)) {
         Ok(ran) => ran?,
-        Err(panic) => {
+        Err(said) => {
             // What the run held is gone with it; the next one begins anew.
             fabric.finish();
-            let breaches = vec![Breach::new("panic", message(&*panic))];
+            let breaches = vec![Breach::new("panic", said)];
             return Ok(Verdict { ran: None, breaches });
         }
     };
@@ -101,8 +101,12 @@ pub fn trial_within<F: Fabric, O: Observer>(
     Ok(Verdict { ran: Some(ran), breaches })
 }
 
-/// What a panic said.
-pub(crate) fn message(panic: &(dyn Any + Send)) -> &str {
+/// Does what may panic: the panic is given back in words.
+pub(crate) fn caught<T>(run: impl FnOnce() -> T) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(run)).map_err(|panic| message(&*panic).to_owned())
+}
+
+fn message(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("without a word")
 }

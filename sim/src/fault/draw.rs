@@ -71,7 +71,7 @@ const CLASSES: [Class; 13] = [
     Class { name: "short", one: short },
     Class { name: "lose", one: lose },
     Class { name: "dup", one: |rng, reach, _| frame(rng, reach, |_| Harm::Twice) },
-    Class { name: "late", one: |rng, reach, _| frame(rng, reach, |rng| Harm::Late(span(rng))) },
+    Class { name: "late", one: |rng, reach, _| frame(rng, reach, |rng| Harm::Late(span(rng, 6))) },
     Class { name: "flip", one: |rng, reach, _| frame(rng, reach, |rng| Harm::Flip(bit(rng))) },
     Class { name: "cut", one: |rng, reach, _| frame(rng, reach, |rng| Harm::Cut(length(rng))) },
     Class { name: "full", one: |rng, reach, _| frame(rng, reach, |_| Harm::Full) },
@@ -163,9 +163,9 @@ fn length(rng: &mut Rng) -> u32 {
     1 + u32::try_from(rng.below(100)).unwrap_or(0)
 }
 
-/// From 100 ns to 90 ms, each order of magnitude as likely as any other.
-fn span(rng: &mut Rng) -> Nanos {
-    let scale = (0..rng.below(6)).fold(100, |scale, _| scale * 10);
+/// From 100 ns on, over so many orders of magnitude, each as likely as any other.
+pub(crate) fn span(rng: &mut Rng, orders: u64) -> Nanos {
+    let scale = (0..rng.below(orders)).fold(100, |scale, _| scale * 10);
     Nanos::new(scale * (1 + rng.below(9)))
 }
 
@@ -177,13 +177,13 @@ fn time(rng: &mut Rng, reach: &Reach) -> Instant {
 
 fn down(rng: &mut Rng, reach: &Reach, _: u64) -> Option<Fault> {
     let (port, _) = any_frame(rng, reach)?;
-    Some(Fault::Down { port, at: time(rng, reach), lasts: span(rng) })
+    Some(Fault::Down { port, at: time(rng, reach), lasts: span(rng, 6) })
 }
 
 fn stall(rng: &mut Rng, reach: &Reach, _: u64) -> Option<Fault> {
     let nth = place(rng, reach.lcores.len() as u64)?;
     let lcore = *reach.lcores.get(usize::try_from(nth - 1).ok()?)?;
-    Some(Fault::Stall { lcore, at: time(rng, reach), lasts: span(rng) })
+    Some(Fault::Stall { lcore, at: time(rng, reach), lasts: span(rng, 6) })
 }
 
 fn order(rng: &mut Rng, reach: &Reach, _: u64) -> Option<Fault> {

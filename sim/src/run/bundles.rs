@@ -20,8 +20,7 @@ use crate::sweep::Swept;
 use crate::trace::Observer;
 use crate::trial::{self, Trying, trial};
 use dataplane::{Instant, Nanos};
-use std::any::Any;
-use std::panic::{self, AssertUnwindSafe, catch_unwind};
+use std::panic;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -49,12 +48,6 @@ fn tried<O: Observer + Send>(
                 .map_err(FabricError::from)?
         }
     }
-}
-
-/// Does what may panic: the panic is given back in words.
-pub(super) fn caught<T>(run: impl FnOnce() -> T) -> Result<T, String> {
-    let said = |panic: Box<dyn Any + Send>| trial::message(&*panic).to_owned();
-    catch_unwind(AssertUnwindSafe(run)).map_err(said)
 }
 
 /// A case tried on a backend, as a bundle. Nothing: it was interrupted.

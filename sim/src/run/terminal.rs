@@ -15,6 +15,7 @@ use crate::scenario::Request;
 use crate::schedule::{Found, Strategy};
 use crate::swarm::{ResultsError, Stopped};
 use crate::sweep::Sweep;
+use crate::trial::caught;
 use crate::verify::{Verified, VerifyError, verify};
 use dataplane::Nanos;
 use std::path::Path;
@@ -43,7 +44,7 @@ impl Engine for Lockstep {
             (Some(path), _) => steered(&path, plan, &options)?,
             (None, None) => execute(plan, &options)?,
             // Whoever wants a bundle wants one of a panic, too.
-            (None, Some((to, request))) => match bundles::caught(|| execute(plan, &options)) {
+            (None, Some((to, request))) => match caught(|| execute(plan, &options)) {
                 Ok(summary) => summary?,
                 Err(message) => {
                     let wrong = [Breach::new("panic", message)];

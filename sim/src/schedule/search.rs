@@ -11,11 +11,11 @@
 //! Invariant: the same plan gives the same runs in the same order. Not here: the pool, which all share
 //! and where order matters only when it is empty; faults.
 
-use super::{Picker, Rule, WINDOW};
-use crate::engine::{self, Conduct, Ended};
+use super::{Picker, Rule, WINDOW, picked};
+use crate::engine::Ended;
 use crate::fabric::Fabric;
 use crate::fault::Fault;
-use crate::plan::{Pace, Plan};
+use crate::plan::Plan;
 use crate::run::RunError;
 use crate::trace::Digest;
 use crate::trial::Trying;
@@ -26,7 +26,6 @@ use dataplane::world::Ring;
 use dataplane::{Instant, LcoreId, Nanos, PortId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -91,6 +90,7 @@ pub fn search<F: Fabric>(
     fabric: &mut F,
 ) -> Result<Searched, RunError> {
     let mut searched = Searched::default();
+    let (mut plan, own) = (plan.clone(), plan.faults.len());
     let (mut to_try, mut seen) = (vec![Vec::new()], BTreeSet::new());
     while let Some(stalls) = to_try.pop() {
         if searched.runs == RUNS {
@@ -101,7 +101,9 @@ pub fn search<F: Fabric>(
             break;
         }
         searched.runs += 1;
-        let Some(touches) = holds(plan, &stalls, trying, fabric)? else {
+        plan.faults.truncate(own);
+        plan.faults.extend(stalls.iter().cloned());
+        let Some(touches) = holds(&plan, trying, fabric)? else {
             searched.failing = Some(stalls);
             break;
         };
@@ -118,24 +120,14 @@ pub fn search<F: Fabric>(
     Ok(searched)
 }
 
-/// The steps of a run with these stalls that touched something shared; nothing if it does not hold.
+/// The steps of a run that touched something shared; nothing if it does not hold.
 fn holds<F: Fabric>(
     plan: &Plan,
-    stalls: &[Fault],
     trying: Trying<'_>,
     fabric: &mut F,
 ) -> Result<Option<Vec<Touch>>, RunError> {
-    let mut plan = plan.clone();
-    plan.faults.extend(stalls.iter().cloned());
-    let Trying { interrupted, patience, .. } = trying;
-    let conduct = Conduct { pace: Pace::Skip, interrupted, patience, ..Conduct::default() };
-    let mut picker = Picker::new(&plan, Rule::Fixed, Rng::new(0));
-    let run = || engine::run_picked(&plan, conduct, &mut picker, fabric);
-    let Ok(ran) = catch_unwind(AssertUnwindSafe(run)) else {
-        fabric.finish();
-        return Ok(None);
-    };
-    let outcome = ran?;
+    let mut picker = Picker::new(plan, Rule::Fixed, Rng::new(0));
+    let Some(outcome) = picked(plan, &mut picker, trying, fabric)? else { return Ok(None) };
     let holds = outcome.broken.is_empty() && outcome.ended != Ended::Restless;
     Ok(holds.then_some(picker.touches))
 }

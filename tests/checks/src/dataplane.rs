@@ -60,7 +60,7 @@ pub fn concrete(bytes: &[u8]) -> String {
 
 fn run(plan: &Plan, pace: Pace) -> Outcome {
     let patience = Some(Instant::EPOCH + PATIENCE);
-    let trying = Trying { pace, patience, interrupted: None };
+    let trying = Trying { pace, patience, ..Trying::default() };
     match trial(plan, trying, &mut HeapFabric::new(), ()) {
         Ok(verdict) => {
             assert!(verdict.breaches.is_empty(), "{pace:?}: {:?}", verdict.breaches);
