@@ -166,8 +166,7 @@ impl Oracles {
                 self.shaping.sent((at, run), packet, (*dev, *handle, *len), &mut self.found);
             }
             Event::Dropped { reason: DropReason::EtherTypeUnknown, .. } => {
-                let life = self.lives.get(packet).copied();
-                if let Some(Err(wrong)) = life.as_ref().map(Egress::type_unknown) {
+                if let Some(Err(wrong)) = self.lives.find(packet).map(Egress::type_unknown) {
                     self.lives.say_for(egress::NAME, packet, moment, &wrong, &mut self.found);
                 }
             }
@@ -268,8 +267,8 @@ impl Oracles {
     ) {
         let moment = Moment { at, run: Some(run), what: "transmit" };
         self.lives.transmitted(packet, moment, at_once, &mut self.found);
-        let Some(life) = self.lives.get(packet).copied() else { return };
-        if self.egress.is_kernels(&life, port) {
+        let Some(life) = self.lives.find(packet) else { return };
+        if self.egress.is_kernels(life, port) {
             return;
         }
         let mut say = |oracle, wrong: Result<(), String>| {
@@ -281,10 +280,10 @@ impl Oracles {
             return say(egress::NAME, Err("is shorter than an Ethernet header".to_owned()));
         };
         let inside = frame.ipv4();
-        say(egress::NAME, self.egress.check(&life, port, &frame, inside.as_ref()));
-        say(answers::NAME, self.answers.leaves(&life, &frame, inside.as_ref()));
+        say(egress::NAME, self.egress.check(life, port, &frame, inside.as_ref()));
+        say(answers::NAME, self.answers.leaves(life, &frame, inside.as_ref()));
         let Some(inside) = inside else { return };
-        say(order::NAME, self.order.leaves(&life, port, (&frame, &inside)));
+        say(order::NAME, self.order.leaves(life, port, (&frame, &inside)));
         let piece = life.cut_of.or_else(|| life.whole.then_some(packet));
         if let Some(of) = piece {
             say(fragments::NAME, self.fragments.leaves(of, &inside));

@@ -39,7 +39,8 @@ impl<F: Fabric, O: Observer> Engine<'_, F, O> {
             let stay = !self.plan.config.policy.reassembly_sweep;
             broken.extend(pending.at_rest(oracles, stay));
         }
-        (broken, pending.told(oracles))
+        let told = if ended == Ended::Restless { pending.told(oracles) } else { Vec::new() };
+        (broken, told)
     }
 
     /// A run of a job that found something has ended: `timer_manage` leaves nothing that is due.

@@ -47,7 +47,7 @@ pub struct Outcome {
     pub polled: Vec<(PortId, CaptureInfo)>,
     /// Invariants that do not hold. There should be none.
     pub broken: Vec<Breach>,
-    /// What was still under way at the end: a sentence each. At rest there is nothing.
+    /// What was still under way in a run that never came to rest: a sentence each. In others nothing.
     pub pending: Vec<String>,
     /// How often each kind of fault could have struck, by [`FaultKind::index`].
     pub chances: [u64; FaultKind::ALL.len()],

@@ -204,7 +204,11 @@ impl Answers {
     }
 
     fn is_martian(&self, src: Ipv4Addr) -> bool {
-        is_nowhere(src) || is_group(src) || self.groups.contains(&src)
+        is_nowhere(src) || self.is_many(src)
+    }
+
+    fn is_many(&self, address: Ipv4Addr) -> bool {
+        is_group(address) || self.groups.contains(&address)
     }
 
     /// RFC 1122 §3.2.2: what an error is about is what it quotes.
@@ -215,10 +219,10 @@ impl Answers {
         };
         let Some((header, _)) = about.split_at_checked(20) else { return Ok(()) };
         let (src, dst) = (address(header, 12), address(header, 16));
-        if is_nowhere(src) || is_group(src) || self.groups.contains(&src) {
+        if self.is_martian(src) {
             return Err(format!("is an ICMP error for {src}, which is not one host"));
         }
-        if is_group(dst) || self.groups.contains(&dst) {
+        if self.is_many(dst) {
             return Err(format!("is an ICMP error about a packet for {dst}, a group"));
         }
         if u16::from_be_bytes([header[6], header[7]]) & 0x1fff != 0 {

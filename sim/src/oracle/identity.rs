@@ -156,7 +156,7 @@ impl Lives {
     }
 
     /// What is known of a packet. Nothing: it is over, or there was none.
-    fn find(&self, packet: PacketId) -> Option<&Life> {
+    pub fn find(&self, packet: PacketId) -> Option<&Life> {
         match packet.0.checked_sub(self.base).and_then(|at| usize::try_from(at).ok()) {
             Some(at) => self.row.get(at),
             None => self.old.get(&packet),
