@@ -196,7 +196,7 @@ impl<'a, F: Fabric> Shrinker<'a, F> {
             seen_again: 0,
             no_plan: 0,
         };
-        let plan = shrinker.plan(case).map_or_else(
+        let plan = shrinker.plan(bare_digest(case), case).map_or_else(
             || case.request("the bundle").plan().map(|scenario| scenario.plan).ok(),
             Some,
         );
@@ -220,12 +220,13 @@ impl<'a, F: Fabric> Shrinker<'a, F> {
         if candidate == self.best.case {
             return Ok(true);
         }
-        let digest = digest(&candidate);
+        let bare = bare_digest(&candidate);
+        let digest = digest(bare, &candidate);
         if self.seen.contains(&digest) {
             self.seen_again += 1;
             return Ok(false);
         }
-        let Some(plan) = self.plan(&candidate) else {
+        let Some(plan) = self.plan(bare, &candidate) else {
             self.no_plan += 1;
             self.seen.insert(digest);
             return Ok(false);
@@ -278,9 +279,9 @@ impl<'a, F: Fabric> Shrinker<'a, F> {
         self.best = Best { case, breaches: ran.breaches, lcores, end };
     }
 
-    /// The plan of a candidate, without a detour by the text of its frames.
-    fn plan(&mut self, case: &Case) -> Option<Plan> {
-        let key = bare_digest(case);
+    /// The plan of a candidate of which `key` is the digest of all but its frames: without a detour by
+    /// the text of those.
+    fn plan(&mut self, key: u128, case: &Case) -> Option<Plan> {
         if self.bare.as_ref().is_none_or(|(known, _)| *known != key) {
             self.bare = Some((key, case.bare_plan().ok()));
         }
@@ -301,10 +302,10 @@ fn is_failure(oracle: &str, breaches: &[Breach]) -> bool {
     breaches.iter().any(|breach| breach.oracle == oracle)
 }
 
-/// The digest of all that a candidate is.
-fn digest(case: &Case) -> u128 {
+/// The digest of all that a candidate is, of which `bare` is that of all but what arrives.
+fn digest(bare: u128, case: &Case) -> u128 {
     let mut digest = Xxh3::new();
-    digest.update(&bare_digest(case).to_le_bytes());
+    digest.update(&bare.to_le_bytes());
     for input in &case.inputs {
         digest.update(input.port.as_bytes());
         digest.update(&(input.frames.len() as u64).to_le_bytes());

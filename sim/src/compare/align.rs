@@ -100,8 +100,9 @@ impl Aligned {
             }
         }
         let left = |all: Vec<(Sent, Vec<Field>)>, taken: Vec<usize>| {
-            let free = move |(n, _): &(usize, _)| !taken.contains(n);
-            all.into_iter().enumerate().filter(free).map(|(_, frame)| frame)
+            let mut free = vec![true; all.len()];
+            taken.into_iter().for_each(|n| free[n] = false);
+            all.into_iter().zip(free).filter_map(|(frame, free)| free.then_some(frame))
         };
         let recorded = left(recorded, pairs.iter().map(|(r, _)| *r).collect());
         let here = left(here, pairs.iter().map(|(_, h)| *h).collect());

@@ -3,6 +3,7 @@
 //! Invariant: any bytes are of a flow. What is not understood is compared as bytes. Not here: the
 //! dataplane's own parsers; this is etherparse's reading, as `decode.rs` is.
 
+use crate::bundle::hex;
 use dataplane::Mac;
 use etherparse::{ArpPacketSlice, EtherType, Ethernet2HeaderSlice, Ipv4HeaderSlice};
 use etherparse::{SingleVlanHeaderSlice, ip_number};
@@ -186,10 +187,6 @@ fn ip_fields(rest: &[u8], own: &[Ipv4Addr]) -> Option<Vec<Field>> {
         _ => fields.push(("payload", hex(payload))),
     }
     Some(fields)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The fields of which the two have other values, as they are shown.

@@ -3,6 +3,7 @@
 use super::{Comparison, Deviation, Difference, Sent};
 use crate::decode;
 use dataplane::{Instant, PortId};
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// Differences that are told one by one; of the others there is the table.
@@ -55,17 +56,17 @@ impl Comparison {
 
     /// The flows in which something differs.
     fn table(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let differs = |port: PortId, flow: &str| {
-            self.differences.iter().filter(|d| d.port == port && d.flow == flow).count()
-        };
+        let mut differences: BTreeMap<(PortId, &str), usize> = BTreeMap::new();
+        for difference in &self.differences {
+            *differences.entry((difference.port, &difference.flow)).or_default() += 1;
+        }
         writeln!(f, "\nrecorded     here     same  differences  port   flow")?;
         let mut alike = 0;
         for ((port, flow), tally) in &self.flows {
-            let n = differs(*port, flow);
-            if n == 0 {
+            let Some(n) = differences.get(&(*port, flow.as_str())) else {
                 alike += 1;
                 continue;
-            }
+            };
             let (recorded, here, same) = (tally.recorded, tally.here, tally.same);
             let port = self.port(*port);
             writeln!(f, "{recorded:>8} {here:>8} {same:>8} {n:>12}  {port:<6} {flow}")?;
