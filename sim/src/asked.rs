@@ -21,7 +21,7 @@ const EXPECTED: &str = "drop:REASON, such as drop:ttl_exceeded, or event:NAME wi
                         event:made,what=icmp_error";
 
 /// The names of all events, as traces have them.
-const EVENTS: [&str; 45] = [
+pub(crate) const EVENTS: [&str; 45] = [
     "arrive",
     "dropped",
     "depart",

@@ -75,13 +75,18 @@ fn hash(frame: &[u8]) -> u32 {
 
 /// What follows the Ethernet header and its VLAN tags, if it is IPv4.
 fn ip_packet(frame: &[u8]) -> Option<&[u8]> {
+    behind_tags(frame)?.strip_prefix(&[0x08, 0x00])
+}
+
+/// The EtherType behind up to two VLAN tags, and all from it on; nothing if there are no addresses.
+pub(crate) fn behind_tags(frame: &[u8]) -> Option<&[u8]> {
     let mut rest = frame.get(12..)?;
     for _ in 0..2 {
         if let [0x81, 0x00, _, _, tagged @ ..] | [0x88, 0xa8, _, _, tagged @ ..] = rest {
             rest = tagged;
         }
     }
-    rest.strip_prefix(&[0x08, 0x00])
+    Some(rest)
 }
 
 /// What is hashed: addresses, and ports where there are any. Zeros add nothing to a hash.

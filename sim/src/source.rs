@@ -13,7 +13,7 @@ mod select;
 
 pub use feed::InputTotals;
 pub use memory::in_memory;
-pub(crate) use memory::{Frames, Spelled, spell_out, spelled};
+pub(crate) use memory::{Frames, Spelled, spell_out};
 pub(crate) use select::selects as selected;
 
 use crate::capture::CaptureError;

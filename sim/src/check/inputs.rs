@@ -4,23 +4,19 @@
 
 use super::relations::Cases;
 use super::{Base, Case, Stays};
-use crate::oracle::frame::Frame;
+use crate::oracle::frame::{Frame, Packet};
 use crate::plan::{Input, Plan, PortPlan, Source};
 use crate::run::RunError;
-use crate::source::{self, Frames, Spelled};
+use crate::source::{self, Frames};
 use dataplane::DropReason;
 
 /// The frames of every input, in order.
 fn read(plan: &Plan) -> Result<Result<Vec<Frames>, String>, RunError> {
-    let mut all = Vec::new();
-    for input in &plan.inputs {
-        let Spelled { frames, left_out, .. } = source::spelled(input, plan.snapped)?;
-        if left_out > 0 {
-            return Ok(Err("the wire refuses a frame of a capture".to_owned()));
-        }
-        all.push(frames);
+    let all = source::spell_out(plan)?;
+    if all.iter().any(|input| input.left_out > 0) {
+        return Ok(Err("the wire refuses a frame of a capture".to_owned()));
     }
-    Ok(Ok(all))
+    Ok(Ok(all.into_iter().map(|input| input.frames).collect()))
 }
 
 /// With these frames in the place of what each input has; several for each, one after the other.
@@ -141,9 +137,7 @@ fn turn(frames: &mut Frames) -> bool {
     turned
 }
 
-/// Which datagram a fragment is of: source, destination, identification, protocol.
-fn datagram(bytes: &[u8]) -> Option<([u8; 8], [u8; 2], u8)> {
-    let packet = Frame::read(bytes)?.ipv4().filter(|packet| packet.is_fragment())?;
-    let (ends, id) = (packet.header[12..].first_chunk()?, packet.header[4..].first_chunk()?);
-    Some((*ends, *id, packet.protocol()))
+/// Which datagram a fragment is of.
+fn datagram(bytes: &[u8]) -> Option<([u8; 2], u8, [u8; 8])> {
+    Some(Frame::read(bytes)?.ipv4().filter(Packet::is_fragment)?.datagram())
 }

@@ -27,7 +27,7 @@ pub(crate) struct Spelled {
 ///
 /// # Errors
 /// The input cannot be read.
-pub(crate) fn spelled(input: &Input, snapped: Snapped) -> Result<Spelled, SourceError> {
+fn spelled(input: &Input, snapped: Snapped) -> Result<Spelled, SourceError> {
     let (fabric, scratch) = (&mut HeapFabric::new(), &mut Vec::new());
     let mut spelled = Spelled { port: input.port, frames: Vec::new(), left_out: 0 };
     let mut feed = Feed::open(input, snapped, fabric)?;

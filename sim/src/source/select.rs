@@ -4,6 +4,7 @@
 //! former is input; the latter is for us to make anew.
 
 use crate::plan::{Ours, Select};
+use crate::rss::behind_tags;
 use dataplane::Mac;
 use std::net::Ipv4Addr;
 
@@ -22,13 +23,7 @@ fn sent_by(frame: &[u8], ours: Ours) -> bool {
 
 /// The source of an IPv4 packet, or the sender of an ARP packet, behind any VLAN tags.
 fn source_address(frame: &[u8]) -> Option<Ipv4Addr> {
-    let mut rest = frame.get(12..)?;
-    for _ in 0..2 {
-        if let [0x81, 0x00, _, _, tagged @ ..] | [0x88, 0xa8, _, _, tagged @ ..] = rest {
-            rest = tagged;
-        }
-    }
-    let (ether_type, packet) = rest.split_first_chunk::<2>()?;
+    let (ether_type, packet) = behind_tags(frame)?.split_first_chunk::<2>()?;
     let offset = match ether_type {
         [0x08, 0x00] => 12,
         [0x08, 0x06] => 14,

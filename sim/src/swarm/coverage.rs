@@ -14,12 +14,12 @@
 //! Invariant: the set depends on the plan alone. Not here: how many units reached each
 //! (`summary.rs`).
 
+use crate::asked::EVENTS;
 use crate::engine::Outcome;
 use crate::fault::FaultKind;
 use crate::oracle::Breach;
-use crate::trace::{Observer, Record, What};
+use crate::trace::{Observer, Outside, Record, What};
 use dataplane::control::Refused;
-use dataplane::event::{Reassembly, Value};
 use dataplane::{Counters, DropReason, Event};
 use std::collections::BTreeSet;
 
@@ -45,16 +45,10 @@ impl Observer for Watch {
             What::Lcore(Event::Reassembly(note)) => {
                 self.words.insert(("reasm", bare(note.what.name())));
             }
-            What::Lcore(_) => {}
-            what @ What::Outside(_) => {
-                if what.name() == "fault" {
-                    what.fields(&mut |name, value| {
-                        if let ("kind", Value::Text(kind)) = (name, value) {
-                            self.words.insert(("fault", kind));
-                        }
-                    });
-                }
+            What::Outside(Outside::Fault(fault)) => {
+                self.words.insert(("fault", fault.word()));
             }
+            What::Lcore(_) | What::Outside(_) => {}
         }
     }
 }
@@ -100,27 +94,10 @@ pub fn reachable() -> BTreeSet<String> {
     all.extend(FaultKind::ALL.map(|kind| format!("fault:{}", kind.name())));
     all.extend(Refused::ALL.iter().map(|why| format!("order:{}", why.name())));
     all.extend(["done", "not_over"].map(|word| format!("order:{word}")));
-    all.extend(MESSAGES.map(|word| format!("msg:{word}")));
-    let became = [
-        Reassembly::Held,
-        Reassembly::Complete,
-        Reassembly::Refused,
-        Reassembly::Evicted,
-        Reassembly::Expired,
-    ];
-    all.extend(became.map(|what| format!("reasm:{}", bare(what.name()))));
+    for kind in ["msg", "reasm"] {
+        let bare = |event: &&str| event.strip_prefix(kind)?.strip_prefix('_').map(str::to_owned);
+        let events = EVENTS.iter().filter_map(bare);
+        all.extend(events.map(|event| format!("{kind}:{event}")));
+    }
     all
 }
-
-/// What can happen to a message: [`MsgNote::name`](dataplane::msg::MsgNote::name), bare.
-const MESSAGES: [&str; 9] = [
-    "sent",
-    "refused",
-    "delivered",
-    "handled",
-    "replied",
-    "answered",
-    "timed_out",
-    "dropped",
-    "done",
-];

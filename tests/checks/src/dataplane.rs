@@ -25,6 +25,11 @@ const PATIENCE: Nanos = Nanos::from_secs(600);
 /// # Panics
 /// An oracle says that something is wrong, or stepping idle ticks gives another run than skipping.
 pub fn check(bytes: &[u8]) {
+    let _ = checked(bytes);
+}
+
+/// The plan that `bytes` are, and what it came to.
+fn checked(bytes: &[u8]) -> (Plan, Outcome) {
     let script = Script::of(bytes);
     let plan = script.plan();
     let skipped = run(&plan, Pace::Skip);
@@ -34,6 +39,7 @@ pub fn check(bytes: &[u8]) {
         let stepped = run(&plan, Pace::Step);
         same(&skipped, &stepped, "skipped and stepped");
     }
+    (plan, skipped)
 }
 
 /// The same, and then once more through DPDK: the same digest. It has to start DPDK, once.
@@ -41,9 +47,7 @@ pub fn check(bytes: &[u8]) {
 /// # Panics
 /// As [`check`], or if the two fabrics give different runs.
 pub fn check_dpdk(bytes: &[u8]) {
-    check(bytes);
-    let plan = Script::of(bytes).plan();
-    let heap = run(&plan, Pace::Skip);
+    let (plan, heap) = checked(bytes);
     match simulate(&plan, Backend::Dpdk, Pace::Skip, ()) {
         Ok((dpdk, ())) => {
             assert!(dpdk.broken.is_empty(), "{:?}", dpdk.broken);

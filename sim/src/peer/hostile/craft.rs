@@ -3,6 +3,7 @@
 //! Invariant: what is not said to be wrong is right: lengths and header checksums. Not here: which
 //! frames are sent.
 
+use crate::oracle::frame::checksum;
 use dataplane::Mac;
 use std::net::Ipv4Addr;
 
@@ -71,11 +72,8 @@ impl Header {
 /// Makes the checksum of an IPv4 header without options right (RFC 1071).
 pub(super) fn mend(packet: &mut [u8]) {
     packet[10..12].fill(0);
-    let (words, _) = packet[..20].as_chunks::<2>();
-    let sum: u32 = words.iter().map(|word| u32::from(u16::from_be_bytes(*word))).sum();
-    let sum = (sum & 0xffff) + (sum >> 16);
-    let sum = u16::try_from((sum & 0xffff) + (sum >> 16)).unwrap_or(u16::MAX);
-    packet[10..12].copy_from_slice(&(!sum).to_be_bytes());
+    let sum = checksum(&packet[..20]);
+    packet[10..12].copy_from_slice(&sum.to_be_bytes());
 }
 
 /// A UDP datagram without a checksum, as RFC 768 allows.
