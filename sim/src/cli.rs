@@ -236,8 +236,10 @@ fn replay(
         io.err,
         "`lockstep scenario --from {files} -o s.toml` writes it down for you to edit"
     )?;
-    let file = format!("(guessed from {files})");
-    Ok(Request { file, scenario: guess.toml, ..Request::default() })
+    let stem = sources.first().and_then(|source| source.path.file_stem());
+    let name = toml::Value::from(stem.unwrap_or_default().to_string_lossy().into_owned());
+    let scenario = format!("name = {name}\n{}", guess.toml);
+    Ok(Request { file: format!("(guessed from {files})"), scenario, ..Request::default() })
 }
 
 fn execute(

@@ -55,7 +55,7 @@ pub struct SwarmArgs {
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024))]
     jobs: u16,
     /// Begin no unit after this time on the clock on the wall, such as 55m
-    #[arg(long, value_name = "DUR", value_parser = args::until)]
+    #[arg(long, value_name = "DUR", value_parser = args::budget)]
     time_budget: Option<Nanos>,
     /// Stop when K seeds in a row have reached nothing that was not reached before
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u64).range(1..))]

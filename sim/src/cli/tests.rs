@@ -317,6 +317,7 @@ fn without_a_scenario_replay_guesses_one_and_says_so() {
     let folder = Folder::new("guess");
     let done = folder.lockstep("replay @one.pcapng");
     assert_eq!(done.plan().inputs.len(), 1);
+    assert_eq!(done.notes.job.as_ref().unwrap().scenario.name, "one");
     assert!(done.err.starts_with("no scenario was given; guessed from the capture:\n"));
     assert!(done.err.contains("`lockstep scenario --from @one.pcapng -o s.toml`"), "{}", done.err);
     let done = folder.lockstep("replay --port eth0=@one.pcapng --port eth1=@both.pcapng");

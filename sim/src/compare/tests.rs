@@ -94,7 +94,7 @@ fn a_router_that_does_what_the_box_does_has_no_difference() {
     frames sent by the recorded device: 4, by the box: 4, the same: 4
     free by the RFCs, and not compared: the identification of the device's own packets, padding,
     how often it asks for a neighbour (0 requests recorded only, 0 here only)
-    what is the same left 0.260 us later than recorded (at least 0.220 us, at most 0.290 us)
+    what is the same left 0.260 us later than recorded (from 0.220 us later to 0.290 us later)
 
     no difference; flows: 3
     ");
@@ -116,7 +116,7 @@ fn each_kind_of_difference_is_told_with_its_frame() {
     frames sent by the recorded device: 5, by the box: 5, the same: 2
     free by the RFCs, and not compared: the identification of the device's own packets, padding,
     how often it asks for a neighbour (0 requests recorded only, 0 here only)
-    what is the same left 0.220 us later than recorded (at least 0.220 us, at most 0.220 us)
+    what is the same left 0.220 us later than recorded (from 0.220 us later to 0.220 us later)
 
     recorded     here     same  differences  port   flow
            2        1        1            1  lan    icmp 198.51.100.1 > 198.51.100.7 echo reply id 1

@@ -26,10 +26,10 @@ impl fmt::Display for Comparison {
         if let Some((least, middle, most)) = self.later {
             writeln!(
                 f,
-                "what is the same left {} later than recorded (at least {}, at most {})",
-                micros(middle),
-                micros(least),
-                micros(most)
+                "what is the same left {} than recorded (from {} to {})",
+                later(middle),
+                later(least),
+                later(most)
             )?;
         }
         for broken in &self.outcome.broken {
@@ -43,10 +43,11 @@ impl fmt::Display for Comparison {
     }
 }
 
-/// A difference of times in microseconds, with three decimals.
-fn micros(nanos: i128) -> String {
-    let (sign, nanos) = (if nanos < 0 { "-" } else { "" }, nanos.unsigned_abs());
-    format!("{sign}{}.{:03} us", nanos / 1000, nanos % 1000)
+/// A difference of times in microseconds, with three decimals, and in which direction.
+fn later(nanos: i128) -> String {
+    let direction = if nanos < 0 { "earlier" } else { "later" };
+    let nanos = nanos.unsigned_abs();
+    format!("{}.{:03} us {direction}", nanos / 1000, nanos % 1000)
 }
 
 impl Comparison {

@@ -112,6 +112,7 @@ fn what_does_not_go_together_is_refused() {
         ("swarm @box.toml --seeds 0..5 --resume", "--out"),
         ("swarm @box.toml --seeds 0..5 --jobs 0", "0 is not in 1..=1024"),
         ("swarm @box.toml --seeds 0..5 --until-stable 0", "0 is not in 1.."),
+        ("swarm @box.toml --seeds 0..5 --time-budget 0s", "nothing can be tried in no time"),
         ("merge", "RESULTS.jsonl"),
     ] {
         let done = folder.lockstep(words);
