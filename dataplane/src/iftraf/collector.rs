@@ -121,8 +121,11 @@ impl Collector {
 
     /// The hosts that talk most at `now`, on one device or on all.
     pub fn hosts(&self, device: Option<PortId>, now: Instant) -> Vec<Talker<Host>> {
-        let wanted = |host: &Host| device.is_none_or(|device| device == host.device);
-        self.hosts.top(self.slot(now), wanted)
+        let slot = self.slot(now);
+        match device {
+            Some(device) => self.hosts.top(slot, |host| host.device == device),
+            None => self.hosts.top(slot, |_| true),
+        }
     }
 
     /// All that there is to show at `now`; nothing when it is off.

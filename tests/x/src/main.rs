@@ -3,6 +3,7 @@
 
 mod bench;
 mod fuzz;
+mod memcheck;
 mod scoreboard;
 mod setup;
 
@@ -25,6 +26,7 @@ cargo x COMMAND
   setup       install what is missing to build, saying what and why; demo and test begin with it
   bench       measure the speed against what bounds it; `cargo x bench --help` tells more
   fuzz        fuzz the parsers and a whole box; `cargo x fuzz --help` tells more
+  memcheck    run scenarios through DPDK under valgrind; `cargo x memcheck --help` tells more
   scoreboard  plant known defects, and see which are found; `cargo x scoreboard --help` tells more
   schema      write docs/scenario.schema.json anew from the types
 
@@ -73,6 +75,7 @@ fn main() -> ExitCode {
         ["bench", args @ ..] => bench::run(args),
         ["scoreboard", args @ ..] => scoreboard::run(args),
         ["fuzz", args @ ..] => fuzz::run(args),
+        ["memcheck", args @ ..] => memcheck::run(args),
         ["schema"] => schema(),
         _ => {
             eprint!("cargo x {}: there is no such command\n\n{HELP}", words.join(" "));

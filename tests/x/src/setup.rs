@@ -65,7 +65,7 @@ const TESTPMD: [Need; 1] = [Need {
 }];
 const VALGRIND: [Need; 1] = [Need {
     packages: &["valgrind"],
-    why: "callgrind counts instructions",
+    why: "callgrind counts instructions, memcheck looks at each access to memory",
     found: || on_path("valgrind"),
 }];
 
