@@ -92,18 +92,19 @@ impl<W: World> Env<'_, W> {
         self.made(piece, Made::Fragment, Some(of.meta().id))
     }
 
-    /// Makes one packet of several: `head` goes on, with the bytes of all `tails` behind its own.
+    /// Makes one packet of several: `head` goes on, with the bytes of all `tails` behind its own. Of
+    /// them none is left.
     ///
     /// # Panics
     /// There are more segments than one packet may have.
-    pub fn join(&mut self, head: &mut W::Buf, tails: Vec<W::Buf>) {
+    pub fn join(&mut self, head: &mut W::Buf, tails: &mut Vec<W::Buf>) {
         let by = Consumer::Reassembly(head.meta().id);
         self.counters.consumed += tails.len() as u64;
-        for tail in &tails {
+        for tail in tails.iter() {
             self.world.observe(Event::Consumed { packet: tail.meta().id, by });
         }
         // From the back, so that no link walks through more than one packet's segments.
-        let rest = tails.into_iter().rev().reduce(|rest, mut front| {
+        let rest = tails.drain(..).rev().reduce(|rest, mut front| {
             self.chain(&mut front, rest);
             front
         });

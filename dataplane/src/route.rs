@@ -6,7 +6,10 @@
 //! Not here: what happens to the packet then (`ipv4.rs`), the MAC of the next hop (`neigh.rs`).
 //!
 //! DPVS: route.c keeps one list sorted by prefix length and walks it for each packet. We keep one
-//! ordered table a prefix length: a lookup costs O(lengths in use × log routes of that length).
+//! ordered table a prefix length, for whoever asks for a prefix, and beside them a trie (`trie.rs`) of
+//! the routes that are used, for packets: a lookup reads at most eight of its slots.
+
+mod trie;
 
 use crate::config::{Config, RouteConfig};
 use crate::device::{Device, Devices};
@@ -15,6 +18,7 @@ use crate::types::PortId;
 use ipnet::Ipv4Net;
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
+use trie::Trie;
 
 /// A way out: the device, the next address on its link, and how large a packet may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,16 +74,25 @@ pub struct Listed {
 }
 
 /// The routes of one lcore.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Routes {
     /// Our addresses, in their order: few, and asked for with each packet.
     local: Vec<(Ipv4Addr, PortId)>,
     /// `by_length[n]`: the routes whose prefix has `n` bits, by network address.
     by_length: Vec<BTreeMap<u32, Vec<Entry>>>,
-    /// The lengths that are in use, longest first.
-    lengths: Vec<u8>,
+    /// The first route to each prefix: those that are used.
+    used: Trie,
     planted: Planted,
 }
+
+impl PartialEq for Routes {
+    /// What is used follows from what there is; where it lies in the trie tells of its past.
+    fn eq(&self, other: &Routes) -> bool {
+        (&self.local, &self.by_length) == (&other.local, &other.by_length)
+    }
+}
+
+impl Eq for Routes {}
 
 impl Routes {
     /// The routes that addresses bring, and the configured ones.
@@ -115,11 +128,7 @@ impl Routes {
         let table = &mut self.by_length[usize::from(length)];
         let entries = table.entry(to.network().to_bits()).or_default();
         entries.insert(place.min(entries.len()), entry);
-        let shortest = self.planted.is(Defect::ShortestPrefix);
-        let order = |l: &u8| if shortest { l.cmp(&length) } else { length.cmp(l) };
-        if let Err(at) = self.lengths.binary_search_by(order) {
-            self.lengths.insert(at, length);
-        }
+        self.renew(to);
     }
 
     /// Takes out number `place` of the routes to `to`.
@@ -133,9 +142,16 @@ impl Routes {
                 table.remove(&bits);
             }
         }
-        if table.is_empty() {
-            self.lengths.retain(|l| *l != length);
-        }
+        self.renew(to);
+    }
+
+    /// The routes to a prefix are other ones: so may be the one that is used.
+    fn renew(&mut self, to: Ipv4Net) {
+        let Routes { by_length, used, .. } = self;
+        used.renew(to, |bits, length| {
+            let entries = by_length[usize::from(length)].get(&bits)?;
+            entries.first().map(|entry| entry.hop)
+        });
     }
 
     /// An address of `device` is ours: packets for it end here, and its subnet is on the link. A
@@ -225,6 +241,8 @@ impl Routes {
         for entry in entries.filter(|entry| entry.hop.dev == dev) {
             entry.hop.mtu = entry.asked.map_or(device_mtu, |mtu| mtu.min(device_mtu));
         }
+        let by_it = self.entries().filter(|(_, entry)| entry.hop.dev == dev).map(|(to, _)| to);
+        by_it.collect::<Vec<_>>().into_iter().for_each(|to| self.renew(to));
     }
 
     /// Every route that was added by itself, with the shortest prefix first.
@@ -264,13 +282,13 @@ impl Routes {
     }
 
     /// The way out to `dst`; nothing when there is no route.
+    #[inline]
     pub fn output(&self, dst: Ipv4Addr) -> Option<Hop> {
-        let bits = dst.to_bits();
-        self.lengths.iter().find_map(|length| {
-            let mask = u32::MAX.checked_shl(32 - u32::from(*length)).unwrap_or(0);
-            let hops = self.by_length[usize::from(*length)].get(&(bits & mask))?;
-            hops.first().map(|entry| entry.hop)
-        })
+        if self.planted.is(Defect::ShortestPrefix) {
+            let mut covering = self.entries().filter(|(to, _)| to.contains(&dst));
+            return covering.next().map(|(_, entry)| entry.hop);
+        }
+        self.used.longest(dst)
     }
 }
 
@@ -285,12 +303,13 @@ mod tests {
     use super::*;
     use crate::config::PortConfig;
     use crate::types::Mac;
+    use proptest::prelude::*;
 
     fn ip(text: &str) -> Ipv4Addr {
         text.parse().unwrap()
     }
 
-    fn routes(more: &[(&str, &str, u16)]) -> Routes {
+    fn two_ports() -> Vec<PortConfig> {
         let port = |name: &str, address: &str| PortConfig {
             name: name.into(),
             mac: Mac([2, 0, 0, 0, 0, 1]),
@@ -300,14 +319,17 @@ mod tests {
             tx_queues: 1,
             vlans: vec![],
         };
-        let ports = vec![port("lan", "198.51.100.1/24"), port("wan", "192.0.2.1/24")];
+        vec![port("lan", "198.51.100.1/24"), port("wan", "192.0.2.1/24")]
+    }
+
+    fn routes(more: &[(&str, &str, u16)]) -> Routes {
         let routes = more.iter().map(|(to, via, dev)| RouteConfig {
             to: to.parse().unwrap(),
             via: Some(ip(via)),
             dev: PortId(*dev),
             mtu: Some(1400),
         });
-        let config = Config { ports, routes: routes.collect(), ..Config::default() };
+        let config = Config { ports: two_ports(), routes: routes.collect(), ..Config::default() };
         Routes::new(&config, &Devices::new(&config))
     }
 
@@ -348,5 +370,63 @@ mod tests {
         let routes = routes(&[("10.0.0.0/8", "192.0.2.10", 1)]);
         assert_eq!(routes.output(ip("10.0.0.1")).map(|hop| hop.mtu), Some(1400));
         assert_eq!(routes.output(ip("192.0.2.2")).map(|hop| hop.mtu), Some(1500));
+    }
+
+    /// Prefixes that lie in one another: of addresses with few different bits.
+    fn some_net() -> impl Strategy<Value = Ipv4Net> {
+        let bits =
+            prop::sample::select(vec![0, 0x0a00_0000, 0x0a80_0000, 0x0a00_0101, 0x0a0f_ff00]);
+        (bits, 0..=32_u8).prop_map(|(bits, length)| {
+            Ipv4Net::new_assert(Ipv4Addr::from_bits(bits), length).trunc()
+        })
+    }
+
+    proptest! {
+        // Whatever came and went, in whatever order.
+        #[test]
+        fn a_lookup_finds_the_first_route_to_the_longest_prefix(
+            changes in prop::collection::vec((0..6_u8, some_net(), 0..2_u16, 0..2_usize), 1..60),
+            more in prop::collection::vec(any::<u32>(), 8),
+        ) {
+            let mut routes = routes(&[]);
+            let empty = Routes::default().used.nodes();
+            let config = Config::default();
+            let mut device = Devices::new(&Config { ports: two_ports(), ..config }).get(PortId(0)).clone();
+            let mut nets: Vec<Ipv4Net> = routes.list().map(|route| route.to).collect();
+            for (what, to, dev, place) in changes {
+                nets.push(to);
+                let dev = PortId(dev);
+                device.id = dev;
+                match what {
+                    0..=2 => {
+                        let via = Some(Ipv4Addr::from_bits(u32::try_from(nets.len()).unwrap()));
+                        routes.add(RouteConfig { to, via, dev, mtu: None }, 1500, place);
+                    }
+                    3 => drop(routes.remove(to, dev)),
+                    4 => routes.connect(to, &device, place),
+                    _ => {
+                        routes.disconnect(to, dev);
+                        routes.set_mtu(dev, 1000 + u16::try_from(nets.len()).unwrap());
+                    }
+                }
+            }
+            let edges = nets.iter().flat_map(|net| {
+                let (first, last) = (net.network().to_bits(), net.broadcast().to_bits());
+                [first.wrapping_sub(1), first, last, last.wrapping_add(1)]
+            });
+            for dst in edges.chain(more).map(Ipv4Addr::from_bits) {
+                let covering = routes.entries().filter(|(to, _)| to.contains(&dst));
+                // Of one length the first, of two the longer one.
+                let longest = covering.reduce(|best, new| {
+                    if new.0.prefix_len() > best.0.prefix_len() { new } else { best }
+                });
+                prop_assert_eq!(routes.output(dst), longest.map(|(_, entry)| entry.hop), "{}", dst);
+            }
+            for Listed { to, dev, connected, .. } in routes.list().collect::<Vec<_>>() {
+                while connected && routes.disconnect(to, dev).is_none() {}
+                routes.remove(to, dev);
+            }
+            prop_assert_eq!((routes.list().count(), routes.used.nodes()), (0, empty));
+        }
     }
 }

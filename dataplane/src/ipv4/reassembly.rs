@@ -12,13 +12,20 @@
 //! Invariant: what is held is within [`Limits`](crate::config::Limits); the fragments of a datagram
 //! do not overlap; nobody moves a byte of payload: the datagram is the chain of its fragments'
 //! buffers, the first one's in front, with all that lies before its IPv4 header.
-//! Not here: cutting (`fragment.rs`), the ICMP error (`icmp.rs`), which fragments are for us.
+//! Not here: cutting (`fragment.rs`), the ICMP error (`icmp.rs`), which fragments are for us. What is held
+//! of a datagram, and what fits to it, is in `queue.rs`; which datagrams there are, in `table.rs`.
 //!
 //! DPVS: ipv4_frag.c leans on librte_ip_frag, which leaves the protocol out of the key, holds 8
 //! fragments at most, takes a datagram of 66,176 bytes for one of 660, and has no clock of its own:
 //! what never becomes whole is held until a later fragment happens to meet it (defect B47). The
 //! buffer of the fragment that came last became the front, with the wrong bytes before its IPv4
 //! header (B46), and was freed twice when it was the first one (B45).
+
+mod index;
+mod queue;
+mod table;
+
+pub use table::Reassembler;
 
 use super::{Datagram, Ip};
 use crate::drop::DropReason;
@@ -28,13 +35,11 @@ use crate::icmp::{self, ErrorKind, ErrorLimit};
 use crate::packet::{Buf, PacketId};
 use crate::path::{Next, Step};
 use crate::planted::Defect;
-use crate::time::Instant;
 use crate::types::PortId;
 use crate::wire::ipv4::{self, Protocol};
 use crate::world::World;
-use std::collections::{BTreeMap, VecDeque};
+use queue::{Fit, Part, Queue};
 use std::net::Ipv4Addr;
-use std::ops::Range;
 
 /// What all fragments of a datagram have in common (RFC 791 §3.2).
 ///
@@ -50,219 +55,6 @@ struct Key {
 impl Key {
     fn of(ip: &Ip) -> Key {
         Key { src: ip.src, dst: ip.dst, id: ip.id, protocol: ip.protocol }
-    }
-}
-
-/// The part of a datagram's payload that a fragment brings, in bytes, and whether it is the last.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Part {
-    bytes: Range<u16>,
-    last: bool,
-}
-
-impl Part {
-    /// Nothing when it ends where no datagram can (the ping of death).
-    fn of(ip: &Ip) -> Option<Part> {
-        let header = u16::from(ip.header_len);
-        let len = ip.total_len - header;
-        let len = if ip.more_fragments { len & !7 } else { len };
-        let start = ip.offset.bytes();
-        let end = start.checked_add(len)?;
-        end.checked_add(header)?;
-        Some(Part { bytes: start..end, last: !ip.more_fragments })
-    }
-}
-
-/// What a fragment is to those that are held.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fit {
-    /// It brings something new, and fits.
-    New,
-    /// All that it brings is held.
-    Duplicate,
-    /// The datagram cannot be.
-    Never(DropReason),
-}
-
-/// A fragment that is held, headers and all, and where its part begins and ends.
-#[derive(Debug)]
-struct Held<B> {
-    start: u16,
-    end: u16,
-    packet: Datagram<B>,
-}
-
-/// A datagram of which some fragments are here.
-#[derive(Debug)]
-struct Queue<B> {
-    /// Number of the queue, in the order in which they were begun.
-    number: u64,
-    /// The fragment that began it.
-    began: PacketId,
-    /// The fragments in the order of their parts.
-    held: VecDeque<Held<B>>,
-    /// Bytes of payload in them.
-    bytes: u32,
-    /// Where the furthest of them ends.
-    end: u16,
-    /// Whether the last fragment is among them.
-    has_last: bool,
-    /// Which ECN codepoints they have: bit `n` for codepoint `n`.
-    ecn: u8,
-}
-
-impl<B> Queue<B> {
-    /// What Linux's `ip_frag_queue` asks, in its order.
-    fn fit(&self, part: &Part, at_most: u32) -> Fit {
-        let Range { start, end } = part.bytes;
-        let contradicts = match part.last {
-            true => end < self.end || self.has_last && end != self.end,
-            false => end > self.end && self.has_last,
-        };
-        if contradicts {
-            return Fit::Never(DropReason::ReassemblyEnd);
-        }
-        if start == end {
-            return Fit::Never(DropReason::ReassemblyEmpty);
-        }
-        let behind = self.behind(start);
-        let before = behind.checked_sub(1).map(|at| self.held[at].end);
-        let after = self.held.range(behind..).take_while(|held| held.start < end);
-        if let Some(before) = before.filter(|before| *before > start) {
-            let covered = after.fold(before, |covered, held| match held.start == covered {
-                true => held.end,
-                false => covered,
-            });
-            let all = covered >= end;
-            return if all { Fit::Duplicate } else { Fit::Never(DropReason::ReassemblyOverlap) };
-        }
-        if self.held.get(behind).is_some_and(|held| held.start < end) {
-            return Fit::Never(DropReason::ReassemblyOverlap);
-        }
-        if self.len() >= at_most {
-            return Fit::Never(DropReason::ReassemblyTooMany);
-        }
-        Fit::New
-    }
-
-    /// The place of the first fragment that begins behind `start`.
-    fn behind(&self, start: u16) -> usize {
-        // Nearly always they come in order.
-        match self.held.back() {
-            Some(last) if last.start > start => self.held.partition_point(|h| h.start <= start),
-            _ => self.held.len(),
-        }
-    }
-
-    fn add(&mut self, part: &Part, packet: Datagram<B>) {
-        self.bytes += u32::from(part.bytes.end - part.bytes.start);
-        self.end = self.end.max(part.bytes.end);
-        self.has_last |= part.last;
-        self.ecn |= 1 << (packet.ip.tos & ECN);
-        let Range { start, end } = part.bytes;
-        self.held.insert(self.behind(start), Held { start, end, packet });
-    }
-
-    fn is_whole(&self) -> bool {
-        self.has_last && self.bytes == u32::from(self.end)
-    }
-
-    /// Fragments held.
-    fn len(&self) -> u32 {
-        u32::try_from(self.held.len()).unwrap_or(u32::MAX)
-    }
-
-    /// The fragment at offset 0.
-    fn first(&self) -> Option<&Datagram<B>> {
-        self.held.front().filter(|held| held.start == 0).map(|held| &held.packet)
-    }
-
-    /// The type of service of the whole datagram, if its fragments agree about ECN: RFC 3168 §5.3,
-    /// as Linux's `ip_frag_ecn_table`.
-    fn tos(&self, first: u8) -> Option<u8> {
-        let mixed = self.ecn & !NOT_ECT != 0;
-        match (self.ecn & NOT_ECT != 0, self.ecn & CE != 0) {
-            (true, _) if mixed => None,
-            (false, true) => Some(first | ECN),
-            (true, _) | (false, false) => Some(first),
-        }
-    }
-}
-
-/// The bits of the type of service that are ECN's.
-const ECN: u8 = 3;
-/// Codepoint 0, not ECN-capable, among those seen.
-const NOT_ECT: u8 = 1;
-/// Codepoint 3, congestion experienced, among those seen.
-const CE: u8 = 1 << 3;
-
-/// The datagrams of which an lcore holds fragments.
-#[derive(Debug)]
-pub struct Reassembler<B> {
-    queues: BTreeMap<Key, Queue<B>>,
-    /// The same in the order in which they were begun, which is that in which they expire.
-    order: BTreeMap<u64, (Instant, Key)>,
-    /// What the fragments of a datagram that became whole lay in: the next one's go there.
-    spare: VecDeque<Held<B>>,
-    begun: u64,
-    /// Fragments in all of them.
-    fragments: u32,
-    /// Bytes of payload in all of them.
-    bytes: u32,
-}
-
-impl<B> Default for Reassembler<B> {
-    fn default() -> Reassembler<B> {
-        let (queues, order, spare) = (BTreeMap::new(), BTreeMap::new(), VecDeque::new());
-        Reassembler { queues, order, spare, begun: 0, fragments: 0, bytes: 0 }
-    }
-}
-
-impl<B: Buf> Reassembler<B> {
-    /// Fragments that wait for others.
-    pub fn held(&self) -> u64 {
-        self.fragments.into()
-    }
-
-    /// When the oldest datagram is to be given up; nothing when none is held.
-    pub fn next_due(&self) -> Option<Instant> {
-        self.order.first_key_value().map(|(_, (expires, _))| *expires)
-    }
-
-    /// Gives every held fragment back: the end of the run.
-    pub fn release<W: World<Buf = B>>(&mut self, world: &mut W) {
-        let held = std::mem::take(self).queues.into_values().flat_map(|queue| queue.held);
-        held.for_each(|held| world.free(held.packet.buf));
-    }
-
-    fn take(&mut self, key: &Key) -> Option<Queue<B>> {
-        let queue = self.queues.remove(key)?;
-        self.order.remove(&queue.number);
-        self.fragments -= queue.len();
-        self.bytes -= queue.bytes;
-        Some(queue)
-    }
-
-    fn take_oldest(&mut self) -> Option<(Key, Queue<B>)> {
-        let (_, (_, key)) = self.order.first_key_value()?;
-        let key = *key;
-        self.take(&key).map(|queue| (key, queue))
-    }
-
-    /// Holds a fragment that fits. Returns its queue.
-    fn hold(&mut self, key: Key, expires: Instant, part: &Part, packet: Datagram<B>) -> &Queue<B> {
-        let Reassembler { queues, order, spare, begun, fragments, bytes } = self;
-        let began = packet.buf.meta().id;
-        let queue = queues.entry(key).or_insert_with(|| {
-            *begun += 1;
-            order.insert(*begun, (expires, key));
-            let (number, held) = (*begun, std::mem::take(spare));
-            Queue { number, began, held, bytes: 0, end: 0, has_last: false, ecn: 0 }
-        });
-        *fragments += 1;
-        *bytes += u32::from(part.bytes.end - part.bytes.start);
-        queue.add(part, packet);
-        queue
     }
 }
 
@@ -286,61 +78,81 @@ pub fn reassemble<W: World>(
     if env.planted.is(Defect::KeyWithoutProtocol) {
         key.protocol = Protocol::Icmp;
     }
-    let fit = match table.queues.get(&key) {
-        Some(queue) => queue.fit(&part, env.policy.reassembly_fragments),
+    let place = table.find(&key);
+    let fit = match place {
+        Some(at) => table.queue(at).fit(&part, env.policy.reassembly_fragments),
         None if part.bytes.is_empty() => Fit::Never(DropReason::ReassemblyEmpty),
-        None => Fit::New,
+        None => Fit::New(0),
     };
-    match fit {
-        Fit::New => {}
-        Fit::Never(DropReason::ReassemblyOverlap) if env.planted.is(Defect::OverlapTaken) => {}
+    let nth = match fit {
+        Fit::New(nth) => nth,
+        Fit::Never(DropReason::ReassemblyOverlap) if env.planted.is(Defect::OverlapTaken) => {
+            place.map_or(0, |at| table.queue(at).behind(part.bytes.start))
+        }
         Fit::Duplicate => return env.drop(packet.buf, DropReason::ReassemblyDuplicate),
         Fit::Never(reason) => {
-            let queue = table.take(&key);
+            let queue = place.and_then(|at| table.take(at)).map(|(_, queue)| queue);
             return refuse(key, queue, Some(packet.buf), reason, env);
         }
-    }
-    let len = part.bytes.end - part.bytes.start;
-    let whole = usize::from(packet.ip.header_len) + usize::from(len);
+    };
+    let whole = usize::from(packet.ip.header_len) + usize::from(part.len());
     if packet.buf.truncate(whole).is_err() {
         unreachable!("a packet has the length that its header says");
     }
-    make_room(table, &key, u32::from(len), env);
+    let place = make_room(table, place, u32::from(part.len()), env);
     let id = packet.buf.meta().id;
-    let expires = env.now.saturating_add(env.policy.reassembly_timeout);
-    let queue = table.hold(key, expires, &part, packet);
+    let (at, nth) = match place {
+        Some(at) => (at, nth),
+        None => {
+            let expires = env.now.saturating_add(env.policy.reassembly_timeout);
+            (table.begin(key, expires, id), 0)
+        }
+    };
+    table.hold(at, nth, &part, packet);
+    let queue = table.queue(at);
     if !queue.is_whole() {
         return tell(env, Reassembly::Held, id, &key, queue);
     }
-    if let Some(queue) = table.take(&key) {
-        table.spare = complete(key, queue, env, next);
+    if let Some((_, queue)) = table.take(at) {
+        complete(table, key, queue, env, next);
     }
 }
 
-/// Has the oldest datagrams give way until a fragment of `len` bytes is within the limits.
-fn make_room<W: World>(table: &mut Reassembler<W::Buf>, key: &Key, len: u32, env: &mut Env<'_, W>) {
+/// Has the oldest datagrams give way until a fragment of `len` bytes is within the limits. Returns the
+/// place of its own datagram, if that is still held.
+fn make_room<W: World>(
+    table: &mut Reassembler<W::Buf>,
+    mut place: Option<u32>,
+    len: u32,
+    env: &mut Env<'_, W>,
+) -> Option<u32> {
     let limits = env.limits;
-    while table.fragments >= limits.reasm_fragments
-        || table.bytes + len > limits.reasm_bytes
-        || table.queues.len() >= limits.reasm_datagrams as usize && !table.queues.contains_key(key)
-    {
+    loop {
+        let (datagrams, fragments, bytes) = table.totals();
+        let room = fragments < limits.reasm_fragments
+            && bytes + len <= limits.reasm_bytes
+            && (place.is_some() || datagrams < limits.reasm_datagrams as usize);
+        if room {
+            return place;
+        }
+        let at = table.oldest();
         // Each limit has room for the longest fragment when nothing is held.
-        let Some((oldest, queue)) = table.take_oldest() else {
-            unreachable!("an empty table has room")
-        };
+        let Some((oldest, queue)) = table.take(at) else { unreachable!("an empty table has room") };
+        place = place.filter(|own| *own != at);
         env.counters.reasm_fails += 1;
         tell(env, Reassembly::Evicted, queue.began, &oldest, &queue);
         drop_all(queue, DropReason::ReassemblyEvicted, env);
     }
 }
 
-/// Makes one packet of the fragments of a datagram that is whole. Returns what they lay in, empty.
+/// Makes one packet of the fragments of a datagram that is whole.
 fn complete<W: World>(
+    table: &mut Reassembler<W::Buf>,
     key: Key,
     mut queue: Queue<W::Buf>,
     env: &mut Env<'_, W>,
     next: &mut Next<W::Buf>,
-) -> VecDeque<Held<W::Buf>> {
+) {
     let Some(first) = queue.first() else { unreachable!("what is whole begins at 0") };
     let total_len = queue.end.checked_add(u16::from(first.ip.header_len));
     let (total_len, tos) = match (total_len, queue.tos(first.ip.tos)) {
@@ -348,26 +160,25 @@ fn complete<W: World>(
         (total_len, _) => {
             let (oversize, ecn) = (DropReason::ReassemblyOversize, DropReason::ReassemblyEcn);
             let reason = if total_len.is_none() { oversize } else { ecn };
-            refuse(key, Some(queue), None, reason, env);
-            return VecDeque::new();
+            return refuse(key, Some(queue), None, reason, env);
         }
     };
     env.counters.reasm_ok += 1;
     tell(env, Reassembly::Complete, first.buf.meta().id, &key, &queue);
-    let Some(Held { packet: Datagram { mut buf, ip, from }, .. }) = queue.held.pop_front() else {
-        unreachable!("what is whole begins at 0")
-    };
+    let Some(first) = queue.held.pop_front() else { unreachable!("what is whole begins at 0") };
+    let Datagram { mut buf, ip, from } = first.packet;
     let header = usize::from(ip.header_len);
     ipv4::reassembled(&mut buf.head_mut()[..header], total_len, tos);
-    let mut rest: Vec<_> = queue.held.drain(..).map(|held| payload(held.packet)).collect();
+    let mut rest = std::mem::take(&mut table.rest);
+    rest.extend(queue.held.drain(..).map(|held| payload(held.packet)));
     if env.planted.is(Defect::JoinReversed) {
         rest.reverse();
     }
-    env.join(&mut buf, rest);
+    env.join(&mut buf, &mut rest);
+    table.keep(queue.held, rest);
     let (offset, more_fragments) = (ipv4::FragOffset::ZERO, false);
     let ip = Ip { total_len, tos, offset, more_fragments, ..ip };
     next.push(Step::LocalIn(Datagram { buf, ip, from }));
-    queue.held
 }
 
 /// A packet without its IPv4 header.
@@ -392,7 +203,7 @@ pub fn expire<W: World>(
     if !due || env.planted.is(Defect::NeverExpires) {
         return false;
     }
-    let Some((key, queue)) = table.take_oldest() else { return false };
+    let Some((key, queue)) = table.take(table.oldest()) else { return false };
     env.counters.reasm_fails += 1;
     env.counters.reasm_timeouts += 1;
     tell(env, Reassembly::Expired, queue.began, &key, &queue);
@@ -409,10 +220,10 @@ pub fn expire<W: World>(
 pub fn forget<W: World>(table: &mut Reassembler<W::Buf>, device: PortId, env: &mut Env<'_, W>) {
     let came =
         |queue: &Queue<W::Buf>| queue.held.iter().any(|held| held.packet.from.device == device);
-    let gone = table.queues.iter().filter(|(_, queue)| came(queue)).map(|(key, _)| *key);
-    for key in gone.collect::<Vec<_>>() {
-        let queue = table.take(&key);
-        refuse(key, queue, None, DropReason::DeviceGone, env);
+    for key in table.keys(came) {
+        if let Some((key, queue)) = table.find(&key).and_then(|at| table.take(at)) {
+            refuse(key, Some(queue), None, DropReason::DeviceGone, env);
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 use super::super::tests::{Rig, bytes, part, payload};
 use super::*;
 use crate::heap::HeapBuf;
-use crate::time::Nanos;
+use crate::time::{Instant, Nanos};
 use crate::wire::ipv4::View;
 use fixtures::{ALICE, BOB, CAROL, DUT_LAN, DUT_WAN, Frame, ipv4, udp};
 use proptest::prelude::*;
@@ -139,7 +139,7 @@ fn no_byte_of_payload_is_moved() {
     rig.fragment(&part("80+80M"));
     rig.fragment(&part("160+5L"));
     let address = |slice: &[u8]| slice.as_ptr();
-    let held = rig.table.queues.values().flat_map(|queue| &queue.held);
+    let held = rig.table.queue(rig.table.oldest()).held.iter();
     let before: Vec<_> = held.map(|h| address(&h.packet.buf.head()[20..])).collect();
     let whole = rig.fragment(&part("0+80M")).unwrap();
     let after: Vec<_> = whole.buf.slices().skip(1).map(address).collect();
@@ -277,7 +277,7 @@ fn as_many_datagrams_are_held_as_may_and_the_oldest_gives_way() {
     assert_eq!(rig.drops(), [], "one that is known needs no room");
     rig.fragment(&part("0+80M").id(3));
     assert_eq!(rig.drops(), [(DropReason::ReassemblyEvicted, 2)], "both of the oldest");
-    let left: Vec<u16> = rig.table.queues.keys().map(|key| key.id).collect();
+    let left: Vec<u16> = rig.table.keys(|_| true).iter().map(|key| key.id).collect();
     assert_eq!(left, [2, 3]);
     assert_eq!((rig.errors.len(), rig.counters.reasm_fails), (0, 1));
 }
@@ -308,10 +308,10 @@ fn as_many_bytes_are_held_as_may_and_the_oldest_datagram_gives_way() {
     rig.fragment(&part("0+20L").id(3));
     assert_eq!(rig.drops(), []);
     rig.fragment(&part("8+20L").id(4));
-    assert_eq!((rig.drops(), rig.table.bytes), (vec![], 65_535), "at the limit");
+    assert_eq!((rig.drops(), rig.table.totals().2), (vec![], 65_535), "at the limit");
     rig.fragment(&part("0+8M").id(5));
     assert_eq!(rig.drops(), [(DropReason::ReassemblyEvicted, 1)]);
-    assert_eq!(rig.table.bytes, 65_535 - 32_768 + 8);
+    assert_eq!(rig.table.totals().2, 65_535 - 32_768 + 8);
 }
 
 #[test]
@@ -417,7 +417,8 @@ proptest! {
                 let len = usize::from(whole.ip.total_len) - 20;
                 assert_whole(&mut rig, whole, len);
             }
-            prop_assert_eq!(rig.table.bytes as usize, model.held.iter().filter(|b| **b).count());
+            let held = model.held.iter().filter(|b| **b).count();
+            prop_assert_eq!(rig.table.totals().2 as usize, held);
         }
         rig.table.release(&mut rig.world);
         rig.assert_held(0);
