@@ -18,7 +18,8 @@ const DPDK: &str = "22.11";
 const WHOLE: [&str; 5] =
     ["rte_mempool_ring", "rte_bus_vdev", "rte_net_ring", "rte_net_pcap", "rte_net_null"];
 /// Libraries of which the linker takes what it needs, each before those that it needs.
-const PARTS: [&str; 9] = [
+const PARTS: [&str; 10] = [
+    "rte_ip_frag",
     "rte_ethdev",
     "rte_net",
     "rte_meter",
@@ -38,11 +39,12 @@ const FUNCTIONS: &str = "dpdk_shim_.*\
     |rte_ring_(create|free|count|get_capacity|sp_enqueue_burst|sc_dequeue_burst)\
     |rte_vdev_(init|uninit)|rte_eth_from_rings\
     |rte_eth_(rx_burst|tx_burst|rx_queue_setup|tx_queue_setup|stats_get)\
-    |rte_eth_dev_(configure|start|stop|close|count_avail|get_port_by_name)";
-const TYPES: &str = "rte_(mbuf|eth_conf|eth_stats)";
+    |rte_eth_dev_(configure|start|stop|close|count_avail|get_port_by_name)\
+    |rte_ip_frag_(table_create|table_destroy|free_death_row)|rte_ipv4_frag_reassemble_packet";
+const TYPES: &str = "rte_(mbuf|eth_conf|eth_stats|ip_frag_death_row)";
 const VARS: &str = "RING_F_(SP_ENQ|SC_DEQ|EXACT_SZ)|RTE_RING_SZ_MASK\
     |RTE_PKTMBUF_HEADROOM|RTE_MAX_ETHPORTS|RTE_PMD_RING_MAX_(RX|TX)_RINGS\
-    |RTE_MEMPOOL_CACHE_MAX_SIZE|RTE_LOG_[A-Z]+";
+    |RTE_MEMPOOL_CACHE_MAX_SIZE|RTE_LOG_[A-Z]+|RTE_LIBRTE_IP_FRAG_MAX_FRAG";
 
 fn main() {
     for file in ["wrapper.h", "shim.h", "shim.c"] {
@@ -89,7 +91,7 @@ fn make_bindings(includes: &[PathBuf], flags: &[&str], out: &Path) {
             .allowlist_function(FUNCTIONS)
             .allowlist_type(TYPES)
             .allowlist_var(VARS)
-            .opaque_type("rte_mempool|rte_ring|rte_mempool_.*")
+            .opaque_type("rte_mempool|rte_ring|rte_mempool_.*|rte_ip_frag_tbl")
             .default_enum_style(bindgen::EnumVariation::Consts)
             .rust_edition(bindgen::RustEdition::Edition2024)
             .derive_default(true)

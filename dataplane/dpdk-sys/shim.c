@@ -129,3 +129,9 @@ unsigned int dpdk_shim_pool_available(struct rte_mempool *pool)
 
 	return rte_mempool_ops_get_count(pool) + (cache != NULL ? cache->len : 0);
 }
+
+void dpdk_shim_header_lens(struct rte_mbuf *mbuf, uint8_t l2, uint16_t l3)
+{
+	mbuf->l2_len = l2;
+	mbuf->l3_len = l3;
+}

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct rte_mbuf;
 struct rte_mempool;
 
 /* rte_errno of the calling thread: a macro over a thread-local. */
@@ -30,5 +31,8 @@ struct rte_mempool *dpdk_shim_pool_create(const char *name, unsigned int count, 
 		uint16_t private_size, uint16_t data_room);
 /* The buffers in the pool and in the calling lcore's cache of it, but in no other lcore's. */
 unsigned int dpdk_shim_pool_available(struct rte_mempool *pool);
+
+/* Says how long the Ethernet and the IPv4 header of a packet are: bit fields of a union. */
+void dpdk_shim_header_lens(struct rte_mbuf *mbuf, uint8_t l2, uint16_t l3);
 
 #endif

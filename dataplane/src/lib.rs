@@ -47,6 +47,8 @@ pub mod netif;
 pub mod packet;
 pub mod path;
 pub mod planted;
+#[cfg(test)]
+mod rig;
 pub mod rng;
 pub mod route;
 pub mod tc;

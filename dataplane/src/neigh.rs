@@ -11,6 +11,8 @@
 
 mod arp_input;
 mod state;
+#[cfg(test)]
+mod tests;
 
 pub use arp_input::arp_input;
 pub use state::{NeighEvent, State};

@@ -300,6 +300,8 @@ impl Entry {
 
 #[cfg(test)]
 mod tests {
+    mod model;
+
     use super::*;
     use crate::config::PortConfig;
     use crate::types::Mac;

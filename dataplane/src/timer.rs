@@ -412,6 +412,8 @@ fn last_index(len: usize) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    mod model;
+
     use super::*;
     use proptest::prelude::*;
 
@@ -605,53 +607,6 @@ mod tests {
         }
     }
 
-    /// The same promises kept the slow way.
-    #[derive(Default)]
-    struct Model {
-        armed: Vec<(u64, u64, u32)>,
-        sequence: u64,
-    }
-
-    impl Model {
-        fn arm(&mut self, now: Instant, delay: Nanos, key: u32) -> u64 {
-            let (now, delay) = (u128::from(now.as_nanos()), u128::from(delay.get()));
-            let due = (now + delay).div_ceil(1_000_000).max(now / 1_000_000 + 1);
-            let due = due.min(u128::from(u64::MAX / 1_000_000));
-            self.sequence += 1;
-            self.armed.push((due.try_into().unwrap(), self.sequence, key));
-            self.sequence
-        }
-
-        fn cancel(&mut self, sequence: u64) -> bool {
-            let before = self.armed.len();
-            self.armed.retain(|(_, s, _)| *s != sequence);
-            self.armed.len() < before
-        }
-
-        fn next_due(&self) -> Option<Instant> {
-            self.armed.iter().min().map(|(due, ..)| ms(*due))
-        }
-
-        fn pop_due(&mut self, upto: Instant) -> Option<(Instant, u32)> {
-            let first = *self.armed.iter().min()?;
-            if ms(first.0) > upto {
-                return None;
-            }
-            self.armed.retain(|timer| *timer != first);
-            Some((ms(first.0), first.2))
-        }
-    }
-
-    #[derive(Clone, Debug)]
-    enum Op {
-        Arm(Nanos),
-        Cancel(prop::sample::Index),
-        /// Let time pass and take all that is due; the handler of each fifth timer arms another.
-        Advance(Nanos, Nanos),
-        /// Let time pass, and take one timer of those due.
-        PopOne(Nanos),
-    }
-
     fn spans() -> impl Strategy<Value = Nanos> {
         let edges = (0..31_u32, -2..=2_i64)
             .prop_map(|(bit, off)| Nanos::from_millis((1_u64 << bit).saturating_add_signed(off)));
@@ -663,25 +618,6 @@ mod tests {
             2 => dpvs.prop_map(Nanos::from_millis),
             2 => edges,
             1 => (0..=MAX_DELAY.get()).prop_map(Nanos::new),
-        ]
-    }
-
-    fn ops() -> impl Strategy<Value = Op> {
-        prop_oneof![
-            6 => spans().prop_map(Op::Arm),
-            3 => any::<prop::sample::Index>().prop_map(Op::Cancel),
-            2 => (spans(), spans()).prop_map(|(by, delay)| Op::Advance(by, delay)),
-            2 => spans().prop_map(Op::PopOne),
-        ]
-    }
-
-    fn starts() -> impl Strategy<Value = Instant> {
-        prop_oneof![
-            Just(Instant::EPOCH),
-            (0..44_u32, 0..3_000_000_u64).prop_map(|(bit, off)| ns(
-                ((1_000_000_u64 << bit) + off).saturating_sub(2_000_000)
-            )),
-            any::<u64>().prop_map(ns),
         ]
     }
 
@@ -698,54 +634,6 @@ mod tests {
             let wanted = now + delay;
             prop_assert!(due >= wanted);
             prop_assert!(due - wanted < TICK || (delay == Nanos::ZERO && due - wanted == TICK));
-        }
-
-        // f9e7422e
-        #[test]
-        fn the_wheel_does_what_a_list_does(
-            start in starts(),
-            ops in prop::collection::vec(ops(), 1..200),
-        ) {
-            let mut now = start;
-            let mut wheel = TimerWheel::new();
-            let mut model = Model::default();
-            let mut names = Vec::new();
-            for (key, op) in (0..).zip(ops) {
-                match op {
-                    Op::Arm(delay) => {
-                        let id = wheel.arm(now, delay, key).unwrap();
-                        names.push((id, model.arm(now, delay, key)));
-                    }
-                    Op::Cancel(which) if !names.is_empty() => {
-                        let (id, sequence) = *which.get(&names);
-                        prop_assert_eq!(wheel.cancel(id), model.cancel(sequence));
-                    }
-                    Op::Cancel(_) => {}
-                    Op::Advance(by, delay) => {
-                        now = now.saturating_add(by);
-                        for turn in 0.. {
-                            let popped = wheel.pop_due(now);
-                            prop_assert_eq!(popped, model.pop_due(now));
-                            prop_assert_eq!(wheel.next_due(), model.next_due());
-                            let Some((at, _)) = popped else { break };
-                            if turn % 5 == 0 && turn < 50 {
-                                let id = wheel.arm(at, delay, key).unwrap();
-                                names.push((id, model.arm(at, delay, key)));
-                            }
-                        }
-                    }
-                    Op::PopOne(by) => {
-                        now = now.saturating_add(by);
-                        prop_assert_eq!(wheel.pop_due(now), model.pop_due(now));
-                    }
-                }
-                prop_assert_eq!(wheel.next_due(), model.next_due());
-                prop_assert_eq!(wheel.len(), model.armed.len());
-            }
-            while let Some(popped) = model.pop_due(Instant::MAX) {
-                prop_assert_eq!(wheel.pop_due(Instant::MAX), Some(popped));
-            }
-            prop_assert!(wheel.is_empty());
         }
     }
 }

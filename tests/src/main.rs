@@ -7,6 +7,7 @@
 //! | `forward` | TTL, MTU, routes, no route |
 //! | `fragments` | what is cut, and what is joined |
 //! | `fragments_linux` | the same, as a Linux router does it, if there are captures of one |
+//! | `ip_frag` | what DPDK's librte_ip_frag makes of fragments, and what we do |
 //! | `icmp` | echo, errors, and when there is none |
 //! | `echoes` | pings of all workers, answered by one |
 //! | `redirect` | ICMP Redirect: told to others, and told to us |
@@ -68,6 +69,7 @@ mod fragments_linux;
 mod hostile;
 mod icmp;
 mod iftraf;
+mod ip_frag;
 mod jobs;
 mod limits;
 mod messages;

@@ -169,6 +169,22 @@ pub enum RingError {
     },
 }
 
+/// A table of fragments cannot be made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FragTableError {
+    /// A table of no datagrams, or of more than there are numbers for.
+    #[error("a table of fragments has room for 1 to 1,073,741,824 datagrams, not {0}")]
+    Datagrams(u32),
+    /// DPDK refused.
+    #[error("no table for the fragments of {datagrams} datagrams: {cause}")]
+    Dpdk {
+        /// How many datagrams it was to hold.
+        datagrams: u32,
+        /// What DPDK says.
+        cause: Cause,
+    },
+}
+
 /// A port cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum PortError {

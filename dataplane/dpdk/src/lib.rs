@@ -1,4 +1,5 @@
-//! A safe wrapper of what Lockstep uses of DPDK: [`Eal`], [`Pool`], [`Mbuf`], [`Ring`], [`Port`].
+//! A safe wrapper of what Lockstep uses of DPDK: [`Eal`], [`Pool`], [`Mbuf`], [`Ring`], [`Port`], and
+//! [`FragTable`], which is there to be compared with.
 //!
 //! This crate and `dpdk-sys` are the only ones with `unsafe` in them. What they promise the rest:
 //!
@@ -42,6 +43,7 @@
 mod device;
 mod eal;
 mod error;
+mod frag;
 mod mbuf;
 mod pool;
 mod port;
@@ -49,7 +51,8 @@ mod ring;
 mod thread;
 
 pub use eal::{Eal, LogLevel};
-pub use error::{Cause, EalError, PoolError, PortError, RingError};
+pub use error::{Cause, EalError, FragTableError, PoolError, PortError, RingError};
+pub use frag::{FragTable, MAX_FRAGMENTS};
 pub use mbuf::Mbuf;
 pub use pool::Pool;
 pub use port::{MAX_PORTS, MAX_QUEUES, Port, PortStats};

@@ -38,7 +38,7 @@ impl Mbuf {
     }
 
     /// Gives the buffer up without freeing it.
-    fn into_raw(self) -> NonNull<rte_mbuf> {
+    pub(crate) fn into_raw(self) -> NonNull<rte_mbuf> {
         mem::ManuallyDrop::new(self).0
     }
 

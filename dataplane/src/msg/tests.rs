@@ -98,7 +98,7 @@ impl Net {
         let node = self.nodes.iter_mut().find(|node| node.id == id).unwrap();
         let mut env = Env {
             icmp_redirect_core: None,
-            planted: crate::Planted::default(),
+            planted: self.config.planted,
             world: &mut self.world,
             counters: &mut node.counters,
             timers: &mut timers,

@@ -2,3 +2,5 @@ mod bucket;
 mod key;
 mod plan;
 mod queue;
+mod tokens;
+mod tree;

@@ -131,6 +131,9 @@ fn test() -> Result<(), Stop> {
     let quick = ["--config", "profile.dev.package.sim.opt-level=0"];
     let planted = ["test", "--package", "sim", "--features", "mutants", "--lib", "scoreboard::"];
     cargo(&[&planted[..], &quick[..]].concat(), &env)?;
+    let quick = ["--config", "profile.dev.package.dataplane.opt-level=0"];
+    let models = ["test", "--package", "dataplane", "--features", "mutants", "--lib", "planted"];
+    cargo(&[&models[..], &quick[..]].concat(), &env)?;
     say("all is well");
     Ok(())
 }

@@ -2,7 +2,10 @@
 
 use super::*;
 use crate::heap::HeapBuf;
+use crate::rig::{NONE, finds_what_is_planted, planted};
 use proptest::prelude::*;
+use proptest::sample::select;
+use proptest_state_machine::{ReferenceStateMachine, StateMachineTest, prop_state_machine};
 use std::collections::{BTreeMap, VecDeque};
 
 /// What may happen.
@@ -30,6 +33,7 @@ enum Act {
     Lose {
         who: usize,
     },
+    /// So many nanoseconds.
     Pass(u64),
 }
 
@@ -50,7 +54,7 @@ struct Paper {
 }
 
 /// A conversation, in the model.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Open {
     caller: LcoreId,
     seq: u64,
@@ -60,6 +64,7 @@ struct Open {
 }
 
 /// What the layer should do, as plainly as it can be said.
+#[derive(Clone, Debug)]
 struct Model {
     room: usize,
     limit: usize,
@@ -185,7 +190,7 @@ impl Model {
             }
             Act::Run { who, most, fails } => self.run(who, most, fails),
             Act::Lose { who } => drop(self.rings[who].pop_front()),
-            Act::Pass(us) => self.now += us * 1000,
+            Act::Pass(ns) => self.now += ns,
         }
     }
 }
@@ -220,7 +225,7 @@ fn act(net: &mut Net, act: &Act) -> Option<Line> {
             let end = if reply { MsgDrop::Late } else { MsgDrop::Expired };
             return Some((IDS[who], Stage::Dropped(end), head.seq, head.from, Some(IDS[who])));
         }
-        Act::Pass(us) => net.later(Nanos::from_micros(us)),
+        Act::Pass(ns) => net.later(Nanos::new(ns)),
     }
     None
 }
@@ -261,58 +266,86 @@ fn ends(lines: &[Line]) -> BTreeMap<(LcoreId, u64, LcoreId, bool), (u32, u32)> {
     counts
 }
 
-fn acts() -> impl Strategy<Value = Vec<Act>> {
-    let timeout = || prop_oneof![Just(1_000u64), 1_000u64..20_000, Just(5_000u64)];
-    let one = prop_oneof![
-        3 => (0usize..4, 0usize..5, any::<bool>(), timeout())
-            .prop_map(|(from, to, sync, timeout)| Act::Unicast { from, to, sync, timeout }),
-        3 => (prop_oneof![5 => Just(0usize), 1 => 1usize..4], any::<bool>(), timeout())
-            .prop_map(|(from, sync, timeout)| Act::Multicast { from, sync, timeout }),
-        1 => Just(Act::Xmit),
-        8 => (0usize..4, 1usize..6, prop::bool::weighted(0.2))
-            .prop_map(|(who, most, fails)| Act::Run { who, most, fails }),
-        1 => (0usize..4).prop_map(|who| Act::Lose { who }),
-        4 => (0u64..7).prop_map(Act::Pass),
-    ];
-    prop::collection::vec(one, 1..80)
+impl ReferenceStateMachine for Model {
+    type State = Model;
+    type Transition = Act;
+
+    fn init_state() -> BoxedStrategy<Model> {
+        (1..5_usize, 1..4_usize, any::<bool>(), any::<bool>())
+            .prop_map(|(room, limit, late_execution, partial)| Model {
+                room,
+                limit,
+                late_execution,
+                partial,
+                now: 0,
+                rings: vec![VecDeque::new(); 4],
+                seqs: [0; 5],
+                open: Vec::new(),
+                turn: 0,
+                lines: Vec::new(),
+            })
+            .boxed()
+    }
+
+    fn transitions(state: &Model) -> BoxedStrategy<Act> {
+        let timeout = || prop_oneof![Just(1_000_u64), 1_000..20_000_u64, Just(5_000_u64)];
+        let weighted = prop::bool::weighted(0.2);
+        // Up to a deadline of somebody's, and a nanosecond less or more.
+        let papers = state.rings.iter().flatten().filter_map(|paper| paper.until);
+        let deadlines = papers.chain(state.open.iter().map(|open| open.until));
+        let waits: Vec<u64> = deadlines.map(|until| until.saturating_sub(state.now)).collect();
+        let near = (select([waits, vec![1_000]].concat()), 0..3_u64);
+        let near = near.prop_map(|(wait, more)| (wait + more).saturating_sub(1));
+        prop_oneof![
+            3 => (0..4_usize, 0..5_usize, any::<bool>(), timeout())
+                .prop_map(|(from, to, sync, timeout)| Act::Unicast { from, to, sync, timeout }),
+            3 => (prop_oneof![5 => Just(0), 1 => 1..4_usize], any::<bool>(), timeout())
+                .prop_map(|(from, sync, timeout)| Act::Multicast { from, sync, timeout }),
+            1 => Just(Act::Xmit),
+            8 => (0..4_usize, 1..6_usize, weighted)
+                .prop_map(|(who, most, fails)| Act::Run { who, most, fails }),
+            1 => (0..4_usize).prop_map(|who| Act::Lose { who }),
+            2 => near.prop_map(Act::Pass),
+            2 => (0..7_000_u64).prop_map(Act::Pass),
+        ]
+        .boxed()
+    }
+
+    fn apply(mut state: Model, act: &Act) -> Model {
+        state.act(act);
+        state
+    }
 }
 
-proptest! {
-    // 86cccb8e
-    // c1478816
-    /// The layer does what the model does; every message ends exactly once, and every
-    /// conversation too; nothing stays behind.
-    #[test]
-    fn every_message_ends_exactly_once(
-        acts in acts(),
-        room in 1u32..5,
-        limit in 1u32..4,
-        late_execution: bool,
-        partial: bool,
-    ) {
+/// The layer, with the defect of this number in it, and the ends of the messages that got lost.
+struct Layer<const PLANTED: usize> {
+    net: Net,
+    lost: Vec<Line>,
+}
+
+impl<const PLANTED: usize> StateMachineTest for Layer<PLANTED> {
+    type SystemUnderTest = Layer<PLANTED>;
+    type Reference = Model;
+
+    fn init_test(model: &Model) -> Layer<PLANTED> {
         let mut config = config();
-        (config.limits.msg_ring, config.limits.msg_open) = (room, limit);
-        config.policy.msg_late_execution = late_execution;
-        config.policy.msg_partial_multicast = partial;
-        let mut net = Net::new(config);
-        let mut model = Model {
-            room: room as usize,
-            limit: limit as usize,
-            late_execution,
-            partial,
-            now: 0,
-            rings: vec![VecDeque::new(); 4],
-            seqs: [0; 5],
-            open: Vec::new(),
-            turn: 0,
-            lines: Vec::new(),
-        };
-        let mut lost = Vec::new();
-        for step in &acts {
-            lost.extend(act(&mut net, step));
-            model.act(step);
-            prop_assert_eq!(&lines(&net), &model.lines, "after {:?}", step);
-        }
+        config.limits.msg_ring = u32::try_from(model.room).unwrap();
+        config.limits.msg_open = u32::try_from(model.limit).unwrap();
+        config.policy.msg_late_execution = model.late_execution;
+        config.policy.msg_partial_multicast = model.partial;
+        config.planted = planted(PLANTED);
+        Layer { net: Net::new(config), lost: vec![] }
+    }
+
+    fn apply(mut layer: Layer<PLANTED>, model: &Model, step: Act) -> Layer<PLANTED> {
+        layer.lost.extend(act(&mut layer.net, &step));
+        assert_eq!(lines(&layer.net), model.lines, "after {step:?}");
+        layer
+    }
+
+    /// Every message ends exactly once, and every conversation too; nothing stays behind.
+    fn teardown(layer: Layer<PLANTED>, _: Model) {
+        let Layer { mut net, lost } = layer;
         for _ in 0..4 {
             for who in 0..4 {
                 act(&mut net, &Act::Run { who, most: 100, fails: false });
@@ -322,15 +355,29 @@ proptest! {
         let mut all = lines(&net);
         all.extend(lost);
         for (message, count) in ends(&all) {
-            prop_assert_eq!(count, (1, 1), "{:?} began and ended", message);
+            assert_eq!(count, (1, 1), "{message:?} began and ended");
         }
         let waits = |caller| net.node(caller).messages.is_waiting();
-        prop_assert!(![MASTER, W1, W2, W3].into_iter().any(waits));
+        assert!(![MASTER, W1, W2, W3].into_iter().any(waits));
         let mut over: Vec<_> = all.iter().filter(|l| matches!(l.1, Stage::Done(_))).collect();
         let count = over.len();
         over.sort_by_key(|line| (line.0, line.2));
         over.dedup_by_key(|line| (line.0, line.2));
-        prop_assert_eq!(over.len(), count, "a conversation is over once");
-        prop_assert_eq!(net.world.in_use(), 0);
+        assert_eq!(over.len(), count, "a conversation is over once");
+        assert_eq!(net.world.in_use(), 0);
     }
 }
+
+/// The layer as it is.
+type LayerOfLists = Layer<NONE>;
+
+prop_state_machine! {
+    // 86cccb8e
+    // c1478816
+    #[test]
+    fn every_message_ends_exactly_once(sequential 1..80 => LayerOfLists);
+}
+
+finds_what_is_planted!(
+    Layer: ReplyCountedTwice, TimeoutIgnored, LateExecuted, UnsentLeaked, PartialMulticast, TurnStuck
+);
