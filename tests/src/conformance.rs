@@ -2,10 +2,13 @@
 //! and what the box sends is what Linux sent; or `docs/conformance.md` has a row that says what
 //! differs and why.
 //!
-//! `captured` takes those of the folder of captures, if there is one. A row that is missing is printed,
-//! without its reason. Here is what counts as a difference, and the page.
+//! `kernel` takes the cases that are recorded in `pcaps/kernel`, `captured` those of the folder of
+//! captures, if there is one. A row that is missing is printed, without its reason.
+//!
+//! Here is what both share: what counts as a difference, and the page.
 
 mod captured;
+mod kernel;
 
 use crate::cli::repository;
 use dataplane::{Event, Mac, Nanos};
