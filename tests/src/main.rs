@@ -36,7 +36,7 @@
 //! | `determinism` | skipped and stepped, twice, debug and release, heap and DPDK |
 //! | `bad_input` | captures and scenarios that are wrong |
 //! | `captures`, `pcaps` | real captures, if there are any; our own and their table |
-//! | `conformance` | what Linux did in each of its captures, and what we do |
+//! | `conformance` | what Linux did in each of its cases, and what we do |
 //! | `compare` | whole recorded conversations of a Linux router, and ours |
 //! | `parsers` | etherparse, pcap-file and tshark read what we read |
 //! | `cli` | the command line |

@@ -13,11 +13,15 @@ fn every_capture_has_a_row_and_every_row_a_file() {
     let mut rows: Vec<String> = table.lines().filter_map(named).collect();
     rows.retain(|name| name.contains(".pcap"));
     rows.sort();
-    let mut files: Vec<String> = std::fs::read_dir(&folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
-        .filter(|name| name.contains(".pcap"))
-        .collect();
+    let names = |within: &str| {
+        let entries = std::fs::read_dir(folder.join(within)).unwrap();
+        let name = |entry: std::io::Result<std::fs::DirEntry>| {
+            format!("{within}{}", entry.unwrap().file_name().to_string_lossy())
+        };
+        entries.map(name).collect::<Vec<_>>()
+    };
+    let mut files = [names(""), names("kernel/")].concat();
+    files.retain(|name| name.contains(".pcap"));
     files.sort();
     assert!(!files.is_empty());
     assert_eq!(rows, files);

@@ -4,6 +4,7 @@
 mod bench;
 mod fuzz;
 mod memcheck;
+mod record_kernel;
 mod scoreboard;
 mod setup;
 
@@ -21,14 +22,17 @@ const ENVIRONMENT: u8 = 3;
 const HELP: &str = "\
 cargo x COMMAND
 
-  demo        replay a real capture through the dataplane; files in target/demo/
-  test        formatting, lints, all tests, documentation tests
-  setup       install what is missing to build, saying what and why; demo and test begin with it
-  bench       measure the speed against what bounds it; `cargo x bench --help` tells more
-  fuzz        fuzz the parsers and a whole box; `cargo x fuzz --help` tells more
-  memcheck    run scenarios through DPDK under valgrind; `cargo x memcheck --help` tells more
-  scoreboard  plant known defects, and see which are found; `cargo x scoreboard --help` tells more
-  schema      write docs/scenario.schema.json anew from the types
+  demo           replay a real capture through the dataplane; files in target/demo/
+  test           formatting, lints, all tests, documentation tests
+  setup          install what is missing to build, saying what and why; demo and test begin with it
+  bench          measure the speed against what bounds it
+  fuzz           fuzz the parsers and a whole box
+  memcheck       run scenarios through DPDK under valgrind
+  scoreboard     plant known defects, and see which are found
+  record-kernel  put cases to this machine's Linux, and record what it does
+  schema         write docs/scenario.schema.json anew from the types
+
+`cargo x COMMAND --help` tells more of bench, fuzz, memcheck, scoreboard and record-kernel.
 
 Exit codes: 0 all is well, 1 something failed, 2 no such command, 3 the set-up is not possible.
 ";
@@ -76,6 +80,7 @@ fn main() -> ExitCode {
         ["scoreboard", args @ ..] => scoreboard::run(args),
         ["fuzz", args @ ..] => fuzz::run(args),
         ["memcheck", args @ ..] => memcheck::run(args),
+        ["record-kernel", args @ ..] => record_kernel::run(args),
         ["schema"] => schema(),
         _ => {
             eprint!("cargo x {}: there is no such command\n\n{HELP}", words.join(" "));

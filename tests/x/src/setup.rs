@@ -76,6 +76,20 @@ const FUZZ: [Need; 1] = [Need {
     found: || on_path("c++"),
 }];
 
+/// And these only `cargo x record-kernel`.
+const RECORD_KERNEL: [Need; 2] = [
+    Need {
+        packages: &["iproute2"],
+        why: "ip sets the recorded router up: its devices, addresses, routes and neighbours",
+        found: || on_path("ip"),
+    },
+    Need {
+        packages: &["util-linux"],
+        why: "unshare makes the network namespaces",
+        found: || on_path("unshare"),
+    },
+];
+
 /// Installs what is missing to build. Does nothing, quickly, if nothing is.
 pub(super) fn run() -> Result<(), Stop> {
     provide(&NEEDS)
@@ -94,6 +108,11 @@ pub(super) fn valgrind() -> Result<(), Stop> {
 /// The same for cargo-fuzz.
 pub(super) fn fuzz() -> Result<(), Stop> {
     provide(&FUZZ)
+}
+
+/// The same for the recorder of Linux.
+pub(super) fn record_kernel() -> Result<(), Stop> {
+    provide(&RECORD_KERNEL)
 }
 
 fn provide(needs: &[Need]) -> Result<(), Stop> {
@@ -145,7 +164,7 @@ fn install(packages: &[&str]) -> Result<(), Stop> {
     Ok(())
 }
 
-fn is_root() -> bool {
+pub(super) fn is_root() -> bool {
     let output = Command::new("id").arg("-u").output();
     output.is_ok_and(|output| output.stdout == b"0\n")
 }
