@@ -249,15 +249,20 @@ fn is_nowhere(address: Ipv4Addr) -> bool {
     matches!(address.octets()[0], 0 | 127)
 }
 
-/// The first option that only the first piece may have.
+/// The first option that only the first piece may have. Nothing is said of a list from its first fault
+/// on: a box that does not look at options forwards it, and cannot know where the next one begins.
 fn stray_option(mut options: &[u8]) -> Option<u8> {
     loop {
         match *options {
-            [] | [0, ..] => return None,
+            [] | [_] | [0, ..] => return None,
             [1, ref rest @ ..] => options = rest,
-            [kind, ..] if kind & 0x80 == 0 => return Some(kind),
-            [_, len, ..] => options = options.get(usize::from(len.max(2))..)?,
-            [_] => return None,
+            [kind, len, ..] => {
+                let rest = options.get(usize::from(len)..).filter(|_| len >= 2)?;
+                if kind & 0x80 == 0 {
+                    return Some(kind);
+                }
+                options = rest;
+            }
         }
     }
 }

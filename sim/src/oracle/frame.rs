@@ -127,7 +127,8 @@ impl<'a> Packet<'a> {
     }
 
     /// What tells its flow from others: addresses, protocol, type of service; the ports, if it is whole
-    /// and has some; else, of a fragment, its datagram and whether it is the first.
+    /// and has some, or whether it is a ping or its answer; else, of a fragment, its datagram and whether
+    /// it is the first.
     pub fn flow(&self) -> [u8; 17] {
         let mut flow = [0; 17];
         flow[..8].copy_from_slice(&self.header[12..20]);
@@ -139,6 +140,8 @@ impl<'a> Packet<'a> {
             && let Some(ports) = self.payload.first_chunk::<4>()
         {
             flow[12..16].copy_from_slice(ports);
+        } else if self.protocol() == 1 && self.payload.len() >= 8 {
+            flow[12] = u8::from(matches!(self.payload[0], 0 | 8));
         }
         flow
     }

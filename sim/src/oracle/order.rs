@@ -3,15 +3,17 @@
 //! What is promised. A flow here is what is alike in: the port and the queue that it came to (so that one
 //! worker has it), the VLAN that it came in and leaves by, the port that it leaves by, the MAC that it
 //! goes to, source and destination address, protocol and type of service; the ports, if it is whole and
-//! has some; of fragments, the identification, and whether it is the first. Everything that may hold
-//! packets back then holds those of a flow in one queue, first in, first out:
-//! - rings and wires;
+//! has some; of ICMP, whether it is an echo or its reply; of fragments, the identification, and whether it
+//! is the first. Everything that may hold packets back then holds those of a flow in one queue, first in,
+//! first out:
+//! - rings and wires: all echoes and their replies may go by the ring of one lcore, other ICMP does not;
 //! - a neighbour's queue: who is asked by one MAC is one neighbour, as long as routes stay;
 //! - Qschs: a classifier looks at nothing but what is in this list, and pfifo_fast at the type of
 //!   service;
 //! - transmit queues: chosen by a hash of some of these.
 //!
-//! What is not promised. Between flows, nothing. A datagram that was put together leaves when its last
+//! What is not promised. Between flows, nothing. Of pieces that we cut of ICMP nothing is said: the later
+//! ones do not tell whether they are of an echo. A datagram that was put together leaves when its last
 //! fragment is there. When the control plane changes something, what waits by the old rule may be
 //! overtaken by what goes by the new one: so nothing is said of packets that came before the end of an
 //! order, a message or a change of traffic control. What is the kernel's is not ours.
@@ -80,6 +82,9 @@ impl InOrder {
         (frame, packet): (&Frame<'_>, &Packet<'_>),
     ) -> Result<(), String> {
         let Some((from, queue)) = life.entry.filter(|_| !life.whole) else { return Ok(()) };
+        if packet.protocol() == 1 && packet.is_fragment() && life.cut_of.is_some() {
+            return Ok(());
+        }
         if self.flows.is_empty() {
             self.flows.resize(FLOWS, Flow::default());
         }
@@ -111,7 +116,7 @@ mod tests {
     use super::*;
     use dataplane::QueueId;
     use dataplane::control::{Outcome, Show};
-    use fixtures::{ALICE, BOB, CAROL, udp};
+    use fixtures::{ALICE, BOB, CAROL, icmp_echo, icmp_echo_reply, time_exceeded, udp};
 
     fn leaves(order: &mut InOrder, id: u64, queue: u16, bytes: &[u8]) -> Result<(), String> {
         let frame = Frame::read(bytes).unwrap();
@@ -134,6 +139,41 @@ mod tests {
         let told = leaves(&mut order, 4, 0, &bob).unwrap_err();
         assert_eq!(told, "leaves behind packet 6 of its flow, which came after it");
         assert_eq!(leaves(&mut order, 6, 0, &bob), Ok(()), "pieces of one packet are one");
+    }
+
+    /// All echoes go by one ring where there is an lcore for them, and other ICMP passes it by.
+    #[test]
+    fn other_icmp_may_overtake_echoes_and_no_echo_or_reply_another() {
+        let echo = icmp_echo(ALICE, BOB).build();
+        let error = time_exceeded(ALICE, &udp(BOB, CAROL).ttl(1)).build();
+        let error_too = time_exceeded(ALICE, &udp(BOB, CAROL)).build();
+        let reply = icmp_echo_reply(ALICE, BOB).build();
+        let mut order = InOrder::default();
+        assert_eq!(leaves(&mut order, 6, 0, &echo), Ok(()));
+        assert_eq!(leaves(&mut order, 5, 0, &error), Ok(()));
+        assert_eq!(leaves(&mut order, 7, 0, &error), Ok(()));
+        assert!(leaves(&mut order, 5, 0, &reply).is_err(), "they take one way");
+        assert!(leaves(&mut order, 6, 0, &error_too).is_err(), "two errors take one way");
+    }
+
+    #[test]
+    fn of_pieces_of_icmp_that_we_cut_nothing_is_said_and_of_others_is() {
+        let told = |cut: bool, bytes: &[u8]| {
+            let mut order = InOrder::default();
+            let frame = Frame::read(bytes).unwrap();
+            let packet = frame.ipv4().unwrap();
+            [6, 5].map(|id| {
+                let mut life = Life::of(PacketId(id), Birth::Wire(PortId(0), QueueId(0)));
+                life.entry = Some((PortId(0), QueueId(0)));
+                life.cut_of = cut.then_some(PacketId(id));
+                order.leaves(&life, PortId(1), (&frame, &packet)).is_err()
+            })
+        };
+        let piece = icmp_echo(ALICE, BOB).fragment(8, 16).build();
+        assert_eq!(told(true, &piece), [false, false]);
+        assert_eq!(told(false, &piece), [false, true], "it came as a fragment: no ring takes it");
+        let udp_piece = udp(ALICE, BOB).fragment(8, 16).build();
+        assert_eq!(told(true, &udp_piece), [false, true]);
     }
 
     #[test]

@@ -4,55 +4,74 @@
 
 use dataplane::wire::ipv4::{OptionsSeen, blank_uncopied, check_options};
 
+/// Bytes of options that a header has at most.
+const MOST: usize = 40;
+
 /// `bytes` are the options of a header; of more than 40, and of more than whole words, the first.
 ///
 /// # Panics
 /// The two walks disagree, or blanking changes something that it should not.
 pub fn check(bytes: &[u8]) {
-    let options = &bytes[..(bytes.len() & !3).min(40)];
+    let options = &bytes[..(bytes.len() & !3).min(MOST)];
     let ours = check_options(options);
     assert_eq!(ours, naive(options), "{options:02x?}");
     if let Err(pointer) = ours {
         assert!((20..20 + options.len()).contains(&pointer), "the pointer is into the options");
     }
-    let mut later = options.to_vec();
-    blank_uncopied(&mut later);
-    let once = later.clone();
-    blank_uncopied(&mut later);
-    assert_eq!(later, once, "blanking twice is blanking once");
+    let mut room = [0; MOST];
+    let later = &mut room[..options.len()];
+    later.copy_from_slice(options);
+    blank_uncopied(later);
+    let (once, len) = (room, options.len());
+    blank_uncopied(&mut room[..len]);
+    assert_eq!(room, once, "blanking twice is blanking once");
     if ours.is_ok() {
         assert_eq!(once, naively_blanked(options), "{options:02x?}");
-        let seen = check_options(&once);
+        let seen = check_options(&once[..len]);
         assert!(seen.is_ok(), "the options of later fragments are no worse: {options:02x?}");
     }
 }
 
-/// The options one after the other: where each begins, and its length; or the byte that is wrong.
-fn spans(options: &[u8]) -> (Vec<(usize, usize)>, Option<usize>) {
-    let mut spans = Vec::new();
-    let mut at = 0;
-    while at < options.len() {
-        match options[at] {
-            0 => break,
-            1 => at += 1,
-            _ if at + 1 == options.len() => return (spans, Some(at)),
-            _ => {
-                let len = usize::from(options[at + 1]);
-                if len < 2 || at + len > options.len() {
-                    return (spans, Some(at));
-                }
-                spans.push((at, len));
-                at += len;
-            }
-        }
+/// The options one after the other.
+struct Spans<'a> {
+    options: &'a [u8],
+    at: usize,
+    /// The byte that is wrong, if the walk ended there.
+    wrong: Option<usize>,
+}
+
+impl<'a> Spans<'a> {
+    const fn of(options: &'a [u8]) -> Spans<'a> {
+        Spans { options, at: 0, wrong: None }
     }
-    (spans, None)
+}
+
+impl Iterator for Spans<'_> {
+    /// Where an option begins, and its length.
+    type Item = (usize, usize);
+
+    fn next(&mut self) -> Option<(usize, usize)> {
+        while self.options.get(self.at) == Some(&1) {
+            self.at += 1;
+        }
+        let at = self.at;
+        if at >= self.options.len() || self.options[at] == 0 {
+            return None;
+        }
+        let len = self.options.get(at + 1).map_or(0, |len| usize::from(*len));
+        if len < 2 || at + len > self.options.len() {
+            self.wrong = Some(at);
+            return None;
+        }
+        self.at += len;
+        Some((at, len))
+    }
 }
 
 fn naive(options: &[u8]) -> Result<OptionsSeen, usize> {
-    let (spans, wrong) = spans(options);
+    let mut spans = Spans::of(options);
     let mut seen = OptionsSeen::default();
-    for (at, len) in spans {
+    for (at, len) in spans.by_ref() {
         let byte = |n: usize| usize::from(options[at + n]);
         let fault = |n: usize| Err(20 + at + n);
         match options[at] {
@@ -106,13 +125,14 @@ fn naive(options: &[u8]) -> Result<OptionsSeen, usize> {
             _ => {}
         }
     }
-    wrong.map_or(Ok(seen), |at| Err(20 + at))
+    spans.wrong.map_or(Ok(seen), |at| Err(20 + at))
 }
 
 /// RFC 791 §3.1: of the options without the copied flag nothing is left but their length.
-fn naively_blanked(options: &[u8]) -> Vec<u8> {
-    let mut later = options.to_vec();
-    for (at, len) in spans(options).0 {
+fn naively_blanked(options: &[u8]) -> [u8; MOST] {
+    let mut later = [0; MOST];
+    later[..options.len()].copy_from_slice(options);
+    for (at, len) in Spans::of(options) {
         if options[at] < 128 {
             later[at..at + len].fill(1);
         }

@@ -1,7 +1,7 @@
 //! A frame through all of `dataplane::wire`: what parses is emitted as it came, changes in place
 //! keep checksums right, and etherparse reads the same IPv4 header.
 
-use crate::{arp, emitted, ipv4_options};
+use crate::{HEADER_MAX, arp, emits, ipv4_options};
 use dataplane::wire::checksum::{Sum, checksum};
 use dataplane::wire::ethernet::{self, EtherType};
 use dataplane::wire::ipv4::{self, Protocol, View};
@@ -17,31 +17,50 @@ pub fn check(frame: &[u8]) {
         assert!(frame.len() < ethernet::HEADER_LEN, "14 bytes are an Ethernet header");
         return;
     };
-    assert_eq!(emitted(14, |out| header.emit(out)), frame[..14]);
-    let body = &frame[14..];
+    emits(&frame[..ethernet::HEADER_LEN], |out| header.emit(out));
     match header.ether_type {
         EtherType::Vlan => tagged(frame),
-        EtherType::Arp => arp::check(body),
-        EtherType::Ipv4 => datagram(body),
-        EtherType::Ipv6 | EtherType::QinQ | EtherType::Other(_) => {}
+        other => body(other, &frame[ethernet::HEADER_LEN..]),
     }
 }
 
-/// Takes the tag out and puts it in again; then what is below it.
+/// What follows an Ethernet header without a tag.
+fn body(ether_type: EtherType, bytes: &[u8]) {
+    match ether_type {
+        EtherType::Arp => arp::check(bytes),
+        EtherType::Ipv4 => datagram(bytes),
+        EtherType::Vlan | EtherType::Ipv6 | EtherType::QinQ | EtherType::Other(_) => {}
+    }
+}
+
+/// Takes each tag out, puts it in again and takes it out, however many there are, in one copy of the
+/// frame; then what is below them.
 fn tagged(frame: &[u8]) {
-    let Ok(tag) = vlan::Tag::parse(frame) else {
-        assert!(frame.len() < vlan::TAGGED_HEADER_LEN, "18 bytes have a tag");
-        return;
-    };
-    let mut changed = frame.to_vec();
-    vlan::untag(&mut changed);
-    let plain = changed[vlan::TAG_LEN..].to_vec();
-    changed[..vlan::TAG_LEN].fill(0xa5);
-    vlan::tag(&mut changed, tag.tci());
-    assert_eq!(changed, frame, "the tag went out and in");
-    let below = ethernet::Header::parse(&plain).map(|header| header.ether_type);
-    assert_eq!(below, Ok(tag.ether_type));
-    check(&plain);
+    let mut bytes = frame.to_vec();
+    let mut at = 0;
+    loop {
+        let Ok(header) = ethernet::Header::parse(&bytes[at..]) else {
+            assert!(bytes.len() - at < ethernet::HEADER_LEN, "14 bytes are an Ethernet header");
+            return;
+        };
+        if header.ether_type != EtherType::Vlan {
+            return body(header.ether_type, &bytes[at + ethernet::HEADER_LEN..]);
+        }
+        let Ok(tag) = vlan::Tag::parse(&bytes[at..]) else {
+            assert!(bytes.len() - at < vlan::TAGGED_HEADER_LEN, "18 bytes have a tag");
+            return;
+        };
+        vlan::untag(&mut bytes[at..]);
+        let below = ethernet::Header::parse(&bytes[at + vlan::TAG_LEN..]);
+        assert_eq!(below.map(|below| below.ether_type), Ok(tag.ether_type));
+        bytes[at..at + vlan::TAG_LEN].fill(0xa5);
+        vlan::tag(&mut bytes[at..], tag.tci());
+        // Only the addresses have moved: all behind them is where it was in the frame.
+        assert_eq!(bytes[at..at + 12], frame[..12], "the tag went out and in");
+        assert_eq!(bytes[at + 12..], frame[at + 12..], "the tag went out and in");
+        vlan::untag(&mut bytes[at..]);
+        at += vlan::TAG_LEN;
+    }
 }
 
 /// An IPv4 datagram, perhaps with padding behind it.
@@ -87,24 +106,29 @@ fn same_fields(view: &View<'_>, theirs: &Ipv4HeaderSlice<'_>) {
 
 /// Emits the header anew, and takes a hop from it.
 fn changed(view: &View<'_>, header: &[u8]) {
-    let mut expected = header.to_vec();
-    expected[6] &= 0x7f;
-    ipv4::set_checksum(&mut expected);
-    let values = ipv4::Header::from(view);
-    let again = emitted(header.len(), |out| values.emit_with_options(view.options(), out));
-    assert_eq!(again, expected);
+    let len = header.len();
+    let copy = || {
+        let mut copy = [0; HEADER_MAX];
+        copy[..len].copy_from_slice(header);
+        copy
+    };
     let right = |bytes: &[u8]| View::new(bytes).is_ok_and(|view| view.checksum_ok());
-    assert!(right(&again));
-    let mut reassembled = header.to_vec();
-    ipv4::reassembled(&mut reassembled, view.total_len(), view.tos());
-    assert!(right(&reassembled));
-    assert!(View::new(&reassembled).is_ok_and(|view| !view.is_fragment()));
+    let mut expected = copy();
+    expected[6] &= 0x7f;
+    ipv4::set_checksum(&mut expected[..len]);
+    let values = ipv4::Header::from(view);
+    emits(&expected[..len], |out| values.emit_with_options(view.options(), out));
+    assert!(right(&expected[..len]));
+    let mut reassembled = copy();
+    ipv4::reassembled(&mut reassembled[..len], view.total_len(), view.tos());
+    assert!(right(&reassembled[..len]));
+    assert!(View::new(&reassembled[..len]).is_ok_and(|view| !view.is_fragment()));
     if view.ttl() > 0 {
-        let mut hop = header.to_vec();
-        ipv4::decrement_ttl(&mut hop);
-        assert!(right(&hop), "the difference was taken from the checksum");
+        let mut hop = copy();
+        ipv4::decrement_ttl(&mut hop[..len]);
+        assert!(right(&hop[..len]), "the difference was taken from the checksum");
         assert_eq!(hop[8] + 1, header[8]);
-        assert_eq!((&hop[..8], &hop[12..]), (&header[..8], &header[12..]));
+        assert_eq!((&hop[..8], &hop[12..len]), (&header[..8], &header[12..]));
     }
 }
 
@@ -123,7 +147,7 @@ fn payload(protocol: Protocol, fragment: bool, bytes: &[u8]) {
     let has_ports = matches!(u8::from(protocol), 6 | 17 | 132) && bytes.len() >= 4;
     assert_eq!(ports.is_some(), has_ports);
     if let (Protocol::Icmp, Ok(header)) = (protocol, icmpv4::Header::parse(bytes)) {
-        assert_eq!(emitted(icmpv4::HEADER_LEN, |out| header.emit(out)), bytes[..8]);
+        emits(&bytes[..icmpv4::HEADER_LEN], |out| header.emit(out));
         assert_eq!(u8::from(header.message_type()), header.kind);
     }
 }

@@ -132,6 +132,10 @@ fn a_piece_is_of_what_might_be_cut_and_has_the_options_that_are_copied() {
     assert_eq!(told, "is a piece of what came with DF");
     assert_eq!(stray_option(&[1, 0x94, 4, 0, 0, 1, 0, 7]), None);
     assert_eq!(stray_option(&[1, 0x94, 4, 0, 0, 7, 3, 4]), Some(7));
+    assert_eq!(stray_option(&[1, 1, 7, 2]), Some(7), "it ends with the list");
+    for faulty in [[1, 1, 7, 3], [1, 7, 1, 1], [1, 7, 0, 1], [1, 1, 1, 7], [0x94, 1, 7, 2]] {
+        assert_eq!(stray_option(&faulty), None, "{faulty:?}: nobody can walk it");
+    }
 }
 
 #[test]

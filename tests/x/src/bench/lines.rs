@@ -262,6 +262,6 @@ pub(super) const LINES: &[Line] = &[
         &["grow", "qsch", "$"],
         &[1, 16, 256, 4_096, 65_536],
     ),
-    fuzz("fuzz-parse", "parse_frame, 1 M executions a second", ["parse_frame", "500000"], 1e3),
-    fuzz("fuzz-dataplane", "a whole box, 200 k a second", ["dataplane", "4000"], 5e3),
+    fuzz("fuzz-parse", "parse_frame, 1 M executions a second", ["parse_frame", "4000000"], 1e3),
+    fuzz("fuzz-dataplane", "a whole box, 200 k a second", ["dataplane", "20000"], 5e3),
 ];

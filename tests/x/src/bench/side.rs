@@ -61,10 +61,14 @@ const PARTS: [&str; 12] = [
 const SYSTEM: [&str; 6] = ["-lpcap", "-lnuma", "-lbsd", "-ldl", "-lm", "-pthread"];
 
 impl Place {
-    pub fn new() -> Result<Place, Stop> {
+    /// With the peers in C, unless no line wants one.
+    pub fn new(with_peers: bool) -> Result<Place, Stop> {
         let folder = folder();
         fs::create_dir_all(&folder).map_err(|why| Stop::Step(folder.display().to_string(), why))?;
         let place = Place { folder };
+        if !with_peers {
+            return Ok(place);
+        }
         say("building the peers in C");
         for peer in ["pcap_loop", "fresh_ports", "ip_frag"] {
             place.compile(peer)?;
@@ -85,7 +89,8 @@ impl Place {
             Side::Testpmd => return testpmd(),
             Side::Fuzz(target, runs) => {
                 let rate = fuzz::rate(target, runs, &self.folder)?;
-                return Ok(Sample { total: 1e9, items: rate, resident: None });
+                let total = rate.took.as_secs_f64() * 1e9;
+                return Ok(Sample { total, items: rate.executions, resident: None });
             }
         };
         let args = args.iter().map(|arg| self.argument(&arg.replace('$', &size.to_string())));
