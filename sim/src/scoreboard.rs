@@ -7,11 +7,18 @@
 //! it is noted which attempt first came to another digest: what a test with a snapshot would see,
 //! if somebody had read the snapshot.
 //!
+//! What an oracle found is then made smaller ([`Course::smallest`]), as `lockstep shrink` does, with the
+//! defect planted in each run: how little it takes to show it.
+//!
 //! Invariant: what a defect comes to depends on the scenes, the seeds and the code alone. Not here:
-//! the defects (`dataplane::planted`), the scenes (fixtures/), the table (`examples/scoreboard.rs`).
+//! the defects (`dataplane::planted`), the scenes (fixtures/), the table (`examples/scoreboard.rs`), and how a case is
+//! made smaller (`shrink.rs`).
 
+mod smallest;
 #[cfg(test)]
 mod tests;
+
+pub use smallest::Smallest;
 
 use crate::fabric::HeapFabric;
 use crate::fault::{Fault, FaultKind, Reach, Strike, draw};
@@ -19,6 +26,7 @@ use crate::oracle::Breach;
 use crate::plan::{Pace, Plan};
 use crate::run::RunError;
 use crate::run::stopwatch::Stopwatch;
+use crate::scenario::{Request, RequestError};
 use crate::source;
 use crate::trace::Digest;
 use crate::trial::{Trying, Verdict, trial};
@@ -37,8 +45,21 @@ const PACE: &str = "pace";
 pub struct Scene {
     /// Its name.
     pub name: String,
+    /// What it is a run of.
+    pub request: Request,
     /// What is run.
     pub plan: Plan,
+}
+
+impl Scene {
+    /// The scene of a request.
+    ///
+    /// # Errors
+    /// No plan can be made of it.
+    pub fn of(request: Request) -> Result<Scene, RequestError> {
+        let scenario = request.plan()?;
+        Ok(Scene { name: scenario.name, request, plan: scenario.plan })
+    }
 }
 
 /// In what way a scene is tried.
@@ -93,8 +114,12 @@ pub struct Noticed {
     pub at: String,
     /// Runs up to there.
     pub runs: u64,
+    /// Seeds up to there, of the scene: none if it took none.
+    pub seeds: u64,
     /// Real time up to there, for the terminal.
     pub real: Duration,
+    /// The attempt, as an index.
+    attempt: usize,
 }
 
 /// What became of one defect.
@@ -217,7 +242,7 @@ impl Course {
         let mut row = Row { defect, found: None, digest: None, runs: 0 };
         let mut plain = vec![None; self.scenes.len()];
         let mut fabric = HeapFabric::new();
-        for attempt in &self.attempts {
+        for (index, attempt) in self.attempts.iter().enumerate() {
             let over = row.found.is_some() && (row.digest.is_some() || attempt.way != Way::Plain);
             if over {
                 break;
@@ -236,7 +261,13 @@ impl Course {
                 ),
                 Way::Struck(_) | Way::Seeded(_) => {}
             }
-            let here = || Noticed { at: self.name(attempt), runs: row.runs, real: watch.elapsed() };
+            let here = || Noticed {
+                at: self.name(attempt),
+                runs: row.runs,
+                seeds: if let Way::Seeded(seed) = attempt.way { seed + 1 } else { 0 },
+                real: watch.elapsed(),
+                attempt: index,
+            };
             if row.found.is_none() && !breaches.is_empty() {
                 row.found = Some((breaches, here()));
             }

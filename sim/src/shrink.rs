@@ -25,7 +25,7 @@ use crate::oracle::Breach;
 use crate::plan::Plan;
 use crate::run::RunError;
 use crate::trial::{PATIENCE, Trying, trial};
-use dataplane::{Instant, Nanos};
+use dataplane::{Instant, Nanos, Planted};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -115,6 +115,16 @@ pub enum ShrinkError {
     Interrupted,
 }
 
+/// What is the same in all runs, and in no case: which defect is planted, and after how many events a
+/// run is given up that has not ended (nothing: never).
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Under {
+    /// The defect, if there is one.
+    pub planted: Planted,
+    /// The most events of a run.
+    pub events: Option<u64>,
+}
+
 /// Makes `case` smaller, with runs on `fabric`.
 ///
 /// # Errors
@@ -124,7 +134,17 @@ pub fn shrink<'a, F: Fabric>(
     shrinking: Shrinking<'a>,
     fabric: &'a mut F,
 ) -> Result<Shrunk, ShrinkError> {
-    let (mut shrinker, before) = Shrinker::new(case, shrinking, fabric)?;
+    shrink_under(Under::default(), case, shrinking, fabric)
+}
+
+/// The same, with something in all runs that no case says.
+pub(crate) fn shrink_under<'a, F: Fabric>(
+    under: Under,
+    case: &Case,
+    shrinking: Shrinking<'a>,
+    fabric: &'a mut F,
+) -> Result<Shrunk, ShrinkError> {
+    let (mut shrinker, before) = Shrinker::new(under, case, shrinking, fabric)?;
     let stopped = shrinker.rounds().is_err();
     let Shrinker { best, runs, seen_again, no_plan, .. } = shrinker;
     let after = best.size();
@@ -145,6 +165,7 @@ struct Best {
 
 struct Shrinker<'a, F> {
     how: Shrinking<'a>,
+    under: Under,
     fabric: &'a mut F,
     best: Best,
     patience: Instant,
@@ -174,6 +195,7 @@ impl Best {
 
 impl<'a, F: Fabric> Shrinker<'a, F> {
     fn new(
+        under: Under,
         case: &Case,
         how: Shrinking<'a>,
         fabric: &'a mut F,
@@ -186,6 +208,7 @@ impl<'a, F: Fabric> Shrinker<'a, F> {
         let best = Best { case: case.clone(), breaches: Vec::new(), lcores: 0, end: arrived };
         let mut shrinker = Shrinker {
             how,
+            under,
             fabric,
             best,
             patience,
@@ -262,7 +285,8 @@ impl<'a, F: Fabric> Shrinker<'a, F> {
     /// Runs a plan. Nothing: it was interrupted.
     fn run(&mut self, plan: &Plan) -> Result<Option<Ran>, RunError> {
         let patience = plan.until.is_none().then_some(self.patience);
-        let trying = Trying { patience, interrupted: self.how.interrupted, ..Trying::default() };
+        let (interrupted, events) = (self.how.interrupted, self.under.events);
+        let trying = Trying { patience, interrupted, events, ..Trying::default() };
         let verdict = trial(plan, trying, self.fabric, ())?;
         self.runs += 1;
         if verdict.is_interrupted() {
@@ -287,6 +311,7 @@ impl<'a, F: Fabric> Shrinker<'a, F> {
         }
         let (_, bare) = self.bare.as_ref()?;
         let mut plan = bare.clone()?;
+        plan.config.planted = self.under.planted;
         plan.inputs = case.plan_inputs(&plan)?;
         Some(plan)
     }
