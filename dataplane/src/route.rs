@@ -6,10 +6,11 @@
 //! Not here: what happens to the packet then (`ipv4.rs`), the MAC of the next hop (`neigh.rs`).
 //!
 //! DPVS: route.c keeps one list sorted by prefix length and walks it for each packet. We keep one
-//! ordered table a prefix length, for whoever asks for a prefix, and beside them a trie (`trie.rs`) of
-//! the routes that are used, for packets: a lookup reads at most eight of its slots.
+//! ordered table a prefix length, for whoever asks for a prefix, and beside them, for packets, the routes
+//! that are used (`used.rs`): however many there are, a lookup reads at most eight places.
 
 mod trie;
+mod used;
 
 use crate::config::{Config, RouteConfig};
 use crate::device::{Device, Devices};
@@ -18,7 +19,7 @@ use crate::types::PortId;
 use ipnet::Ipv4Net;
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
-use trie::Trie;
+use used::Used;
 
 /// A way out: the device, the next address on its link, and how large a packet may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,12 +82,12 @@ pub struct Routes {
     /// `by_length[n]`: the routes whose prefix has `n` bits, by network address.
     by_length: Vec<BTreeMap<u32, Vec<Entry>>>,
     /// The first route to each prefix: those that are used.
-    used: Trie,
+    used: Used,
     planted: Planted,
 }
 
 impl PartialEq for Routes {
-    /// What is used follows from what there is; where it lies in the trie tells of its past.
+    /// What is used follows from what there is; how it lies in memory tells of its past.
     fn eq(&self, other: &Routes) -> bool {
         (&self.local, &self.by_length) == (&other.local, &other.by_length)
     }
@@ -391,7 +392,6 @@ mod tests {
             more in prop::collection::vec(any::<u32>(), 8),
         ) {
             let mut routes = routes(&[]);
-            let empty = Routes::default().used.nodes();
             let config = Config::default();
             let mut device = Devices::new(&Config { ports: two_ports(), ..config }).get(PortId(0)).clone();
             let mut nets: Vec<Ipv4Net> = routes.list().map(|route| route.to).collect();
@@ -428,7 +428,7 @@ mod tests {
                 while connected && routes.disconnect(to, dev).is_none() {}
                 routes.remove(to, dev);
             }
-            prop_assert_eq!((routes.list().count(), routes.used.nodes()), (0, empty));
+            prop_assert!(routes.list().count() == 0 && routes.used.is_empty());
         }
     }
 }

@@ -8,8 +8,8 @@
 //! Invariant: but for the first, a node is not empty; so there are at most eight for each prefix.
 //! Not here: which routes there are, and which of those to one prefix is used (`route.rs`).
 //!
-//! DPVS walks a list. librte_lpm reads 24 bits at once, from a table of 64 MiB for each lcore; ours are
-//! made anew for each run, and nearly always hold a handful of routes.
+//! DPVS walks a list. librte_lpm reads 24 bits at once, from a table of 64 MiB; ours are made anew for each
+//! lcore of each run.
 
 use super::Hop;
 use ipnet::Ipv4Net;
@@ -48,10 +48,7 @@ pub(super) struct Trie {
 
 impl Default for Trie {
     fn default() -> Trie {
-        // As much as the subnets of two or three devices need: room that grows by and by is copied.
-        let mut nodes = Vec::with_capacity(16);
-        nodes.push(EMPTY);
-        Trie { default: None, nodes, free: Vec::new() }
+        Trie { default: None, nodes: vec![EMPTY], free: Vec::new() }
     }
 }
 
