@@ -153,6 +153,10 @@ reasons! {
     ProtocolUnknown = "protocol_unknown",
     /// Nobody here listens to this UDP or TCP port, and the port has no KNI.
     PortUnreachable = "port_unreachable",
+    /// A UDP datagram or TCP segment for us is shorter than its header, or than it says.
+    TransportLength = "l4_length",
+    /// The checksum of a UDP datagram or TCP segment for us is wrong.
+    TransportChecksum = "l4_checksum",
     /// The message is shorter than an ICMP header.
     IcmpTruncated = "icmp_truncated",
     /// The ICMP checksum is wrong.

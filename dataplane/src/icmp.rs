@@ -17,7 +17,7 @@ use crate::event::{Consumer, Event, Made};
 use crate::ipv4::{Datagram, Ip, Origin, Outbound, Outgoing};
 use crate::kni;
 use crate::netif::Class;
-use crate::packet::Buf;
+use crate::packet::{self, Buf};
 use crate::path::{Next, Step};
 use crate::planted::Defect;
 use crate::route::Routes;
@@ -196,12 +196,7 @@ pub fn input<W: World>(
 /// The checksum over everything from `from` on: zero when the message's own is right.
 fn message_sum(buf: &impl Buf, from: usize) -> u16 {
     let mut sum = Sum::new();
-    let mut skip = from;
-    for segment in buf.slices() {
-        let start = skip.min(segment.len());
-        skip -= start;
-        sum.add(&segment[start..]);
-    }
+    packet::add(&mut sum, buf, from..buf.len());
     sum.finish()
 }
 

@@ -13,6 +13,7 @@ mod fragment;
 pub mod reassembly;
 #[cfg(test)]
 mod tests;
+mod transport;
 
 use crate::drop::DropReason;
 use crate::env::Env;
@@ -301,6 +302,9 @@ pub fn local_in<W: World>(
     };
     let device = packet.from.device;
     if env.policy.icmp_unreachable && env.devices.get(device).kni.is_none() {
+        if let Some(fault) = transport::fault(&packet.ip, &packet.buf) {
+            return env.drop(packet.buf, fault);
+        }
         icmp::error(limit, &packet, kind, env, next);
     }
     kni::packet(packet.buf, device, reason, env);

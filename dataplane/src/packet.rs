@@ -5,6 +5,7 @@
 //! Not here: where buffers come from and go to (`world.rs`), and what their bytes mean (`wire/`).
 
 use crate::types::PortId;
+use crate::wire::checksum::Sum;
 use std::ops::Range;
 
 /// The identity of a packet within a run: 1, 2, 3 … in the order in which frames arrive from the
@@ -42,6 +43,16 @@ const _: () = assert!(size_of::<Meta>() == 16);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no room in the buffer")]
 pub struct NoRoom;
+
+/// Adds bytes of a packet to a checksum, across segments. What would be beyond its end is not there.
+pub fn add(sum: &mut Sum, buf: &impl Buf, bytes: Range<usize>) {
+    let mut begin = 0;
+    for segment in buf.slices() {
+        let within = |at: usize| at.saturating_sub(begin).min(segment.len());
+        sum.add(&segment[within(bytes.start)..within(bytes.end)]);
+        begin += segment.len();
+    }
+}
 
 /// Bytes of one frame, with room to grow in front.
 ///

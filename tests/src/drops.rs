@@ -67,6 +67,8 @@ fn shown(reason: DropReason) -> Option<Dut> {
         | R::ReassemblyTimeout => reassembly(reason),
         R::ProtocolUnknown => one(&ipv4(ALICE, DUT_LAN, 253, &[0; 20])),
         R::PortUnreachable => one(&udp(ALICE, DUT_LAN)),
+        R::TransportLength => one(&ipv4(ALICE, DUT_LAN, 17, &[0; 7])),
+        R::TransportChecksum => one(&udp(ALICE, DUT_LAN).bad_checksum()),
         R::IcmpTruncated | R::IcmpChecksum | R::IcmpType | R::IcmpEchoCode => message(reason),
         R::IcmpRedirectCode
         | R::IcmpRedirectQuote

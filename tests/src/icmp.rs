@@ -141,6 +141,50 @@ fn when_no_error_may_be_sent() {
     ");
 }
 
+#[test]
+fn what_is_no_udp_or_tcp_is_discarded_silently() {
+    // RFC 1122 §4.1.3.4, RFC 9293 §3.1: without notice, so that its sender is not told either.
+    let mut net = known();
+    net.at(ms(0)).lan(&udp(ALICE, DUT_LAN).bad_checksum());
+    net.at(ms(1)).lan(&tcp(ALICE, DUT_LAN).bad_checksum());
+    // Length fields: 7, and one more than the 8 bytes that came.
+    net.at(ms(2)).lan(&ipv4(ALICE, DUT_LAN, 17, &[0, 1, 0, 2, 0, 7, 0, 0]));
+    net.at(ms(3)).lan(&ipv4(ALICE, DUT_LAN, 17, &[0, 1, 0, 2, 0, 9, 0, 0]));
+    // At the limit: 8, and no checksum.
+    net.at(ms(4)).lan(&ipv4(ALICE, DUT_LAN, 17, &[0, 1, 0, 2, 0, 8, 0, 0]));
+    // In two segments, cut at an odd place of the data.
+    let whole = udp(ALICE, DUT_LAN).len(33);
+    net.at(ms(5)).lan(&whole.fragment(0, 24)).lan(&whole.fragment(24, 17));
+    let wrong = udp(ALICE, DUT_LAN).len(33).bad_checksum().id(2);
+    net.at(ms(6)).lan(&wrong.fragment(0, 24)).lan(&wrong.fragment(24, 17));
+    assert_snapshot!(net.run(), @"
+           ms lcore port    frame
+        0.000       lan  <  udp 198.51.100.7:4000 > 198.51.100.1:53 ttl 64 len 32 bad udp checksum
+        0.002     1           dropped l4_checksum (packet 1)
+        1.000       lan  <  tcp 198.51.100.7:40000 > 198.51.100.1:80 S seq 1 ack 0 win 65535 ttl 64 len 0 bad tcp checksum
+        1.007     1           dropped l4_checksum (packet 2)
+        2.000       lan  <  udp 198.51.100.7:1 > 198.51.100.1:2 ttl 64 len 0 BAD-UDP-LENGTH 7, 8 bytes here
+        2.012     1           dropped l4_length (packet 3)
+        3.000       lan  <  udp 198.51.100.7:1 > 198.51.100.1:2 ttl 64 len 0 BAD-UDP-LENGTH 9, 8 bytes here
+        3.003     1           dropped l4_length (packet 4)
+        4.000       lan  <  udp 198.51.100.7:1 > 198.51.100.1:2 ttl 64 len 0 no udp checksum
+        4.008     1           dropped port_unreachable (packet 5)
+        4.011     1 lan  >  icmp 198.51.100.1 > 198.51.100.7 port unreachable (3/3) for [udp 198.51.100.7:1 > 198.51.100.1:2 ttl 64] ttl 64 tos 0xc0
+        5.000       lan  <  ip 198.51.100.7 > 198.51.100.1 udp frag id 1 off 0 len 24 MF ttl 64
+        5.000       lan  <  ip 198.51.100.7 > 198.51.100.1 udp frag id 1 off 24 len 17 ttl 64
+        5.004     1           datagram 1 of 198.51.100.7 holds 1 fragment, 24 bytes
+        5.004     1           datagram 1 of 198.51.100.7 is whole: 2 fragments, 41 bytes
+        5.004     1           dropped port_unreachable (packet 7)
+        5.008     1 lan  >  icmp 198.51.100.1 > 198.51.100.7 port unreachable (3/3) for [udp 198.51.100.7:4000 > 198.51.100.1:53 ttl 64] ttl 64 tos 0xc0
+        6.000       lan  <  ip 198.51.100.7 > 198.51.100.1 udp frag id 2 off 0 len 24 MF ttl 64
+        6.000       lan  <  ip 198.51.100.7 > 198.51.100.1 udp frag id 2 off 24 len 17 ttl 64
+        6.001     1           datagram 2 of 198.51.100.7 holds 1 fragment, 24 bytes
+        6.001     1           datagram 2 of 198.51.100.7 is whole: 2 fragments, 41 bytes
+        6.001     1           dropped l4_checksum (packet 10)
+    in 9 + made 2 = out 2 + consumed 2 + dropped 7 + held 0
+    ");
+}
+
 // B55
 #[test]
 fn errors_are_limited_by_virtual_time_when_the_scenario_says_so() {
