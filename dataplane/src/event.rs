@@ -117,8 +117,8 @@ pub enum Event {
     Dropped { packet: PacketId, reason: DropReason },
     /// A packet waits for its neighbour's MAC.
     Waits { packet: PacketId, address: Ipv4Addr, waiting: u32 },
-    /// A Qsch took a packet; `qlen` wait in it now.
-    QschQueued { packet: PacketId, dev: PortId, handle: Handle, qlen: u32 },
+    /// A Qsch took a packet; `qlen` wait in it now, of so many `bytes`.
+    QschQueued { packet: PacketId, dev: PortId, handle: Handle, qlen: u32, bytes: u64 },
     /// A Qsch let a packet go.
     QschSent { packet: PacketId, dev: PortId, handle: Handle, len: u32 },
     /// Traffic control was changed on this lcore.
@@ -373,9 +373,10 @@ impl Event {
             field("qsch", Value::Handle(qsch));
         };
         match *self {
-            Event::QschQueued { packet, dev, handle, qlen } => {
+            Event::QschQueued { packet, dev, handle, qlen, bytes } => {
                 about(Some(packet), dev, handle);
                 field("qlen", Value::U64(qlen.into()));
+                field("bytes", Value::U64(bytes));
             }
             Event::QschSent { packet, dev, handle, len } => {
                 about(Some(packet), dev, handle);

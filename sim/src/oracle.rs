@@ -9,9 +9,11 @@
 //!
 //! What watches a run, beside the ledger: each packet ends once (`identity`), in the order of its flow
 //! (`order`), well formed (`egress`), as its pieces were (`fragments`), and fit to what came (`answers`).
-//! Rates are kept (`shaping`), and limits (`limits`); timers are in time (`timers`), and messages
-//! (`calls`); static neighbours stay where they are (`fixed`). When it ends:
-//! `liveness`, `schedule`, `tables`.
+//! Rates are kept (`shaping`), and limits (`limits`, `rings`); timers are in time (`timers`, `lifetime`),
+//! and messages (`calls`); static neighbours stay where they are (`fixed`). Packets go by the route
+//! (`routing`), the neighbour (`neighbours`) and the Qschs (`trees`) that are theirs, and once to the
+//! kernel (`kernel`). What one lcore learns all hear (`spread`), and who works for another takes turns
+//! (`turns`). When it ends: `liveness`, `samples`, `schedule`, `tables`.
 //!
 //! Invariant: what an oracle says depends on the plan alone, on no fabric and no pace; and nothing in a
 //! run depends on what an oracle says. Not here: the books that some of them read (`ledger.rs`).
@@ -23,34 +25,55 @@ mod fixed;
 mod fragments;
 pub(crate) mod frame;
 mod identity;
+mod kernel;
+mod lifetime;
 mod limits;
 mod liveness;
+mod neighbours;
 mod order;
+mod rings;
+mod routing;
+mod samples;
 mod schedule;
 mod shaping;
+mod slack;
+mod spread;
 mod tables;
 mod timers;
+mod trees;
+mod turns;
 
 pub(crate) use liveness::Pending;
+pub(crate) use samples::check as check_samples;
 pub(crate) use schedule::check as check_schedule;
+pub(crate) use slack::Slack;
 pub(crate) use tables::{Known, check as check_tables};
 
 use crate::trace::{Outside, Run};
 use answers::{Answers, Asked};
 use calls::Calls;
 use dataplane::control::Order;
+use dataplane::event::{Consumer, Made};
 use dataplane::tc::{BucketId, Tbf};
+use dataplane::world::Ring;
 use dataplane::{Config, DropReason, Event, Instant, LcoreId, PacketId, PortId, QueueId};
 use egress::{Came, Egress};
 use fixed::Fixed;
 use fragments::Fragments;
 use frame::Frame;
-use identity::{Birth, Lives, Moment};
+use identity::{Birth, Life, Lives, Moment};
+use lifetime::Lifetimes;
 use limits::Held;
+use neighbours::Neighbours;
 use order::InOrder;
+use rings::Rings;
+use routing::Routing;
 use shaping::Shaping;
+use spread::Spread;
 use std::fmt;
 use timers::Timers;
+use trees::Trees;
+use turns::Turns;
 
 /// Something that does not hold, though it should in every run.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -124,12 +147,19 @@ pub(crate) struct Oracles {
     calls: Calls,
     shaping: Shaping,
     timers: Timers,
+    lifetimes: Lifetimes,
+    routing: Routing,
+    neighbours: Neighbours,
+    spread: Spread,
+    trees: Trees,
+    turns: Turns,
+    rings: Rings,
     found: Findings,
 }
 
 impl Oracles {
-    /// Nothing has happened yet.
-    pub fn new(config: &Config) -> Oracles {
+    /// Nothing has happened yet. A timer may be so much later than due.
+    pub fn new(config: &Config, slack: Slack) -> Oracles {
         let ports = config.ports.iter().map(|port| port.name.clone()).collect();
         Oracles {
             lives: Lives::new(ports),
@@ -141,7 +171,14 @@ impl Oracles {
             fixed: Fixed::new(config),
             calls: Calls::new(config),
             shaping: Shaping::new(config),
-            timers: Timers::new(&config.policy),
+            timers: Timers::new(&config.policy, slack),
+            lifetimes: Lifetimes::new(slack),
+            routing: Routing::new(config),
+            neighbours: Neighbours::new(config),
+            spread: Spread::new(config),
+            trees: Trees::new(config),
+            turns: Turns::new(config),
+            rings: Rings::new(&config.limits),
             found: Findings::default(),
         }
     }
@@ -153,7 +190,9 @@ impl Oracles {
         self.fixed.event(at, run, event, &mut self.found);
         if let Event::Msg(note) = event {
             self.calls.event(at, run, note, &mut self.found);
+            self.turns.event(at, run, note, &mut self.found);
         }
+        self.neighbours.event(at, run.lcore, event, self.lives.newest());
         // A message says which packet it carries; where that is, others say.
         let packet = event.packet().filter(|_| !matches!(event, Event::Msg(_)));
         let Some(packet) = packet else { return self.unpacked(at, run, event) };
@@ -161,23 +200,58 @@ impl Oracles {
         if let Err(wrong) = self.fragments.event(packet, event) {
             self.lives.say_for(fragments::NAME, packet, moment, &wrong, &mut self.found);
         }
+        // Most events are these, and they are looked at when it leaves.
+        if matches!(event, Event::Rx { .. } | Event::Tx { .. }) {
+            return;
+        }
+        self.spread.event((at, run), self.lives.find(packet), event, &mut self.found);
         match event {
             Event::QschSent { dev, handle, len, .. } => {
                 self.shaping.sent((at, run), packet, (*dev, *handle, *len), &mut self.found);
             }
-            Event::Dropped { reason: DropReason::EtherTypeUnknown, .. } => {
-                if let Some(Err(wrong)) = self.lives.find(packet).map(Egress::type_unknown) {
-                    self.lives.say_for(egress::NAME, packet, moment, &wrong, &mut self.found);
-                }
+            Event::QschQueued { dev, handle, qlen, bytes, .. } => {
+                let life = (packet, self.lives.get(packet));
+                let holds = (*qlen, *bytes);
+                self.trees.queued((at, run), life, (*dev, *handle), holds, &mut self.found);
             }
             Event::Reassembly(note) => self.timers.datagram(at, run, note, &mut self.found),
             _ => {}
+        }
+        let Some(life) = self.lives.find(packet) else { return };
+        if let Err((oracle, wrong)) = self.of_packet(life, event) {
+            self.lives.say_for(oracle, packet, moment, &wrong, &mut self.found);
+        }
+    }
+
+    /// What is wrong with what happens to a packet: the oracle, and a sentence without its beginning.
+    fn of_packet(&self, life: &Life, event: &Event) -> Result<(), (&'static str, String)> {
+        let named = |oracle| move |wrong| (oracle, wrong);
+        match event {
+            Event::RingTx { .. } => kernel::event(life, event).map_err(named(kernel::NAME)),
+            Event::Waits { address, .. } => {
+                self.routing.waits(life, *address).map_err(named(routing::NAME))
+            }
+            Event::Consumed { by: Consumer::Fragmentation, .. }
+            | Event::Dropped { reason: DropReason::FragmentationNeeded, .. } => {
+                self.routing.too_long(life).map_err(named(routing::NAME))
+            }
+            Event::Dropped { reason: DropReason::EtherTypeUnknown, .. } => {
+                Egress::type_unknown(life).map_err(named(egress::NAME))
+            }
+            Event::Dropped { reason, .. } => {
+                self.answers.dropped(life, *reason).map_err(named(answers::NAME))
+            }
+            _ => Ok(()),
         }
     }
 
     /// The same, about no packet.
     fn unpacked(&mut self, at: Instant, run: Run, event: &Event) {
-        self.order.event(event, self.lives.newest());
+        let newest = self.lives.newest();
+        self.order.event(event, newest);
+        self.routing.event(event, newest);
+        self.lifetimes.event(at, run, event, &mut self.found);
+        self.spread.event((at, run), None, event, &mut self.found);
         match event {
             Event::Neigh(moved) => self.timers.neighbour(at, run, moved, &mut self.found),
             Event::AddressExpired { .. } => self.answers.expired(),
@@ -202,7 +276,12 @@ impl Oracles {
             Outside::Depart { packet, .. } => {
                 self.lives.departed(*packet, moment("depart"), &mut self.found);
             }
-            Outside::Command { what, .. } => self.told(what),
+            Outside::Command { order, what } => {
+                self.routing.told(*order, what, self.lives.newest());
+                self.lifetimes.told(*order, what);
+                self.spread.told(*order, what);
+                self.told(what);
+            }
             Outside::Fault(_) => self.calls.failed(),
         }
     }
@@ -214,6 +293,7 @@ impl Oracles {
         self.fragments.told(order);
         self.shaping.told(order);
         self.fixed.told(order);
+        self.trees.told(order);
         if matches!(order, Order::Reload(_)) {
             self.timers.reloaded();
             self.limits.reloaded();
@@ -271,23 +351,47 @@ impl Oracles {
         if self.egress.is_kernels(life, port) {
             return;
         }
+        let frame = Frame::read(bytes);
+        if let Some(frame) = frame.filter(|_| life.birth == Birth::Made(Made::ArpRequest))
+            && let Some(dev) = self.routing.device(port, frame.vid)
+        {
+            self.neighbours.asks((at, run), packet, dev, &frame, &mut self.found);
+        }
         let mut say = |oracle, wrong: Result<(), String>| {
             if let Err(wrong) = wrong {
                 self.lives.say_for(oracle, packet, moment, &wrong, &mut self.found);
             }
         };
-        let Some(frame) = Frame::read(bytes) else {
+        let Some(frame) = frame else {
             return say(egress::NAME, Err("is shorter than an Ethernet header".to_owned()));
         };
         let inside = frame.ipv4();
+        say(trees::NAME, self.trees.leaves(life, port, frame.vid));
         say(egress::NAME, self.egress.check(life, port, &frame, inside.as_ref()));
         say(answers::NAME, self.answers.leaves(life, &frame, inside.as_ref()));
         let Some(inside) = inside else { return };
+        let way = self.routing.leaves(life, port, (&frame, &inside));
+        let next = way.as_ref().ok().copied().flatten();
+        say(routing::NAME, way.map(drop));
+        if let Some(next) = next {
+            let right = self.neighbours.leaves(run.lcore, packet, next, frame.dst);
+            say(neighbours::NAME, right);
+        }
         say(order::NAME, self.order.leaves(life, port, (&frame, &inside)));
         let piece = life.cut_of.or_else(|| life.whole.then_some(packet));
         if let Some(of) = piece {
             say(fragments::NAME, self.fragments.leaves(of, &inside));
         }
+    }
+
+    /// A ring of `to` was given something when it held `held`: whether it took it.
+    pub fn given(
+        &mut self,
+        moment: (Instant, Run),
+        ring: (LcoreId, Ring),
+        (held, took): (u32, bool),
+    ) {
+        self.rings.given(moment, ring, (held, took), &mut self.found);
     }
 
     /// A run of `timer_manage` ended that let timers go; the next one is due then.

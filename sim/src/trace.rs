@@ -14,11 +14,12 @@ pub use digest::{Digest, Digests};
 pub use json::JsonLines;
 pub(crate) use json::quoted;
 
-use crate::asked::{Asked, Watch};
+use crate::asked::Watch;
 use crate::chart::{MessageLog, Noted};
 use crate::fault::Fault;
 use crate::ledger::Ledger;
-use crate::oracle::{Breach, Oracles};
+use crate::oracle::{Breach, Oracles, Slack};
+use crate::plan::Plan;
 use dataplane::config::Checked;
 use dataplane::control::Order;
 use dataplane::event::Value;
@@ -229,12 +230,12 @@ pub(crate) struct Trace<O> {
 
 impl<O: Observer> Trace<O> {
     /// A trace in which nothing has happened yet.
-    pub fn new(config: &Checked<'_>, asked: &[Asked], observer: O) -> Trace<O> {
+    pub fn new(config: &Checked<'_>, plan: &Plan, observer: O) -> Trace<O> {
         let ledger = Ledger::new(&config.get().ports);
         let streams = Streams::new(config.get().lcores.len());
         let devices = config.devices().iter().map(|device| device.name.clone()).collect();
-        let (messages, watch) = (MessageLog::default(), Watch::new(asked));
-        let oracles = Oracles::new(config.get());
+        let (messages, watch) = (MessageLog::default(), Watch::new(&plan.asked));
+        let oracles = Oracles::new(config.get(), Slack::of(plan));
         Trace { observer, ledger, streams, messages, watch, oracles, devices, n: 0 }
     }
 

@@ -96,7 +96,7 @@ impl<'f, F: Fabric, O: Observer> SimWorld<'f, F, O> {
         let id = lcores.first().map_or(LcoreId(0), |lcore| lcore.id);
         SimWorld {
             fabric,
-            trace: Trace::new(config, &plan.asked, observer),
+            trace: Trace::new(config, plan, observer),
             woken: 0,
             touching: false,
             touched: Vec::new(),
@@ -159,6 +159,13 @@ impl<'f, F: Fabric, O: Observer> SimWorld<'f, F, O> {
     pub fn waiting(&self, ring: Ring) -> u64 {
         let rings = self.lcores.iter().flat_map(|mailbox| &mailbox.rings);
         rings.filter(|other| other.ring == ring).map(|other| u64::from(other.parcels)).sum()
+    }
+
+    /// Traffic samples in all rings.
+    pub fn samples_waiting(&self) -> u64 {
+        let rings = self.lcores.iter().flat_map(|mailbox| &mailbox.rings);
+        let samples = rings.filter(|ring| matches!(ring.ring, Ring::Iftraf(_)));
+        samples.map(|ring| u64::from(ring.parcels)).sum()
     }
 
     /// Charges the pool for a packet, if it has so many buffers and no fault strikes.
@@ -382,7 +389,9 @@ impl<F: Fabric, O: Observer> World for SimWorld<'_, F, O> {
         let mailbox = &mut self.lcores[index];
         let kind = ring;
         let Some(ring) = mailbox.ring(kind) else { return Err(parcel) };
-        if ring.parcels >= ring.room {
+        let (held, took) = (ring.parcels, ring.parcels < ring.room);
+        self.trace.oracles.given((self.now, self.run), (to, kind), (held, took));
+        if !took {
             return Err(parcel);
         }
         let frames = u32::from(parcel.has_frame());

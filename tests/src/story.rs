@@ -174,7 +174,7 @@ impl Teller {
     /// What traffic control did.
     fn shaped(&self, event: &Event) -> Option<String> {
         Some(match *event {
-            Event::QschQueued { packet, dev, handle, qlen } => {
+            Event::QschQueued { packet, dev, handle, qlen, .. } => {
                 let dev = self.port(dev);
                 format!("     packet {} in Qsch {dev} {handle}, {qlen} in all", packet.0)
             }

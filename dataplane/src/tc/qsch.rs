@@ -163,8 +163,8 @@ impl<B: Buf> Qsch<B> {
         let packet = buf.meta().id;
         self.queue.push(&kind, key, buf);
         env.counters.qsch_in += 1;
-        let qlen = self.queue.len();
-        env.world.observe(Event::QschQueued { packet, dev, handle, qlen });
+        let (qlen, bytes) = (self.queue.len(), self.queue.bytes());
+        env.world.observe(Event::QschQueued { packet, dev, handle, qlen, bytes });
         true
     }
 

@@ -21,6 +21,8 @@ impl<F: Fabric, O: Observer> Engine<'_, F, O> {
             let (schedule, at) = (core.schedule(), core.position());
             broken.extend(oracle::check_schedule(core.id(), schedule, at, core.counters()));
         }
+        let waiting = self.world.samples_waiting();
+        broken.extend(oracle::check_samples(cores.iter().map(Lcore::counters), waiting));
         let orders = self.orders.list();
         let settled = self.world.waiting(Ring::Msg) == 0
             && !cores.iter().any(Lcore::waits_for_answers)

@@ -12,9 +12,9 @@
 
 use super::frame::{Frame, Packet};
 use super::identity::Life;
-use dataplane::Mac;
 use dataplane::config::{Config, PortConfig};
 use dataplane::control::Order;
+use dataplane::{DropReason, Mac};
 use std::collections::{BTreeSet, VecDeque};
 use std::net::Ipv4Addr;
 
@@ -138,6 +138,21 @@ impl Answers {
             (None, Some((arp, _))) if life.answered => self.arp(&life.asked, frame, arp),
             _ => Ok(()),
         }
+    }
+
+    /// What is wrong with the reason for which a packet is dropped: IPv4 has no say in what was sent to
+    /// another station.
+    ///
+    /// # Errors
+    /// A sentence without its beginning: the packet.
+    pub fn dropped(&self, life: &Life, reason: DropReason) -> Result<(), String> {
+        let Some((port, _)) = life.entry.filter(|_| is_of_ipv4(reason)) else { return Ok(()) };
+        let Asked { to, what } = life.asked;
+        let ours = to.is_multicast() || self.macs[port.index()].contains(&to);
+        if ours || !matches!(what, Question::Ipv4 { .. }) {
+            return Ok(());
+        }
+        Err(format!("came to {to}, which is another station, and is dropped as {reason}"))
     }
 
     fn arp(&self, asked: &Asked, frame: &Frame<'_>, arp: &[u8]) -> Result<(), String> {
@@ -276,6 +291,33 @@ fn mac(bytes: &[u8], at: usize) -> Mac {
     let mut mac = Mac::ZERO;
     mac.0.copy_from_slice(&bytes[at..at + 6]);
     mac
+}
+
+/// Whether it takes an IPv4 header, or what is behind one, to drop a packet so.
+fn is_of_ipv4(reason: DropReason) -> bool {
+    matches!(
+        reason,
+        DropReason::IpTruncated
+            | DropReason::IpVersion
+            | DropReason::IpHeaderLength
+            | DropReason::IpChecksum
+            | DropReason::IpTotalLength
+            | DropReason::IpBeyondFrame
+            | DropReason::IpMartianSource
+            | DropReason::IpMartianDestination
+            | DropReason::IpOptions
+            | DropReason::IpSourceRoute
+            | DropReason::IpFragmentPolicy
+            | DropReason::IpMulticast
+            | DropReason::IpBroadcast
+            | DropReason::IpNoRoute
+            | DropReason::ProtocolUnknown
+            | DropReason::PortUnreachable
+            | DropReason::ForwardingOff
+            | DropReason::ForwardGroupFrame
+            | DropReason::TtlExceeded
+            | DropReason::FragmentationNeeded
+    )
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use dataplane::config::Config;
 use dataplane::control::{LinkSetting, Order};
 use dataplane::event::Made;
 use dataplane::{Mac, PortId};
+use std::net::Ipv4Addr;
 
 /// The name of the oracle.
 pub(super) const NAME: &str = "egress";
@@ -34,6 +35,9 @@ enum Content {
     /// The sum of what is behind an ARP packet.
     Arp { trailer: u64 },
     Ipv4 {
+        dst: Ipv4Addr,
+        /// Bytes of the packet: its header says so in 16 bits.
+        len: u16,
         ttl: u8,
         /// [`Packet::kept`].
         header: u64,
@@ -48,6 +52,8 @@ impl Came {
     pub fn of(frame: &Frame<'_>, packet: Option<&Packet<'_>>) -> Came {
         let what = match (packet, frame.arp()) {
             (Some(packet), _) => Content::Ipv4 {
+                dst: packet.dst(),
+                len: u16::try_from(packet.total_len()).unwrap_or(u16::MAX),
                 ttl: packet.ttl(),
                 header: packet.kept(),
                 first: frame::first_eight(packet.payload),
@@ -57,6 +63,14 @@ impl Came {
             (None, None) => Content::Other,
         };
         Came { vid: frame.vid, what }
+    }
+
+    /// Where an IPv4 packet was to go, and its bytes.
+    pub fn to(&self) -> Option<(Ipv4Addr, u16)> {
+        match self.what {
+            Content::Ipv4 { dst, len, .. } => Some((dst, len)),
+            Content::Arp { .. } | Content::Other => None,
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! Invariant: what is not whole is not read. Not here: what should be in a frame (`egress.rs`).
 
 use dataplane::Mac;
+use std::net::Ipv4Addr;
 use std::ops::Range;
 
 /// No tag.
@@ -79,6 +80,12 @@ pub(crate) struct Packet<'a> {
 impl<'a> Packet<'a> {
     pub fn total_len(&self) -> usize {
         self.header.len() + self.payload.len()
+    }
+
+    pub fn dst(&self) -> Ipv4Addr {
+        let mut dst = [0; 4];
+        dst.copy_from_slice(&self.header[16..20]);
+        dst.into()
     }
 
     pub fn ttl(&self) -> u8 {

@@ -91,6 +91,10 @@ pub(super) struct Life {
     pub answered: bool,
     /// The same: whether it was put together of fragments.
     pub whole: bool,
+    /// Whether the kernel has a copy of it.
+    pub copied: bool,
+    /// The trees of Qschs that it went through: bits of `trees.rs`.
+    pub trees: u8,
     state: State,
     last: Moment,
 }
@@ -107,6 +111,8 @@ impl Life {
             asked: Asked::default(),
             answered: false,
             whole: false,
+            copied: false,
+            trees: 0,
             state: State::Alive,
             last: Moment { at: Instant::EPOCH, run: None, what: "" },
         }
@@ -199,7 +205,10 @@ impl Lives {
     /// Something happened on an lcore to a packet.
     pub fn event(&mut self, packet: PacketId, at: Moment, event: &Event, found: &mut Findings) {
         let cause = match event {
-            Event::Made { cause: Some(cause), .. } => self.get(*cause).map(|life| (*cause, *life)),
+            Event::Made { cause: Some(cause), what, .. } => self.get(*cause).map(|life| {
+                life.copied |= *what == Made::KniCopy;
+                (*cause, *life)
+            }),
             _ => None,
         };
         let Some(life) = self.get(packet) else {

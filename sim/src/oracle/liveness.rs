@@ -69,6 +69,7 @@ impl Pending<'_> {
 mod tests {
     use super::*;
     use crate::engine::tests::plans::dut;
+    use crate::oracle::Slack;
     use crate::trace::{Outside, Run};
     use dataplane::event::{Reassembly, ReassemblyNote};
     use dataplane::job::JobKind;
@@ -77,7 +78,7 @@ mod tests {
 
     /// Packets 1 to `n` have come, and nothing became of them but that the first is a fragment.
     fn came(n: u64) -> Oracles {
-        let mut oracles = Oracles::new(&dut(2).config);
+        let mut oracles = Oracles::new(&dut(2).config, Slack::default());
         for packet in (1..=n).map(PacketId) {
             let (port, queue) = (PortId(0), QueueId(0));
             oracles.outside(Instant::EPOCH, &Outside::Arrive { packet, port, queue, len: 60 });
@@ -100,7 +101,7 @@ mod tests {
     fn at_rest_nothing_is_held_and_no_answer_is_owed() {
         let idle = vec![(LcoreId(0), 0, false), (LcoreId(1), 0, false)];
         let pending = Pending { lcores: idle.clone(), orders: &[] };
-        assert_eq!(pending.at_rest(&Oracles::new(&dut(2).config), false), []);
+        assert_eq!(pending.at_rest(&Oracles::new(&dut(2).config, Slack::default()), false), []);
         assert_eq!(pending.at_rest(&came(1), true), [], "a fragment that may stay");
         assert_eq!(pending.at_rest(&came(1), false).len(), 1);
         assert_eq!(pending.at_rest(&came(2), true).len(), 1);

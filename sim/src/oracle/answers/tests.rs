@@ -158,3 +158,23 @@ fn of_our_packets_to_one_destination_each_has_an_identification_of_its_own() {
     assert!((9..23).all(|id| leaves(BOB, id).is_ok()));
     assert_eq!(leaves(BOB, 7), Ok(()));
 }
+
+#[test]
+fn ipv4_has_no_say_in_what_was_sent_to_another_station() {
+    let answers = Answers::new(&dut(2).config);
+    let mut frame = from_alice();
+    let ours = life(&frame, WIRE);
+    assert_eq!(answers.dropped(&ours, DropReason::IpNoRoute), Ok(()));
+    frame[5] = 0x41;
+    let other = life(&frame, WIRE);
+    assert_eq!(answers.dropped(&other, DropReason::IpOtherHost), Ok(()));
+    assert_eq!(answers.dropped(&other, DropReason::RxMissed), Ok(()));
+    let wrong = answers.dropped(&other, DropReason::ForwardGroupFrame).unwrap_err();
+    assert_eq!(
+        wrong,
+        "came to 02:00:00:00:00:41, which is another station, and is dropped as forward_group_frame"
+    );
+    frame[0] |= 1;
+    let group = life(&frame, WIRE);
+    assert_eq!(answers.dropped(&group, DropReason::ForwardGroupFrame), Ok(()));
+}
