@@ -84,6 +84,14 @@ impl HeapBuf {
         HeapBuf::fresh(meta, Fresh { headroom, ..Fresh::default() })
     }
 
+    /// An empty buffer with `room` bytes in front, at most [`HEADROOM`]: what there is less in front there
+    /// is more behind, as in an mbuf. Its copies are as fresh buffers are.
+    pub fn tight(meta: Meta, fresh: Fresh, room: usize) -> HeapBuf {
+        let mut buf = HeapBuf::fresh(meta, Fresh { headroom: HEADROOM, ..fresh });
+        (buf.segments[0].start, buf.segments[0].end) = (room.min(HEADROOM), room.min(HEADROOM));
+        HeapBuf { fresh, ..buf }
+    }
+
     /// A buffer that holds `frame`, in as many segments as it takes.
     pub fn from_frame(meta: Meta, frame: &[u8]) -> HeapBuf {
         let mut buf = HeapBuf::new(meta);
@@ -272,6 +280,20 @@ mod tests {
         assert_eq!(buf.len(), 60 + HEADROOM);
         buf.strip_front(HEADROOM).unwrap();
         assert_eq!(buf.head(), frame(60));
+    }
+
+    #[test]
+    fn what_there_is_less_in_front_there_is_more_behind() {
+        for (room, len, segments) in
+            [(0, 2176, 1), (0, 2177, 2), (4, 2172, 1), (4, 2173, 2), (128, 2048, 1), (128, 2049, 2)]
+        {
+            let mut buf = HeapBuf::tight(Meta::default(), Fresh::default(), room);
+            buf.extend(&frame(len));
+            assert_eq!((buf.len(), buf.segments()), (len, segments), "{room}");
+            let mut copy = buf.copy(Meta::default(), 0..len);
+            assert!(buf.prepend(room + 1).is_err() && buf.prepend(room).is_ok(), "{room}");
+            assert!(copy.prepend(HEADROOM).is_ok());
+        }
     }
 
     #[test]

@@ -9,12 +9,14 @@
 //! smaller (`shrink.rs`), what else is made of it (`export.rs`).
 
 mod case;
+mod losses;
 mod repro;
 #[cfg(test)]
 mod tests;
 
 pub use case::{Case, CaseInput};
 pub(crate) use case::{comment, hex, last_arrival};
+pub(crate) use losses::Losses;
 pub use repro::Again;
 
 use crate::cli::exit;

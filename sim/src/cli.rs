@@ -25,7 +25,7 @@ use crate::check::{RELATIONS, Relation};
 use crate::control;
 use crate::corpus;
 use crate::decode::{DecodeError, decode_file};
-use crate::fault::{Fault, FaultKind};
+use crate::fault::Fault;
 use crate::guess;
 use crate::jobs;
 use crate::plan::{Backend, Pace};
@@ -143,10 +143,10 @@ fn dispatch(
             let request = replay(captures, scenario.as_deref(), &run.sim, io)?;
             execute(request, &run, None, engine, interrupted, io)
         }
-        Command::Sweep { scenario, captures, port, kind, every, bundles, run } => {
+        Command::Sweep { scenario, captures, port, kinds, every, bundles, run } => {
             let mut request = Request::from_file(&scenario)?;
             request.captures = captures.into_iter().map(args::unnamed).chain(port).collect();
-            let kinds = if kind.is_empty() { FaultKind::ALL.to_vec() } else { kind };
+            let kinds = args::kinds(&kinds);
             let bundle = bundles.map(|path| BundleTo { path, always: false });
             let job = Job { bundle, ..job(request, &run, io)? };
             let outcome = engine.sweep(job, &Faults { kinds, every }, interrupted)?;

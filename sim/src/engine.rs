@@ -26,7 +26,7 @@ use crate::control::words;
 use crate::fabric::Fabric;
 use crate::fault::Fault;
 use crate::ledger::check_messages;
-use crate::peer::Peers;
+use crate::peer::{Peers, Sent};
 use crate::plan::{Pace, Plan};
 use crate::run::{PlanError, RunError};
 use crate::schedule::Picker;
@@ -321,7 +321,10 @@ impl<'a, F: Fabric, O: Observer> Engine<'a, F, O> {
             self.reach_peers();
         } else if self.peers.next() <= at {
             let (inputs, world) = (&mut self.inputs, &mut self.world);
-            self.peers.happen(at, &mut |port, frame| inputs.sent(at, port, frame, world));
+            self.peers.happen(at, &mut |sent| match sent {
+                Sent::Frame(port, frame) => inputs.sent(at, port, frame, world),
+                Sent::Lost(fault) => world.trace.outside(at, Outside::Fault(fault)),
+            });
         } else if let Some(index) = self.inputs.happen(at, &mut self.world)? {
             let kinds = self.world.waiting_for(index);
             kinds.for_each(|kind| self.lcores.wake(index, kind, at));
@@ -332,8 +335,10 @@ impl<'a, F: Fabric, O: Observer> Engine<'a, F, O> {
 
     /// What has just left the ports is on its way to the peers.
     fn reach_peers(&mut self) {
-        for (at, port, frame) in self.world.left.drain(..) {
-            self.peers.hear(at, port, &frame);
+        let SimWorld { left, trace, .. } = &mut self.world;
+        for (at, port, frame) in left.drain(..) {
+            let lost = &mut |fault| trace.outside(at, Outside::Fault(fault));
+            self.peers.hear(at, port, &frame, lost);
         }
     }
 
@@ -365,7 +370,11 @@ impl<'a, F: Fabric, O: Observer> Engine<'a, F, O> {
         let Due { index, at, tick, kind } = due;
         self.steps += 1;
         self.world.enter(at, index, tick, kind);
-        let items = self.lcores.step(due, &mut self.world).work.items;
+        let (stepped, fault) = self.lcores.step(due, &mut self.world);
+        let items = stepped.work.items;
+        if let Some(fault) = fault {
+            self.world.trace.outside(at, Outside::Fault(fault));
+        }
         self.reach_peers();
         let run = self.world.run();
         if let Some(picker) = &mut self.picker {
@@ -419,7 +428,7 @@ impl<'a, F: Fabric, O: Observer> Engine<'a, F, O> {
         let (judged, pending) = self.judge(ended);
         let held = self.lcores.cores().iter().map(Lcore::held).sum::<u64>() + self.world.held();
         let lcores = self.lcores.cores().iter().enumerate();
-        let lcores = lcores.map(|(index, core)| LcoreOutcome::of(core, self.lcores.busy(index)));
+        let lcores = lcores.map(|(index, core)| LcoreOutcome::of(core, &self.lcores, index));
         let lcores = lcores.collect();
         self.world.trace.oracles.closing();
         for core in self.lcores.cores_mut() {

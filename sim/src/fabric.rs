@@ -47,6 +47,9 @@ pub trait Fabric {
     fn alloc(&mut self) -> Option<Self::Buf>;
     /// A buffer that holds a frame; nothing when there is no more memory.
     fn make(&mut self, frame: &[u8]) -> Option<Self::Buf>;
+    /// The same with only `room` bytes in front of the frame, at most
+    /// [`HEADROOM`](dataplane::packet::HEADROOM).
+    fn make_tight(&mut self, frame: &[u8], room: usize) -> Option<Self::Buf>;
     /// A copy of these bytes; nothing when there is no more memory.
     fn copy(&mut self, of: &Self::Buf, bytes: Range<usize>) -> Option<Self::Buf>;
     /// Appends the segments of one packet to another.

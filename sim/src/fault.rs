@@ -1,5 +1,5 @@
 //! What goes wrong on purpose: calls that fail, frames that are lost or harmed on their way to a port,
-//! lcores that stand still, orders at another time.
+//! lcores that stand still or take another time, orders at another time.
 //!
 //! A [`Fault`] is one thing that goes wrong, at one place of one run: concrete, so that a list of them
 //! says the same in every version, whatever drew it. Most name their place by a number, from 1: the
@@ -22,6 +22,7 @@ pub(crate) use frames::{Harms, Outages};
 pub use text::FAULT;
 
 use crate::plan::{Plan, PortPlan};
+use crate::trace::Way;
 use dataplane::event::Value;
 use dataplane::{Instant, LcoreId, Nanos};
 
@@ -101,6 +102,18 @@ pub enum Fault {
         /// The last of them, not below the first.
         last: u64,
     },
+    /// Frames in a row between a peer and its port are lost: those that it sends, before they come to
+    /// the port's wire, or those that left the port for it.
+    Peer {
+        /// The peer.
+        peer: String,
+        /// Which of them: those that come in at the port, or those that go out.
+        way: Way,
+        /// The first of them, from 1.
+        first: u64,
+        /// The last of them, not below the first.
+        last: u64,
+    },
     /// A frame that comes to the port's wire is harmed.
     Frame {
         /// The port.
@@ -109,6 +122,15 @@ pub enum Fault {
         nth: u64,
         /// What becomes of it.
         harm: Harm,
+    },
+    /// The clock that gave the frames of the port's inputs their times is set back before a frame.
+    Back {
+        /// The port.
+        port: String,
+        /// The how manieth frame of each of its inputs, from 1.
+        nth: u64,
+        /// By how much.
+        by: Nanos,
     },
     /// The port's link goes down, and up again: what would come to the port meanwhile is lost.
     Down {
@@ -127,6 +149,17 @@ pub enum Fault {
         at: Instant,
         /// For how long.
         lasts: Nanos,
+    },
+    /// Runs in a row of an lcore that find work take another time than their costs say.
+    Cost {
+        /// The lcore.
+        lcore: LcoreId,
+        /// The first of them: the how manieth run of the lcore that finds work, from 1.
+        first: u64,
+        /// The last of them, not below the first.
+        last: u64,
+        /// How long each of them takes, not zero.
+        takes: Nanos,
     },
     /// The control plane is told something at another time.
     Order {
@@ -151,6 +184,10 @@ pub enum Harm {
     Cut(u32),
     /// It finds the receive queue full.
     Full,
+    /// It comes in a buffer with so many bytes in front of it, at most [`HEADROOM`].
+    ///
+    /// [`HEADROOM`]: dataplane::packet::HEADROOM
+    Room(u32),
 }
 
 impl Harm {
@@ -162,11 +199,18 @@ impl Harm {
             Harm::Flip(_) => "flip",
             Harm::Cut(_) => "cut",
             Harm::Full => "full",
+            Harm::Room(_) => "room",
         }
     }
 }
 
 impl Fault {
+    /// Every word that begins a fault.
+    pub const WORDS: [&str; 17] = [
+        "alloc", "ring", "tx", "lose", "mute", "deaf", "dup", "late", "flip", "cut", "full",
+        "room", "back", "down", "stall", "cost", "order",
+    ];
+
     /// The word that begins it on the command line, and names it in traces.
     pub const fn word(&self) -> &'static str {
         match self {
@@ -175,9 +219,13 @@ impl Fault {
             }
             Fault::Short { .. } => FaultKind::Tx.name(),
             Fault::Lose { .. } => "lose",
+            Fault::Peer { way: Way::In, .. } => "mute",
+            Fault::Peer { way: Way::Out, .. } => "deaf",
             Fault::Frame { harm, .. } => harm.word(),
+            Fault::Back { .. } => "back",
             Fault::Down { .. } => "down",
             Fault::Stall { .. } => "stall",
+            Fault::Cost { .. } => "cost",
             Fault::Order { .. } => "order",
         }
     }
@@ -190,13 +238,18 @@ impl Fault {
             }
             Fault::Short { .. } => "a port takes only the front of a burst",
             Fault::Lose { .. } => "a frame is lost on its way",
+            Fault::Peer { way: Way::In, .. } => "a frame that a peer sends is lost",
+            Fault::Peer { way: Way::Out, .. } => "a frame to a peer is lost",
             Fault::Frame { harm: Harm::Twice, .. } => "a frame comes twice",
             Fault::Frame { harm: Harm::Late(_), .. } => "a frame comes late",
             Fault::Frame { harm: Harm::Flip(_), .. } => "a bit of a frame is turned over",
             Fault::Frame { harm: Harm::Cut(_), .. } => "a frame is cut short",
             Fault::Frame { harm: Harm::Full, .. } => "a receive queue is full",
+            Fault::Frame { harm: Harm::Room(_), .. } => "a frame comes with little room in front",
+            Fault::Back { .. } => "the clock of a capture is set back",
             Fault::Down { .. } => "the link of a port is down for a while",
             Fault::Stall { .. } => "an lcore stands still for a while",
+            Fault::Cost { .. } => "a run of a job takes another time",
             Fault::Order { .. } => "an order is told at another time",
         }
     }
@@ -220,6 +273,10 @@ impl Fault {
                 field("nth", Value::U64(*first));
                 field("on", Value::Str(port));
             }
+            Fault::Peer { peer, first, .. } => {
+                field("nth", Value::U64(*first));
+                field("by", Value::Str(peer));
+            }
             Fault::Frame { port, nth, harm } => {
                 field("nth", Value::U64(*nth));
                 field("on", Value::Str(port));
@@ -227,13 +284,24 @@ impl Fault {
                     Harm::Late(by) => field("late", Value::U64(by.get())),
                     Harm::Flip(bit) => field("bit", Value::U64(u64::from(*bit))),
                     Harm::Cut(len) => field("left", Value::U64(u64::from(*len))),
+                    Harm::Room(len) => field("room", Value::U64(u64::from(*len))),
                     Harm::Twice | Harm::Full => {}
                 }
+            }
+            Fault::Back { port, nth, by } => {
+                field("nth", Value::U64(*nth));
+                field("on", Value::Str(port));
+                field("back", Value::U64(by.get()));
             }
             Fault::Down { port, at, lasts } => {
                 field("on", Value::Str(port));
                 field("from", Value::U64(at.as_nanos()));
                 field("lasts", Value::U64(lasts.get()));
+            }
+            Fault::Cost { lcore, first, takes, .. } => {
+                field("nth", Value::U64(*first));
+                field("of", Value::U64(u64::from(lcore.0)));
+                field("takes", Value::U64(takes.get()));
             }
             Fault::Stall { lcore, at, lasts } => {
                 field("of", Value::U64(u64::from(lcore.0)));
@@ -249,7 +317,10 @@ impl Fault {
     /// It has no such port or lcore: a sentence that names the fault and what there is.
     pub fn check(&self, plan: &Plan) -> Result<(), String> {
         match self {
-            Fault::Lose { port, .. } | Fault::Frame { port, .. } | Fault::Down { port, .. } => {
+            Fault::Lose { port, .. }
+            | Fault::Frame { port, .. }
+            | Fault::Back { port, .. }
+            | Fault::Down { port, .. } => {
                 let ports = || plan.config.ports.iter().zip(&plan.ports);
                 let wired = |plan: &PortPlan| matches!(plan, PortPlan::Ring(_));
                 match ports().find(|(config, _)| config.name == *port) {
@@ -265,7 +336,15 @@ impl Fault {
                 let names = names.join(", ");
                 Err(format!("fault {self}: there is no port `{port}`; ports with a wire: {names}"))
             }
-            Fault::Stall { lcore, .. } => {
+            Fault::Peer { peer, .. } => {
+                let names: Vec<_> = plan.peers.iter().map(|peer| peer.name.as_str()).collect();
+                if names.contains(&peer.as_str()) {
+                    return Ok(());
+                }
+                let names = names.join(", ");
+                Err(format!("fault {self}: there is no peer `{peer}`; peers: {names}"))
+            }
+            Fault::Stall { lcore, .. } | Fault::Cost { lcore, .. } => {
                 let mut ids: Vec<_> = plan.config.lcores.iter().map(|lcore| lcore.id).collect();
                 if ids.contains(lcore) {
                     return Ok(());

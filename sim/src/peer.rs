@@ -16,19 +16,23 @@ mod content;
 mod host;
 mod hostile;
 mod link;
+mod losses;
 mod outcome;
 
 pub use outcome::{
     Did, HostOutcome, PeerOutcome, PingOutcome, TcpReceived, TcpSent, UdpReceived, UdpSent,
 };
 
+use crate::fault::Fault;
 use crate::oracle::Breach;
 use crate::plan::{PeerKind, PeerPlan, Plan, PortPlan};
+use crate::trace::Way;
 use check::Path;
 use dataplane::rng::Rng;
 use dataplane::{Instant, Nanos, PortId};
 use host::{Host, STEP};
 use hostile::{Gateway, Hostile};
+use losses::Losses;
 use std::collections::VecDeque;
 use std::net::Ipv4Addr;
 
@@ -47,16 +51,19 @@ struct Peer {
     name: String,
     port: PortId,
     delay: Nanos,
-    loss: u32,
-    /// Which frames are lost.
-    losses: Rng,
+    losses: Losses,
     /// Frames on their way to it, and when it looks at each.
     coming: VecDeque<(Instant, Vec<u8>)>,
     who: Who,
-    sent: u64,
     heard: u64,
-    lost_from: u64,
-    lost_to: u64,
+}
+
+/// A frame that a peer sends.
+pub(crate) enum Sent {
+    /// It comes to the port's wire.
+    Frame(PortId, Vec<u8>),
+    /// It is lost before: the fault that loses it.
+    Lost(Fault),
 }
 
 enum Who {
@@ -94,8 +101,7 @@ impl Peers {
                 name: peer.name.clone(),
                 port: peer.port,
                 delay,
-                loss: peer.loss,
-                losses: own.fork("loss"),
+                losses: Losses::new(&peer.name, peer.loss, own.fork("loss"), &plan.faults),
                 coming: VecDeque::new(),
                 who: match &peer.kind {
                     PeerKind::Host(host) => Who::Host(Box::new(Host::new(peer, host, own))),
@@ -103,10 +109,7 @@ impl Peers {
                         Who::Hostile(Hostile::new(peer, attacks, gateway(plan, peer), &own))
                     }
                 },
-                sent: 0,
                 heard: 0,
-                lost_from: 0,
-                lost_to: 0,
             }
         });
         let path = Path::with(&plan.faults);
@@ -124,11 +127,12 @@ impl Peers {
         self.next = self.peers.iter().map(Peer::next).min().unwrap_or(Instant::MAX);
     }
 
-    /// A frame has left a port: all peers behind it hear it, after the wire's delay.
-    pub fn hear(&mut self, at: Instant, port: PortId, frame: &[u8]) {
+    /// A frame has left a port: all peers behind it hear it, after the wire's delay. `lost` hears of
+    /// each to whom it does not come.
+    pub fn hear(&mut self, at: Instant, port: PortId, frame: &[u8], lost: &mut dyn FnMut(Fault)) {
         for peer in self.peers.iter_mut().filter(|peer| peer.port == port) {
-            if peer.loses() {
-                peer.lost_to += 1;
+            if let Some(fault) = peer.losses.pass(Way::Out) {
+                lost(fault);
                 continue;
             }
             let come = at.saturating_add(peer.delay);
@@ -138,9 +142,8 @@ impl Peers {
         self.find_next();
     }
 
-    /// The first peer that has something to do at `at` does it. Every frame that it sends, and that is
-    /// not lost, is told.
-    pub fn happen(&mut self, at: Instant, send: &mut dyn FnMut(PortId, Vec<u8>)) {
+    /// The first peer that has something to do at `at` does it. Every frame that it sends is told.
+    pub fn happen(&mut self, at: Instant, send: &mut dyn FnMut(Sent)) {
         let Some(peer) = self.peers.iter_mut().find(|peer| peer.next() <= at) else {
             unreachable!("the engine asked for the time before")
         };
@@ -156,12 +159,10 @@ impl Peers {
             Who::Hostile(hostile) => hostile.poll(at),
         }
         while let Some(frame) = peer.take_sent() {
-            peer.sent += 1;
-            if peer.loses() {
-                peer.lost_from += 1;
-            } else {
-                send(peer.port, frame);
-            }
+            send(match peer.losses.pass(Way::In) {
+                Some(fault) => Sent::Lost(fault),
+                None => Sent::Frame(peer.port, frame),
+            });
         }
         self.find_next();
     }
@@ -194,11 +195,6 @@ impl Peer {
         self.coming.front().map_or(own, |(look, _)| own.min(*look))
     }
 
-    /// Whether the frame that passes its wire now is lost.
-    fn loses(&mut self) -> bool {
-        self.loss > 0 && self.losses.below(MILLION.into()) < self.loss.into()
-    }
-
     fn take_sent(&mut self) -> Option<Vec<u8>> {
         match &mut self.who {
             Who::Host(host) => host.take_sent(),
@@ -207,13 +203,14 @@ impl Peer {
     }
 
     fn outcome(self) -> PeerOutcome {
+        let (lost_from, lost_to) = self.losses.lost();
         PeerOutcome {
             name: self.name,
             port: self.port,
-            sent: self.sent,
+            sent: self.losses.sent(),
             heard: self.heard,
-            lost_from: self.lost_from,
-            lost_to: self.lost_to,
+            lost_from,
+            lost_to,
             did: match &self.who {
                 Who::Host(host) => Did::Host(host.outcome()),
                 Who::Hostile(hostile) => Did::Hostile(hostile.outcome()),
@@ -223,4 +220,4 @@ impl Peer {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

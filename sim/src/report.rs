@@ -86,6 +86,12 @@ fn input_line(plan: &Plan, input: &Input, totals: &InputTotals) -> String {
     if info.backward > 0 {
         let _ = write!(line, "; time runs back {} times", info.backward);
     }
+    if let (steps @ 1.., most) = totals.steps {
+        let _ = write!(
+            line,
+            "; its clock was set back {steps} times, by up to {most}: each time it goes on from there"
+        );
+    }
     line
 }
 

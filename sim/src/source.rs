@@ -7,11 +7,14 @@
 //! order of the plan. Not here: receive queues (`world.rs`).
 
 mod feed;
+mod line;
 mod memory;
 mod pacer;
 mod select;
+mod setback;
 
 pub use feed::InputTotals;
+pub(crate) use line::Line;
 pub use memory::in_memory;
 pub(crate) use memory::{Frames, Spelled, spell_out};
 pub(crate) use select::selects as selected;
@@ -26,6 +29,7 @@ use crate::world::{SimWorld, in_a_row};
 use dataplane::world::BURST;
 use dataplane::{Buf, DropReason, Instant, Nanos, PortId};
 use feed::{Feed, Offer};
+use setback::SetBack;
 use std::collections::VecDeque;
 use std::path::PathBuf;
 
@@ -51,6 +55,8 @@ struct Carried {
     bytes: Vec<u8>,
     /// Whether it finds the receive queue full, whatever is in it.
     misses: bool,
+    /// The bytes in front of it in its buffer, if it has not all that there can be.
+    room: Option<usize>,
 }
 
 /// An input cannot be read.
@@ -81,7 +87,10 @@ impl<'p, F: Fabric> Inputs<'p, F> {
             PortPlan::Ring(wire) => (Inward::new(wire), wire.delay),
             PortPlan::Pcap { .. } | PortPlan::Null { .. } => (None, Nanos::ZERO),
         });
-        let feed = |input: &'p Input| Feed::open(input, plan.snapped, fabric);
+        let feed = |input: &'p Input| {
+            let port = &plan.config.ports[input.port.index()].name;
+            Feed::open(input, plan.snapped, SetBack::of(&plan.faults, port), fabric)
+        };
         let feeds = plan.inputs.iter().map(feed).collect::<Result<_, _>>()?;
         let next = Instant::EPOCH;
         let mut inputs = Inputs {
@@ -140,14 +149,14 @@ impl<'p, F: Fabric> Inputs<'p, F> {
         index: usize,
         world: &mut SimWorld<'_, F, O>,
     ) -> Option<usize> {
-        let Carried { bytes, misses } = match &mut self.wires[index].0 {
+        let carried = match &mut self.wires[index].0 {
             Some(wire) => wire.arrive()?,
             None => self.flying[index].pop_front()?.1,
         };
-        let frame = made(world.fabric.make(&bytes));
+        let (frame, misses) = (put(world.fabric, &carried), carried.misses);
         // What peers send comes in memory of its own.
         if self.spare.len() < BURST {
-            self.spare.push(bytes);
+            self.spare.push(carried.bytes);
         }
         self.deliver(at, PortId(u16::try_from(index).unwrap_or(u16::MAX)), frame, misses, world)
     }
@@ -161,9 +170,12 @@ impl<'p, F: Fabric> Inputs<'p, F> {
     ) -> Result<Option<usize>, SourceError> {
         let feed = &mut self.feeds[index];
         let port = feed.port;
-        let Some(Offer { frame, refused, .. }) = feed.take(world.fabric)? else {
+        let Some(Offer { frame, refused, stepped, .. }) = feed.take(world.fabric)? else {
             return Ok(None);
         };
+        if let Some(fault) = stepped {
+            world.trace.outside(at, Outside::Fault(fault));
+        }
         let faults = self.harms[port.index()].next();
         if let Some(reason) = refused {
             world.turn_away(at, port, &frame, reason);
@@ -180,7 +192,7 @@ impl<'p, F: Fabric> Inputs<'p, F> {
             bytes.clear();
             let mut scratch = Vec::new();
             bytes.extend_from_slice(in_a_row(&frame, &mut scratch));
-            wire.send(at, frame.len(), Carried { bytes, misses: false });
+            wire.send(at, frame.len(), Carried { bytes, misses: false, room: None });
         } else {
             world.turn_away(at, port, &frame, DropReason::WireQueueFull);
         }
@@ -263,13 +275,13 @@ impl<'p, F: Fabric> Inputs<'p, F> {
         world: &mut SimWorld<'_, F, O>,
     ) -> Option<usize> {
         let Some(wire) = &mut self.wires[port.index()].0 else {
-            let frame = made(world.fabric.make(&carried.bytes));
+            let frame = put(world.fabric, &carried);
             return self.deliver(at, port, frame, carried.misses, world);
         };
         if wire.has_room(at) {
             wire.send(at, carried.bytes.len(), carried);
         } else {
-            let frame = made(world.fabric.make(&carried.bytes));
+            let frame = put(world.fabric, &carried);
             world.turn_away(at, port, &frame, DropReason::WireQueueFull);
         }
         None
@@ -328,6 +340,14 @@ fn made<B>(frame: Option<B>) -> B {
     }
 }
 
+/// A buffer with a frame that was on its way.
+fn put<F: Fabric>(fabric: &mut F, Carried { bytes, room, .. }: &Carried) -> F::Buf {
+    made(match room {
+        None => fabric.make(bytes),
+        Some(room) => fabric.make_tight(bytes, *room),
+    })
+}
+
 /// What becomes of a frame to which something happens.
 struct Harmed {
     carried: Carried,
@@ -343,7 +363,7 @@ fn harmed<F: Fabric, O: Observer>(
     faults: Vec<Fault>,
     world: &mut SimWorld<'_, F, O>,
 ) -> Option<Harmed> {
-    let (mut misses, mut copies, mut late) = (false, 1, Nanos::ZERO);
+    let (mut misses, mut copies, mut late, mut room) = (false, 1, Nanos::ZERO, None);
     for fault in faults {
         match fault {
             Fault::Lose { .. } => {
@@ -363,16 +383,23 @@ fn harmed<F: Fabric, O: Observer>(
                 if let Harm::Late(by) = harm {
                     late = late.max(by);
                 }
+                if let Harm::Room(bytes) = harm {
+                    let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+                    room = Some(room.map_or(bytes, |room: usize| room.min(bytes)));
+                }
             }
             Fault::Call(_)
             | Fault::Calls { .. }
             | Fault::Short { .. }
+            | Fault::Back { .. }
             | Fault::Down { .. }
             | Fault::Stall { .. }
+            | Fault::Peer { .. }
+            | Fault::Cost { .. }
             | Fault::Order { .. } => unreachable!("{fault} is not about a frame"),
         }
     }
-    Some(Harmed { carried: Carried { bytes, misses }, copies, late })
+    Some(Harmed { carried: Carried { bytes, misses, room }, copies, late })
 }
 
 /// When the next frame of an input comes to the wire, or to the port if the wire only takes time.

@@ -1,19 +1,25 @@
-//! A run once for every call that can fail: what becomes of the dataplane then.
+//! A run once for every call that can fail, or for every place where another fault can strike: what
+//! becomes of the dataplane then.
 //!
-//! A first run without faults counts the calls of each kind. Then each of them fails, one a run, and
-//! every run is held to the same invariants: packets are conserved, the pool is full again, the
+//! A first run without faults shows where each kind of fault can strike. Then it does, at one place a
+//! run, and every run is held to the same invariants: packets are conserved, the pool is full again, the
 //! books of messages agree, nothing panics, and the run comes to rest as the first one did.
 //!
-//! Invariant: a sweep says of a finding how to have it again, alone. Not here: how a call is made to
-//! fail (`fault.rs`, `world.rs`), what a run is held to (`oracle.rs`, `trial.rs`).
+//! Invariant: a sweep says of a finding how to have it again, alone. Not here: which faults there
+//! are of a kind (`sweep/kinds.rs`), what a fault does (`fault.rs`), what a run is held to (`oracle.rs`, `trial.rs`).
+
+mod kinds;
+
+pub use kinds::Kind;
 
 use crate::fabric::Fabric;
-use crate::fault::{Fault, FaultKind, Strike};
+use crate::fault::{Fault, Reach};
 use crate::oracle::Breach;
 use crate::plan::{Pace, Plan};
 use crate::run::RunError;
 use crate::trial::{Trying, patience, trial};
 use dataplane::Instant;
+use kinds::Seen;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -21,8 +27,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 #[derive(Clone, Debug)]
 pub struct Sweep<'a> {
     /// The kinds of faults.
-    pub kinds: Vec<FaultKind>,
-    /// Only every so manieth call of each kind, at least 1.
+    pub kinds: Vec<Kind>,
+    /// Only every so manieth place of each kind, at least 1.
     pub every: u64,
     /// How idle time passes.
     pub pace: Pace,
@@ -33,8 +39,8 @@ pub struct Sweep<'a> {
 /// How a sweep went.
 #[derive(Clone, Debug)]
 pub struct Swept {
-    /// Calls of each kind in the run without faults, and what was tried, in the order of
-    /// [`FaultKind::ALL`]; only the kinds that were asked for.
+    /// Places of each kind in the run without faults, and what was tried, in the order of
+    /// [`Kind::all`]; only the kinds that were asked for.
     pub tallies: Vec<Tally>,
     /// What was wrong, and when.
     pub findings: Vec<Finding>,
@@ -48,20 +54,20 @@ pub struct Swept {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tally {
     /// The kind.
-    pub kind: FaultKind,
-    /// Calls in the run without faults.
+    pub kind: Kind,
+    /// Places in the run without faults.
     pub chances: u64,
-    /// Runs with one of them failing.
+    /// Runs in which it struck at one of them.
     pub runs: u64,
     /// Of these, runs in which something was wrong.
     pub failed: u64,
 }
 
-/// Something that is wrong when a call fails.
+/// Something that is wrong when a fault strikes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// The call. Nothing: it is wrong without any fault.
-    pub strike: Option<Strike>,
+    /// The fault. Nothing: it is wrong without any.
+    pub fault: Option<Fault>,
     /// What is wrong.
     pub what: Vec<Breach>,
 }
@@ -87,32 +93,34 @@ pub fn sweep<F: Fabric>(
     let (tallies, findings) = (Vec::new(), Vec::new());
     let mut swept = Swept { tallies, findings, patience: None, interrupted: false };
     let trying = Trying { pace: sweep.pace, interrupted: sweep.interrupted, ..Trying::default() };
-    let verdict = trial(plan, trying, fabric, ())?;
+    let seen = Seen::new(plan.config.ports.iter().map(|port| port.name.clone()));
+    let verdict = trial(plan, trying, fabric, seen)?;
     swept.interrupted = verdict.is_interrupted();
     swept.note(None, verdict.breaches);
-    let Some((first, ())) = verdict.ran.filter(|_| !swept.interrupted) else { return Ok(swept) };
-    let tried = |kind: FaultKind| first.chances[kind.index()].div_ceil(sweep.every);
-    let kinds = FaultKind::ALL.into_iter().filter(|kind| sweep.kinds.contains(kind));
-    let all: u64 = kinds.clone().map(tried).sum();
+    let Some((first, seen)) = verdict.ran.filter(|_| !swept.interrupted) else { return Ok(swept) };
+    let reach = Reach::of(plan, &first);
+    let tried = |kind: Kind| kind.places(&seen, &reach).div_ceil(sweep.every);
+    let kinds: Vec<Kind> = Kind::all().filter(|kind| sweep.kinds.contains(kind)).collect();
+    let all: u64 = kinds.iter().copied().map(tried).sum();
     let mut plan = plan.clone();
     let patience = patience(&plan, first.end);
     swept.patience = patience;
     let trying = Trying { patience, ..trying };
     for kind in kinds {
-        let chances = first.chances[kind.index()];
+        let chances = kind.places(&seen, &reach);
         let mut tally = Tally { kind, chances, runs: 0, failed: 0 };
         for run in 0..tried(kind) {
-            let strike = Strike { kind, nth: 1 + run * sweep.every };
-            plan.faults.push(Fault::Call(strike));
+            let Some(fault) = kind.fault(run * sweep.every, &seen, &reach) else { break };
+            plan.faults.push(fault);
             let verdict = trial(&plan, trying, fabric, ())?;
-            plan.faults.pop();
+            let fault = plan.faults.pop();
             if verdict.is_interrupted() {
                 swept.interrupted = true;
                 break;
             }
             tally.runs += 1;
             tally.failed += u64::from(!verdict.breaches.is_empty());
-            swept.note(Some(strike), verdict.breaches);
+            swept.note(fault, verdict.breaches);
             told(swept.runs() + tally.runs, all);
             if sweep.interrupted.is_some_and(|flag| flag.load(Ordering::Relaxed)) {
                 swept.interrupted = true;
@@ -128,23 +136,23 @@ pub fn sweep<F: Fabric>(
 }
 
 impl Swept {
-    fn note(&mut self, strike: Option<Strike>, what: Vec<Breach>) {
+    fn note(&mut self, fault: Option<Fault>, what: Vec<Breach>) {
         if !what.is_empty() {
-            self.findings.push(Finding { strike, what });
+            self.findings.push(Finding { fault, what });
         }
     }
 }
 
 impl fmt::Display for Swept {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "fault       calls       runs     failed   what it is")?;
+        writeln!(f, "fault      places       runs     failed   what it is")?;
         for Tally { kind, chances, runs, failed } in &self.tallies {
             let (name, explain) = (kind.name(), kind.explain());
             writeln!(f, "{name:<6} {chances:>10} {runs:>10} {failed:>10}   {explain}")?;
         }
-        for Finding { strike, what } in &self.findings {
-            match strike {
-                Some(strike) => writeln!(f, "\nwith --fault {strike}:")?,
+        for Finding { fault, what } in &self.findings {
+            match fault {
+                Some(fault) => writeln!(f, "\nwith --fault {fault}:")?,
                 None => writeln!(f, "\nwithout any fault:")?,
             }
             what.iter().try_for_each(|what| writeln!(f, "  {what}"))?;

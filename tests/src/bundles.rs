@@ -2,6 +2,10 @@
 
 use crate::cli::{files, folder, repository, run};
 use insta::assert_snapshot;
+use sim::bundle::Bundle;
+use sim::fabric::HeapFabric;
+use sim::scenario::{Overrides, Scenario};
+use sim::trial::{Trying, trial};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Output;
@@ -150,6 +154,32 @@ fn the_smallest_case_of_the_demo_is_one_packet_of_one_byte_too_much() {
     let part = run(&["shrink", from, "--runs", "9"]);
     assert!(told(&part).contains("stopped: this is the smallest so far"), "{}", told(&part));
     assert_eq!(code(&run(&["repro", dir.join("demo.small.lockstep").to_str().unwrap()])), 1);
+}
+
+#[test]
+fn in_a_bundle_no_frame_of_a_peer_is_lost_by_chance() {
+    let dir = folder("bundle-losses");
+    let path = dir.join("peers.lockstep");
+    let path = path.to_str().unwrap();
+    let asked = ["--backend=heap", "--fail-on=event:fault,kind=deaf", "--bundle", path];
+    let output = run(&[&["run", "fixtures/scenarios/peers.toml"][..], &asked].concat());
+    assert_eq!(code(&output), 1, "{}", told(&output));
+    let bundle = Bundle::read(Path::new(path)).unwrap();
+    assert!(!bundle.text().contains("loss ="), "{}", bundle.text());
+    let of = |word: &str| bundle.case.faults.iter().filter(|fault| fault.word() == word).count();
+    assert!(of("mute") > 0 && of("deaf") > 0, "{:?}", bundle.case.faults);
+    // It is the same run: `loss` itself loses the same frames.
+    let plan =
+        Scenario::load(&repository().join("fixtures/scenarios/peers.toml"), &Overrides::default());
+    let verdict =
+        trial(&plan.unwrap().plan, Trying::default(), &mut HeapFabric::new(), ()).unwrap();
+    let digest = verdict.outcome().map(|outcome| outcome.digests.trace.to_string());
+    assert_eq!(bundle.digest, digest);
+    assert_eq!(code(&run(&["repro", path])), 1);
+    let small = dir.join("small.lockstep");
+    run(&["shrink", path, "-o", small.to_str().unwrap()]);
+    let small = Bundle::read(&small).unwrap();
+    assert_eq!(small.case.faults.len(), 1, "one loss is enough: {:?}", small.case.faults);
 }
 
 #[test]

@@ -1,11 +1,11 @@
 //! Every reason for which a packet is dropped: one run for each, and no reason is left out, because
 //! the `match` below has no other arm.
 
-use dataplane::DropReason;
 use dataplane::config::Policy;
 use dataplane::control::Order;
 use dataplane::msg::Priority;
 use dataplane::tc::{Handle, Kind, Match, TcChange};
+use dataplane::{DropReason, PortId};
 use fixtures::{
     ALICE, BOB, BROADCAST, CAROL, DUT_LAN, DUT_WAN, Frame, GW, arp_reply, arp_request, icmp,
     icmp_echo, icmp_error, ipv4, raw, udp,
@@ -80,12 +80,12 @@ fn shown(reason: DropReason) -> Option<Dut> {
         R::FragmentationNeeded | R::FragmentNoBuffer | R::FragmentBeyondEnd => too_large(reason),
         R::OutputNoRoute => one(&icmp_echo(CAROL, DUT_LAN).dst_mac(DUT_LAN.mac)),
         R::OutputNoSource => nameless(),
-        // No frame from a port brings these about: `lcore/tests.rs` and `msg/tests.rs` show them.
-        R::NoHeadroom | R::MsgDropped => return None,
+        // No frame from a port brings this about: `msg/tests.rs` shows it.
+        R::MsgDropped => return None,
         R::NeighQueueFull | R::NeighTableFull | R::NeighUnreachable | R::NeighDeleted => {
             neighbours(reason)
         }
-        R::WireLost | R::LinkDown | R::TxRefused => at_a_wire(reason),
+        R::WireLost | R::LinkDown | R::TxRefused | R::NoHeadroom => at_a_wire(reason),
         R::ArpRingFull | R::IcmpRedirectRingFull | R::DeviceGone => between_workers(reason),
     })
 }
@@ -98,6 +98,14 @@ fn bytes(frame: &[u8]) -> Dut {
     let mut net = dut();
     net.at(ms(1)).bytes(LAN, frame.to_vec());
     net
+}
+
+/// A frame with no room for a tag in front of it has to leave by a VLAN device.
+fn tight() -> Dut {
+    let bob = BOB.with_ip([10, 0, 100, 9]);
+    let mut net = dut().vlan(WAN, 100, "10.0.100.1/24").knows(PortId(2), bob);
+    net.at(ms(1)).lan(&udp(ALICE, bob));
+    net.fails("room:lan:1=3")
 }
 
 /// `n` frames for BOB at one instant.
@@ -224,6 +232,7 @@ fn on_the_way_in(reason: DropReason) -> Dut {
 
 fn at_a_wire(reason: DropReason) -> Dut {
     match reason {
+        DropReason::NoHeadroom => tight(),
         DropReason::WireLost => one(&udp(ALICE, BOB)).fails("lose:lan:1"),
         DropReason::LinkDown => one(&udp(ALICE, BOB)).fails("down:lan@1ms=1ns"),
         _ => on_the_way_out(),

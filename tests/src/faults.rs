@@ -1,21 +1,27 @@
 //! What goes wrong on purpose, and nothing else breaks: calls that fail, frames that are lost or harmed,
-//! lcores that stand still, orders at another time.
+//! lcores that stand still or take another time, orders at another time.
 
 use crate::cli::repository;
+use crate::peers;
+use dataplane::PortId;
 use dataplane::control::{Hello, Target};
 use dataplane::msg::Call;
-use fixtures::{ALICE, BOB, DUT_LAN, DUT_WAN, arp_reply, icmp_echo, udp};
+use fixtures::{ALICE, BOB, CAROL, DUT_LAN, DUT_WAN, GW, arp_reply, icmp_echo, udp};
 use insta::assert_snapshot;
-use sim::fault::FaultKind;
 use sim::plan::{Backend, Pace, Plan, PortPlan, WirePlan};
 use sim::run::sweep;
 use sim::scenario::{CaptureArg, Overrides, Request, Scenario};
-use sim::sweep::{Sweep, Swept};
+use sim::sweep::{Kind, Sweep, Swept};
 use tests::{Dut, LAN, WAN, dut, dut_with_workers, ms, tell, us};
 
 /// Every so manieth call fails, on its own.
 fn swept(plan: &Plan, every: u64) -> Swept {
-    let all = Sweep { kinds: FaultKind::ALL.to_vec(), every, pace: Pace::Skip, interrupted: None };
+    swept_with(plan, Kind::CALLS.to_vec(), every)
+}
+
+/// At every so manieth place of these kinds a fault strikes, on its own.
+fn swept_with(plan: &Plan, kinds: Vec<Kind>, every: u64) -> Swept {
+    let all = Sweep { kinds, every, pace: Pace::Skip, interrupted: None };
     sweep(plan, Backend::Heap, &all, false).unwrap()
 }
 
@@ -159,6 +165,44 @@ fn a_sweep_tries_each_call_once() {
     assert_eq!(tried, [("alloc", 3, 3), ("ring", 0, 0), ("tx", 2, 2)]);
 }
 
+// B97
+#[test]
+fn nothing_but_packets_is_lost_wherever_any_fault_strikes() {
+    let mut runs = std::collections::BTreeMap::new();
+    let names = ["scenarios/router", "small/changes", "small/kernel", "small/vlans"];
+    let mut plans = Vec::from(names.map(|name| {
+        let path = repository().join(format!("fixtures/{name}.toml"));
+        (name, Scenario::load(&path, &Overrides::default()).unwrap().plan)
+    }));
+    let ping = "ping = [{ to = '192.0.2.9', count = 2, every = '1ms' }]\n";
+    plans.push(("hosts", peers::plan(&[peers::BOX, peers::ALICE, ping, peers::BOB])));
+    for (name, plan) in plans {
+        let swept = swept_with(&plan, Kind::all().collect(), 4);
+        assert_eq!(swept.findings, [], "{name}:\n{swept}");
+        for tally in swept.tallies {
+            *runs.entry(tally.kind).or_insert(0) += tally.runs;
+        }
+    }
+    assert!(runs.values().all(|runs| *runs > 0), "each kind has a place somewhere: {runs:?}");
+}
+
+#[test]
+fn a_sweep_of_other_kinds_tries_each_place_once() {
+    let mut net = asked();
+    net.at(ms(5)).told("route add 203.0.113.0/24 via 192.0.2.254");
+    let swept = swept_with(&net.plan, Kind::all().skip(3).collect(), 1);
+    assert_eq!(swept.findings, [], "{swept}");
+    let tried: Vec<_> = swept.tallies.iter().map(|t| (t.kind.name(), t.chances, t.runs)).collect();
+    let of_peers = ["mute", "deaf"];
+    let (none, tried): (Vec<_>, Vec<_>) = tried.into_iter().partition(|t| of_peers.contains(&t.0));
+    assert_eq!(none, of_peers.map(|name| (name, 0, 0)));
+    let frames = ["lose", "dup", "late", "flip", "cut", "full", "room", "back", "down"];
+    let (of_frames, others) = tried.split_at(frames.len());
+    assert_eq!(of_frames, frames.map(|name| (name, 2, 2)));
+    // Runs that find work, of both lcores: and the order is told at each of these times.
+    assert_snapshot!(format!("{others:?}"), @r#"[("stall", 7, 7), ("cost", 7, 7), ("order", 7, 7)]"#);
+}
+
 /// ALICE sends three datagrams of 10, 20 and 30 bytes to BOB, 20 µs apart.
 fn three() -> Dut {
     let mut net = dut().knows(WAN, BOB);
@@ -267,6 +311,21 @@ fn a_receive_queue_that_is_full_for_once_misses_a_frame() {
 }
 
 #[test]
+fn a_clock_that_is_set_back_takes_away_the_distance_before_a_frame() {
+    assert_snapshot!(three().fails("back:lan:2=1s").run(), @"
+           ms lcore port    frame
+        0.020       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 10
+        0.020                 fault back:lan:2=1s: the clock of a capture is set back
+        0.020       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 20
+        0.026     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 10
+        0.026     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 20
+        0.040       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 30
+        0.049     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 30
+    in 3 + made 0 = out 3 + consumed 0 + dropped 0 + held 0
+    ");
+}
+
+#[test]
 fn what_comes_while_the_link_is_down_is_lost() {
     assert_snapshot!(three().fails("down:lan@20us=21us").run(), @"
            ms lcore port    frame
@@ -351,6 +410,75 @@ fn an_lcore_that_stands_still_is_late_and_no_more() {
         0.088     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 20
         0.088     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 30
     in 3 + made 0 = out 3 + consumed 0 + dropped 0 + held 0
+    ");
+}
+
+#[test]
+fn a_run_of_a_job_can_take_another_time() {
+    // The first run is `recv_fwd`'s, the second `xmit`'s, the third and the fourth of the next frame.
+    let net = three().fails("cost:1:1=100us").fails("cost:1:3-4=7us").fails("cost:1:9=1s");
+    assert_snapshot!(net.run(), @"
+           ms lcore port    frame
+        0.020       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 10
+        0.022                 fault cost:1:1=100us: a run of a job takes another time
+        0.040       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 20
+        0.060       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 30
+        0.122     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 10
+        0.131                 fault cost:1:3=7us: a run of a job takes another time
+        0.138     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 20
+        0.138     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 30
+        0.138                 fault cost:1:4=7us: a run of a job takes another time
+    in 3 + made 0 = out 3 + consumed 0 + dropped 0 + held 0
+    ");
+}
+
+#[test]
+fn a_frame_with_little_room_in_front_goes_where_nothing_is_put_there() {
+    // To GW no tag is put in front of it, to BOB four bytes are.
+    let bob = BOB.with_ip([10, 0, 100, 9]);
+    let net = dut().vlan(WAN, 100, "10.0.100.1/24").knows(PortId(2), bob).knows(WAN, GW);
+    let mut net = net.knows(LAN, ALICE).route("203.0.113.0/24", Some(GW), WAN);
+    let far = CAROL.with_ip([203, 0, 113, 9]);
+    net.at(ms(0)).lan(&udp(ALICE, bob)).lan(&udp(ALICE, bob)).lan(&udp(ALICE, far));
+    net.lan(&icmp_echo(ALICE, DUT_LAN)).lan(&udp(ALICE, far).ttl(1));
+    let net = net.fails("room:lan:1=3").fails("room:lan:2=4").fails("room:lan:3=0");
+    assert_snapshot!(net.fails("room:lan:4=0").fails("room:lan:5=0").run(), @"
+           ms lcore port    frame
+        0.000                 fault room:lan:1=3: a frame comes with little room in front
+        0.000       lan  <  udp 198.51.100.7:4000 > 10.0.100.9:53 ttl 64 len 32
+        0.000                 fault room:lan:2=4: a frame comes with little room in front
+        0.000       lan  <  udp 198.51.100.7:4000 > 10.0.100.9:53 ttl 64 len 32
+        0.000                 fault room:lan:3=0: a frame comes with little room in front
+        0.000       lan  <  udp 198.51.100.7:4000 > 203.0.113.9:53 ttl 64 len 32
+        0.000                 fault room:lan:4=0: a frame comes with little room in front
+        0.000       lan  <  icmp 198.51.100.7 > 198.51.100.1 echo request id 1 seq 1 ttl 64 len 56
+        0.000                 fault room:lan:5=0: a frame comes with little room in front
+        0.000       lan  <  udp 198.51.100.7:4000 > 203.0.113.9:53 ttl 1 len 32
+        0.002     1           dropped no_headroom (packet 1)
+        0.002     1           dropped ttl_exceeded (packet 5)
+        0.009     1 lan  >  icmp 198.51.100.1 > 198.51.100.7 echo reply id 1 seq 1 ttl 64 len 56
+        0.009     1 lan  >  icmp 198.51.100.1 > 198.51.100.7 time exceeded (11/0) for [udp 198.51.100.7:4000 > 203.0.113.9:53 ttl 1] ttl 64 tos 0xc0
+        0.009     1 wan  >  vlan 100 udp 198.51.100.7:4000 > 10.0.100.9:53 ttl 63 len 32
+        0.009     1 wan  >  udp 198.51.100.7:4000 > 203.0.113.9:53 ttl 63 len 32
+    in 5 + made 1 = out 4 + consumed 0 + dropped 2 + held 0
+    ");
+}
+
+#[test]
+fn a_fragment_with_little_room_in_front_becomes_part_of_a_datagram() {
+    let whole = icmp_echo(ALICE, DUT_LAN).len(80);
+    let mut net = dut().knows(LAN, ALICE);
+    net.at(ms(0)).lan(&whole.fragment(40, 48)).lan(&whole.fragment(0, 40));
+    assert_snapshot!(net.fails("room:lan:1=0").fails("room:lan:2=0").run(), @"
+           ms lcore port    frame
+        0.000                 fault room:lan:1=0: a frame comes with little room in front
+        0.000       lan  <  ip 198.51.100.7 > 198.51.100.1 icmp frag id 1 off 40 len 48 ttl 64
+        0.000                 fault room:lan:2=0: a frame comes with little room in front
+        0.000       lan  <  ip 198.51.100.7 > 198.51.100.1 icmp frag id 1 off 0 len 40 MF ttl 64
+        0.002     1           datagram 1 of 198.51.100.7 holds 1 fragment, 48 bytes
+        0.002     1           datagram 1 of 198.51.100.7 is whole: 2 fragments, 88 bytes
+        0.006     1 lan  >  icmp 198.51.100.1 > 198.51.100.7 echo reply id 1 seq 1 ttl 64 len 80
+    in 2 + made 0 = out 1 + consumed 1 + dropped 0 + held 0
     ");
 }
 

@@ -24,6 +24,7 @@
 //! | `drops` | every reason for which a packet is dropped |
 //! | `limits` | each limit outside the lcores, at it and one over |
 //! | `faults` | what goes wrong on purpose, call by call |
+//! | `clocks` | clocks that are not as they should be |
 //! | `swarm` | many seeds: in shards, stopped and gone on with, merged |
 //! | `bundles`, `exported` | a failure as a file, and its smallest case; a test that was exported of one |
 //! | `check` | `lockstep check`: the same input in other ways |
@@ -53,6 +54,7 @@ mod bundles;
 mod captures;
 mod check;
 mod cli;
+mod clocks;
 mod compare;
 mod conformance;
 mod control;

@@ -9,10 +9,11 @@ use super::swarm::{MERGE, MergeArgs, SWARM, SwarmArgs};
 use crate::asked::Asked;
 use crate::check::RELATIONS;
 use crate::decode::Filter;
-use crate::fault::{Fault, FaultKind};
+use crate::fault::Fault;
 use crate::plan::{Backend, Ours, Pace, Snapped, Timing};
 use crate::scenario::{CaptureArg, Overrides, text};
 use crate::schedule::Sched;
+use crate::sweep::Kind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use dataplane::Nanos;
 use std::path::PathBuf;
@@ -74,12 +75,15 @@ pub enum Command {
         #[command(flatten)]
         run: RunArgs,
     },
-    /// Run a scenario once for every call that can fail, and say what breaks
+    /// Run a scenario once for every call that can fail, or other fault that can strike
     ///
     /// A first run counts how often a buffer is allocated, a parcel is put into another lcore's ring,
     /// and a burst is given to a port. Then each of these calls fails, one a run, and each run is held
     /// to all invariants: packets conserved, the pool full again, messages accounted for, no panic,
     /// and at rest in the end.
+    ///
+    /// Of other --kinds a run is made for each frame, each run of a job, or each moment at which
+    /// something happens: docs/exploration.md says which.
     #[command(after_help = format!("{SWEEP}\n{}", exit::HELP))]
     Sweep {
         /// The scenario
@@ -91,10 +95,10 @@ pub enum Command {
         /// FILE arrives at the port NAME, instead of what the scenario has for it
         #[arg(long, value_name = "NAME=FILE", value_parser = named)]
         port: Vec<CaptureArg>,
-        /// Only faults of this kind: alloc, ring or tx; can be given several times
-        #[arg(long, value_name = "KIND")]
-        kind: Vec<FaultKind>,
-        /// Only every N-th call of each kind
+        /// Only faults of these kinds, by the words that begin them, or `all`; without it alloc,ring,tx
+        #[arg(long, visible_alias = "kind", value_name = "KIND,…", value_delimiter = ',', value_parser = one_kind)]
+        kinds: Vec<Option<Kind>>,
+        /// Only every N-th place of each kind
         #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
         every: u64,
         /// Write a bundle of each finding to DIR: `lockstep repro` has it again
@@ -419,6 +423,23 @@ pub fn unnamed(path: PathBuf) -> CaptureArg {
 }
 
 /// `NAME=FILE`.
+/// A kind of faults; nothing stands for all of them.
+fn one_kind(text: &str) -> Result<Option<Kind>, String> {
+    match text {
+        "all" => Ok(None),
+        text => text.parse().map(Some),
+    }
+}
+
+/// The kinds that were named; calls, if none was.
+pub(super) fn kinds(named: &[Option<Kind>]) -> Vec<Kind> {
+    match named {
+        [] => Kind::CALLS.to_vec(),
+        named if named.contains(&None) => Kind::all().collect(),
+        named => named.iter().copied().flatten().collect(),
+    }
+}
+
 pub(super) fn named(text: &str) -> Result<CaptureArg, String> {
     match text.split_once('=') {
         Some((name, file)) if !name.is_empty() && !file.is_empty() => {

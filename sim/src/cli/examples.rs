@@ -46,7 +46,10 @@ pub const SWEEP: &str = "\
 Examples:
     lockstep sweep fixtures/scenarios/router.toml
     lockstep sweep fixtures/scenarios/demo.toml pcaps/router-two-sides.pcapng
-    lockstep sweep big.toml --kind alloc --every 10
+    lockstep sweep big.toml --kinds alloc --every 10
+  Each frame lost, each frame twice, and each link down as each frame comes:
+    lockstep sweep fixtures/scenarios/router.toml --kinds lose,dup,down
+    lockstep sweep fixtures/scenarios/control.toml --kinds all --every 5
   Have one of them again, with all files:
     lockstep run fixtures/scenarios/router.toml --fault alloc:17 --out run/
 ";

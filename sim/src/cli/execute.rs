@@ -3,10 +3,10 @@
 use super::swarm::Search;
 use crate::bundle::Bundle;
 use crate::engine::LcoreOutcome;
-use crate::fault::FaultKind;
 use crate::plan::{Backend, Pace};
 use crate::scenario::{Request, Scenario};
 use crate::schedule::{Found, Strategy};
+use crate::sweep::Kind;
 use dataplane::Nanos;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
@@ -163,8 +163,8 @@ pub struct Shrink {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Faults {
     /// Of these kinds.
-    pub kinds: Vec<FaultKind>,
-    /// Every so manieth call of each, at least 1.
+    pub kinds: Vec<Kind>,
+    /// Every so manieth place of each, at least 1.
     pub every: u64,
 }
 

@@ -7,6 +7,7 @@ use crate::capture::{Frame, PcapngWriter};
 use crate::plan::{Backend, Ours, Pace, Plan, PortPlan, Snapped, Source, Timing};
 use crate::scenario::Overrides;
 use crate::schedule::{Found, Strategy};
+use crate::sweep::Kind;
 use dataplane::{LcoreId, Mac, Nanos};
 use std::fs;
 use std::path::PathBuf;
@@ -493,11 +494,19 @@ fn a_sweep_tries_all_faults_or_those_that_are_named() {
         done.notes.faults.unwrap()
     };
     let all = faults("sweep @box.toml");
-    assert_eq!(all, Faults { kinds: FaultKind::ALL.to_vec(), every: 1 });
+    assert_eq!(all, Faults { kinds: Kind::CALLS.to_vec(), every: 1 });
+    let every = faults("sweep @box.toml --kinds lose,all");
+    assert_eq!(every, Faults { kinds: Kind::all().collect(), every: 1 });
+    let of = |words: [&str; 2]| words.map(|word| word.parse().unwrap()).to_vec();
+    let two = faults("sweep @box.toml --kinds dup,order");
+    assert_eq!(two, Faults { kinds: of(["dup", "order"]), every: 1 });
     let some = faults("sweep @box.toml --kind tx --kind alloc --every 3");
-    assert_eq!(some, Faults { kinds: vec![FaultKind::Tx, FaultKind::Alloc], every: 3 });
+    assert_eq!(some, Faults { kinds: of(["tx", "alloc"]), every: 3 });
     for (words, why) in [
-        ("sweep @box.toml --kind disk", "\"disk\" is no kind of fault, expected alloc, ring or tx"),
+        (
+            "sweep @box.toml --kind disk",
+            "\"disk\" is no kind of fault, expected alloc, ring, tx, lose",
+        ),
         ("sweep @box.toml --every 0", "0 is not in 1"),
         ("run @box.toml --fault alloc:0", "the first one has number 1"),
     ] {

@@ -19,6 +19,7 @@ use dataplane::job::JobKind;
 use dataplane::lcore::{Position, Stepped};
 use dataplane::{Instant, LcoreId, Nanos};
 use std::collections::VecDeque;
+use std::ops::RangeInclusive;
 
 /// The lcores, in the order of their numbers.
 pub(crate) struct Lcores<C> {
@@ -41,6 +42,10 @@ struct Clock {
     /// The stalls to come, in order of time: when, and for how long.
     stalls: VecDeque<(Instant, Nanos)>,
     busy: u64,
+    /// Runs that found work.
+    ran: u64,
+    /// The runs that find work and take another time, and how long each takes.
+    costs: Vec<(RangeInclusive<u64>, Nanos)>,
 }
 
 /// A step, and the stalls before it.
@@ -78,6 +83,13 @@ impl Clock {
             (from, passed) = (StepStart { position, at: at.saturating_add(*lasts) }, passed + 1);
         }
         Some(Planned { step: find(&self.turn, from)?, passed })
+    }
+
+    /// How long the run takes that was counted last, if that is not what it costs. Of two faults about
+    /// it, the one that comes first.
+    fn takes(&self) -> Option<Nanos> {
+        let here = |(runs, _): &&(RangeInclusive<u64>, Nanos)| runs.contains(&self.ran);
+        self.costs.iter().find(here).map(|(_, takes)| *takes)
     }
 
     /// Plans the very next step, which no closed form is asked for.
@@ -119,7 +131,16 @@ impl<C: Core> Lcores<C> {
             let turn = Turn::new(core.schedule(), costs).map_err(|FreeTurn| core.id())?;
             let (at, planned) = (Instant::EPOCH, core.position());
             let stalls = stalls(faults, core.id());
-            let mut clock = Clock { turn, at, planned, passed: 0, stalls, busy: 0 };
+            let mut clock = Clock {
+                turn,
+                at,
+                planned,
+                passed: 0,
+                stalls,
+                busy: 0,
+                ran: 0,
+                costs: costs_of(faults, core.id()),
+            };
             let never = core.schedule().is_empty();
             next.push(if never { Instant::MAX } else { clock.plan_next(planned) });
             clocks.push(clock);
@@ -160,8 +181,8 @@ impl<C: Core> Lcores<C> {
         }
     }
 
-    /// Runs the step that [`Lcores::due`] told.
-    pub fn step<W>(&mut self, due: Due, world: &mut W) -> Stepped
+    /// Runs the step that [`Lcores::due`] told, and says if it takes another time than it costs.
+    pub fn step<W>(&mut self, due: Due, world: &mut W) -> (Stepped, Option<Fault>)
     where
         C: Step<W>,
     {
@@ -171,13 +192,20 @@ impl<C: Core> Lcores<C> {
             (due.kind, due.tick),
             "the engine counts jobs too"
         );
-        let cost = self.costs.of(stepped.kind, stepped.work.items);
+        let mut cost = self.costs.of(stepped.kind, stepped.work.items);
         let clock = &mut self.clocks[due.index];
+        let mut fault = None;
         if stepped.work.items > 0 {
+            clock.ran += 1;
+            if let Some(takes) = clock.takes() {
+                let (lcore, nth) = (self.cores[due.index].id(), clock.ran);
+                fault = Some(Fault::Cost { lcore, first: nth, last: nth, takes });
+                cost = takes;
+            }
             clock.busy += cost.get();
         }
         clock.at = due.at.saturating_add(cost);
-        stepped
+        (stepped, fault)
     }
 
     /// Plans the next step of lcore `index`, which just ran one: the first that finds work of its
@@ -290,6 +318,11 @@ impl<C: Core> Lcores<C> {
         self.clocks[index].busy
     }
 
+    /// Runs of lcore `index` that found something to do.
+    pub fn ran(&self, index: usize) -> u64 {
+        self.clocks[index].ran
+    }
+
     /// Whether any lcore has something to do now, and whether any has later, by itself.
     pub fn wanted(&self) -> (bool, bool) {
         let (mut now, mut later) = (false, false);
@@ -312,6 +345,15 @@ fn stalls(faults: &[Fault], id: LcoreId) -> VecDeque<(Instant, Nanos)> {
     let mut stalls: Vec<_> = faults.iter().filter_map(stall).collect();
     stalls.sort_unstable();
     stalls.into()
+}
+
+/// The runs of an lcore that take another time than they cost.
+fn costs_of(faults: &[Fault], id: LcoreId) -> Vec<(RangeInclusive<u64>, Nanos)> {
+    let cost = |fault: &Fault| match fault {
+        Fault::Cost { lcore, first, last, takes } if *lcore == id => Some((*first..=*last, *takes)),
+        _ => None,
+    };
+    faults.iter().filter_map(cost).collect()
 }
 
 #[cfg(test)]

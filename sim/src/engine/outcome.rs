@@ -1,6 +1,7 @@
 //! What a run comes to.
 
 use super::Ordered;
+use super::lcores::Lcores;
 use crate::capture::CaptureInfo;
 use crate::chart::MessageLog;
 use crate::fault::FaultKind;
@@ -85,6 +86,8 @@ pub struct LcoreOutcome {
     pub position: Position,
     /// Nanoseconds that it spent in runs that found something to do.
     pub busy: u64,
+    /// Runs that found something to do.
+    pub ran: u64,
     /// What it counted.
     pub counters: Counters,
     /// Whom it knows on the links.
@@ -130,7 +133,11 @@ impl Ended {
 }
 
 impl LcoreOutcome {
-    pub(super) fn of<B: Buf>(core: &Lcore<B>, busy: u64) -> LcoreOutcome {
+    pub(super) fn of<B: Buf>(
+        core: &Lcore<B>,
+        lcores: &Lcores<Lcore<B>>,
+        index: usize,
+    ) -> LcoreOutcome {
         let neighbours = core.neighbours().iter().map(|(port, address, state, mac, fixed)| {
             let state = if fixed { "static" } else { state.name() };
             Neighbour { port, address, mac, state }
@@ -145,7 +152,8 @@ impl LcoreOutcome {
             role: core.role(),
             schedule: core.schedule().clone(),
             position: core.position(),
-            busy,
+            busy: lcores.busy(index),
+            ran: lcores.ran(index),
             counters: core.counters().clone(),
             neighbours: neighbours.collect(),
             qschs: qschs.collect(),

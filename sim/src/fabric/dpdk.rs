@@ -9,6 +9,7 @@ use crate::capture::CaptureInfo;
 use crate::plan::{Plan, PortPlan, Source};
 use ::dpdk::{Eal, Mbuf, Pool, Port, PortError, Ring as DpdkRing};
 use dataplane::heap::HeapBuf;
+use dataplane::packet::HEADROOM;
 use dataplane::world::{BURST, Parcel, RingPlan};
 use dataplane::{Buf, PortId, QueueId};
 use std::ops::Range;
@@ -221,6 +222,16 @@ impl Fabric for DpdkFabric {
     fn make(&mut self, frame: &[u8]) -> Option<Mbuf> {
         let pool = self.pool();
         let mut buf = pool.alloc()?;
+        buf.extend(frame, pool).ok()?;
+        Some(buf)
+    }
+
+    fn make_tight(&mut self, frame: &[u8], room: usize) -> Option<Mbuf> {
+        let pool = self.pool();
+        let mut buf = pool.alloc()?;
+        // What is not to be in front of the frame lies behind it.
+        buf.prepend(HEADROOM - room.min(HEADROOM)).ok()?;
+        buf.truncate(0).ok()?;
         buf.extend(frame, pool).ok()?;
         Some(buf)
     }

@@ -131,6 +131,12 @@ impl Fabric for HeapFabric {
         Some(self.holding(frame))
     }
 
+    fn make_tight(&mut self, frame: &[u8], room: usize) -> Option<HeapBuf> {
+        let mut buf = HeapBuf::tight(Meta::default(), self.fresh, room);
+        buf.extend(frame);
+        Some(buf)
+    }
+
     fn copy(&mut self, of: &HeapBuf, bytes: Range<usize>) -> Option<HeapBuf> {
         Some(of.copy(*of.meta(), bytes))
     }

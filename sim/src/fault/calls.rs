@@ -29,8 +29,11 @@ impl Injector {
                 }
                 Fault::Lose { .. }
                 | Fault::Frame { .. }
+                | Fault::Back { .. }
                 | Fault::Down { .. }
                 | Fault::Stall { .. }
+                | Fault::Peer { .. }
+                | Fault::Cost { .. }
                 | Fault::Order { .. } => continue,
             };
             injector.to_come[kind.index()].push(calls);

@@ -37,8 +37,11 @@ impl Harms {
                 Fault::Call(_)
                 | Fault::Calls { .. }
                 | Fault::Short { .. }
+                | Fault::Back { .. }
                 | Fault::Down { .. }
                 | Fault::Stall { .. }
+                | Fault::Peer { .. }
+                | Fault::Cost { .. }
                 | Fault::Order { .. } => false,
             };
             Harms { came: 0, faults: plan.faults.iter().filter(about).cloned().collect() }
@@ -106,7 +109,7 @@ impl Harm {
                 bytes.truncate(len);
                 longer
             }
-            Harm::Twice | Harm::Late(_) | Harm::Full => true,
+            Harm::Twice | Harm::Late(_) | Harm::Full | Harm::Room(_) => true,
         }
     }
 }

@@ -5,14 +5,21 @@
 
 use super::{Fault, FaultKind, Harm, Strike};
 use crate::scenario::text::duration;
+use crate::trace::Way;
+use dataplane::packet::HEADROOM;
 use dataplane::{Instant, LcoreId, Nanos};
 use std::fmt;
 use std::str::FromStr;
 
 /// What a fault looks like.
-pub const FAULT: &str = "alloc:N[-M], ring:N[-M], tx:N[-M], tx:N=K, lose:PORT:N[-M], dup:PORT:N, \
-                         late:PORT:N=DUR, flip:PORT:N=BIT, cut:PORT:N=LEN, full:PORT:N, \
-                         down:PORT@TIME=DUR, stall:LCORE@TIME=DUR or order:N@TIME";
+pub const FAULT: &str = "alloc:N[-M], ring:N[-M], tx:N[-M], tx:N=K, lose:PORT:N[-M], mute:PEER:N[-M], \
+                         deaf:PEER:N[-M], dup:PORT:N, late:PORT:N=DUR, flip:PORT:N=BIT, cut:PORT:N=LEN, full:PORT:N, \
+                         room:PORT:N=BYTES, back:PORT:N=DUR, down:PORT@TIME=DUR, stall:LCORE@TIME=DUR, \
+                         cost:LCORE:N[-M]=DUR or order:N@TIME";
+
+/// The most room that there is in front of a frame.
+#[allow(clippy::cast_possible_truncation, reason = "it is 128")]
+const ROOM: u32 = HEADROOM as u32;
 
 impl fmt::Display for Strike {
     /// `alloc:17`
@@ -33,16 +40,29 @@ impl fmt::Display for Fault {
                 write!(f, "{word}:{port}:{first}")
             }
             Fault::Lose { port, first, last } => write!(f, "{word}:{port}:{first}-{last}"),
+            Fault::Peer { peer, first, last, .. } if first == last => {
+                write!(f, "{word}:{peer}:{first}")
+            }
+            Fault::Peer { peer, first, last, .. } => write!(f, "{word}:{peer}:{first}-{last}"),
             Fault::Frame { port, nth, harm } => {
                 write!(f, "{word}:{port}:{nth}")?;
                 match harm {
                     Harm::Late(by) => write!(f, "={by}"),
-                    Harm::Flip(number) | Harm::Cut(number) => write!(f, "={number}"),
+                    Harm::Flip(number) | Harm::Cut(number) | Harm::Room(number) => {
+                        write!(f, "={number}")
+                    }
                     Harm::Twice | Harm::Full => Ok(()),
                 }
             }
+            Fault::Back { port, nth, by } => write!(f, "{word}:{port}:{nth}={by}"),
             Fault::Down { port, at, lasts } => write!(f, "{word}:{port}@{}={lasts}", since(at)),
             Fault::Stall { lcore, at, lasts } => write!(f, "{word}:{lcore}@{}={lasts}", since(at)),
+            Fault::Cost { lcore, first, last, takes } if first == last => {
+                write!(f, "{word}:{lcore}:{first}={takes}")
+            }
+            Fault::Cost { lcore, first, last, takes } => {
+                write!(f, "{word}:{lcore}:{first}-{last}={takes}")
+            }
             Fault::Order { nth, at } => write!(f, "{word}:{nth}@{}", since(at)),
         }
     }
@@ -67,6 +87,10 @@ impl FromStr for Fault {
         };
         let fault = match word {
             "lose" => lose(rest).ok_or_else(|| like("lose:PORT:N[-M], such as lose:lan:3"))?,
+            "mute" => between(rest, Way::In)
+                .ok_or_else(|| like("mute:PEER:N[-M], such as mute:alice:3"))?,
+            "deaf" => between(rest, Way::Out)
+                .ok_or_else(|| like("deaf:PEER:N[-M], such as deaf:alice:3"))?,
             "dup" => frame(rest, |_| Some(Harm::Twice), false)
                 .ok_or_else(|| like("dup:PORT:N, such as dup:lan:3"))?,
             "full" => frame(rest, |_| Some(Harm::Full), false)
@@ -77,11 +101,19 @@ impl FromStr for Fault {
                 .ok_or_else(|| like("flip:PORT:N=BIT, such as flip:lan:3=112"))?,
             "cut" => frame(rest, |len| digits(len).filter(|len| *len > 0).map(Harm::Cut), true)
                 .ok_or_else(|| like("cut:PORT:N=LEN, 1 or more, such as cut:lan:3=40"))?,
+            "room" => {
+                frame(rest, |len| digits(len).filter(|len| *len <= ROOM).map(Harm::Room), true)
+                    .ok_or_else(|| like("room:PORT:N=BYTES, 0 to 128, such as room:lan:3=0"))?
+            }
+            "back" => back(rest).ok_or_else(|| like("back:PORT:N=DUR, such as back:lan:3=1s"))?,
             "down" => {
                 down(rest).ok_or_else(|| like("down:PORT@TIME=DUR, such as down:lan@1ms=500us"))?
             }
             "stall" => stall(rest)
                 .ok_or_else(|| like("stall:LCORE@TIME=DUR, such as stall:1@1500us=30us"))?,
+            "cost" => {
+                cost(rest).ok_or_else(|| like("cost:LCORE:N[-M]=DUR, such as cost:1:3-9=700ns"))?
+            }
             "order" => order(rest).ok_or_else(|| like("order:N@TIME, such as order:1@2ms"))?,
             kind => {
                 let kind = kind.parse().map_err(|_| like(FAULT))?;
@@ -108,10 +140,13 @@ impl Fault {
     const fn numbers(&self) -> (u64, u64) {
         match self {
             Fault::Calls { first, last } => (first.nth, *last),
-            Fault::Lose { first, last, .. } => (*first, *last),
+            Fault::Lose { first, last, .. }
+            | Fault::Peer { first, last, .. }
+            | Fault::Cost { first, last, .. } => (*first, *last),
             Fault::Call(Strike { nth, .. })
             | Fault::Short { nth, .. }
             | Fault::Frame { nth, .. }
+            | Fault::Back { nth, .. }
             | Fault::Order { nth, .. } => (*nth, *nth),
             Fault::Down { .. } | Fault::Stall { .. } => (1, 1),
         }
@@ -163,6 +198,12 @@ fn lose(rest: &str) -> Option<Fault> {
     Some(Fault::Lose { port, first, last })
 }
 
+fn between(rest: &str, way: Way) -> Option<Fault> {
+    let (peer, rest) = port(rest, ':')?;
+    let (first, last) = row(rest)?;
+    Some(Fault::Peer { peer, way, first, last })
+}
+
 fn frame(rest: &str, harm: impl Fn(&str) -> Option<Harm>, valued: bool) -> Option<Fault> {
     let (port, rest) = port(rest, ':')?;
     let (nth, value) = match rest.split_once('=') {
@@ -171,6 +212,12 @@ fn frame(rest: &str, harm: impl Fn(&str) -> Option<Harm>, valued: bool) -> Optio
         Some(_) | None => return None,
     };
     Some(Fault::Frame { port, nth: digits(nth)?, harm: harm(value)? })
+}
+
+fn back(rest: &str) -> Option<Fault> {
+    let (port, rest) = port(rest, ':')?;
+    let (nth, by) = rest.split_once('=')?;
+    Some(Fault::Back { port, nth: digits(nth)?, by: span(by)? })
 }
 
 fn down(rest: &str) -> Option<Fault> {
@@ -183,6 +230,13 @@ fn stall(rest: &str) -> Option<Fault> {
     let (lcore, rest) = rest.split_once('@')?;
     let (at, lasts) = rest.split_once('=')?;
     Some(Fault::Stall { lcore: LcoreId(digits(lcore)?), at: time(at)?, lasts: span(lasts)? })
+}
+
+fn cost(rest: &str) -> Option<Fault> {
+    let (lcore, rest) = rest.split_once(':')?;
+    let (runs, takes) = rest.split_once('=')?;
+    let (first, last) = row(runs)?;
+    Some(Fault::Cost { lcore: LcoreId(digits(lcore)?), first, last, takes: span(takes)? })
 }
 
 fn order(rest: &str) -> Option<Fault> {
@@ -206,6 +260,8 @@ mod tests {
             "tx:3=0",
             "lose:lan:3",
             "lose:lan:3-9",
+            "mute:alice:3",
+            "deaf:alice:3-9",
             "dup:wan.kni:1",
             "late:lan:2=50us",
             "flip:lan:2=0",
@@ -213,7 +269,12 @@ mod tests {
             "full:lan:7",
             "down:lan@1ms=500us",
             "down:lan@0s=1ns",
+            "room:lan:7=0",
+            "room:lan:7=128",
+            "back:lan:7=128ms",
             "stall:1@1500us=30us",
+            "cost:1:17=700ns",
+            "cost:0:3-9=1ns",
             "order:2@3s",
         ] {
             assert_eq!(text.parse::<Fault>().map(|fault| fault.to_string()), Ok(text.to_owned()));
@@ -238,6 +299,10 @@ mod tests {
             ("disk:1", "\"disk:1\" is no fault, expected alloc:N[-M], ring:N[-M]"),
             ("lose:3", "expected lose:PORT:N"),
             ("lose::3", "expected lose:PORT:N"),
+            ("mute:alice:0", "the first one has number 1"),
+            ("deaf:alice:4-3", "3 comes before 4"),
+            ("deaf:alice", "expected deaf:PEER:N"),
+            ("mute::1", "expected mute:PEER:N"),
             ("dup:lan:3=1", "expected dup:PORT:N"),
             ("late:lan:3", "expected late:PORT:N=DUR"),
             ("late:lan:3=0s", "expected late:PORT:N=DUR"),
@@ -246,6 +311,16 @@ mod tests {
             ("down:lan@1ms", "expected down:PORT@TIME=DUR"),
             ("stall:1@1ms=0s", "expected stall:LCORE@TIME=DUR"),
             ("stall:256@1ms=1s", "expected stall:LCORE@TIME=DUR"),
+            ("back:lan:0=1s", "the first one has number 1"),
+            ("back:lan:3=0s", "expected back:PORT:N=DUR"),
+            ("back:3=1s", "expected back:PORT:N=DUR"),
+            ("room:lan:3", "expected room:PORT:N"),
+            ("room:lan:3=129", "0 to 128"),
+            ("cost:1:0=1us", "the first one has number 1"),
+            ("cost:1:4-3=1us", "3 comes before 4"),
+            ("cost:1:4=0s", "expected cost:LCORE:N"),
+            ("cost:1@4=1us", "expected cost:LCORE:N"),
+            ("cost:256:4=1us", "expected cost:LCORE:N"),
             ("order:1@soon", "expected order:N@TIME"),
         ] {
             let error = text.parse::<Fault>().unwrap_err();

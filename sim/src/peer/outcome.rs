@@ -27,6 +27,13 @@ pub struct PeerOutcome {
     pub did: Did,
 }
 
+impl PeerOutcome {
+    /// Frames that left its port for it, the lost ones too.
+    pub fn to(&self) -> u64 {
+        self.heard + self.lost_to
+    }
+}
+
 /// What a peer did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Did {

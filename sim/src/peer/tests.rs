@@ -7,7 +7,7 @@ use dataplane::Mac;
 use fixtures::{ALICE, DUT_LAN};
 
 /// ALICE on the LAN, whose wire is 10 µs long, pings the box at 1 ms.
-fn pinging(name: &str, loss: u32) -> Plan {
+pub(crate) fn pinging(name: &str, loss: u32) -> Plan {
     let mut plan = dut(1);
     plan.ports[0] =
         PortPlan::Ring(WirePlan { delay: Nanos::from_micros(10), ..WirePlan::default() });
@@ -28,7 +28,10 @@ fn pinging(name: &str, loss: u32) -> Plan {
 /// What the peers do at the time at which they do something next.
 fn step(peers: &mut Peers) -> (u64, Vec<Vec<u8>>) {
     let (at, mut sent) = (peers.next(), Vec::new());
-    peers.happen(at, &mut |_, frame| sent.push(frame));
+    peers.happen(at, &mut |one| match one {
+        Sent::Frame(_, frame) => sent.push(frame),
+        Sent::Lost(fault) => panic!("{fault}"),
+    });
     (at.as_nanos(), sent)
 }
 
@@ -38,7 +41,7 @@ fn a_frame_is_looked_at_at_the_first_whole_microsecond_after_it_came() {
         [(5_000, 16_000), (5_001, 16_000), (5_999, 16_000), (6_000, 17_000), (0, 11_000)]
     {
         let mut peers = Peers::new(&pinging("alice", 0));
-        peers.hear(Instant::from_nanos(left), PortId(0), &[0; 60]);
+        peers.hear(Instant::from_nanos(left), PortId(0), &[0; 60], &mut |_| ());
         assert_eq!(peers.next().as_nanos(), looked, "{left}");
         assert!(!peers.is_quiet());
         let (at, sent) = step(&mut peers);
@@ -50,7 +53,7 @@ fn a_frame_is_looked_at_at_the_first_whole_microsecond_after_it_came() {
 #[test]
 fn what_leaves_by_another_port_is_not_heard() {
     let mut peers = Peers::new(&pinging("alice", 0));
-    peers.hear(Instant::EPOCH, PortId(1), &[0; 60]);
+    peers.hear(Instant::EPOCH, PortId(1), &[0; 60], &mut |_| ());
     assert_eq!(peers.next(), ms(1));
 }
 
@@ -79,9 +82,12 @@ fn what_is_lost_depends_on_seed_and_name_alone() {
         plan.config.seed = seed;
         let mut peers = Peers::new(&plan);
         let lost = (0..64u64).fold(0u64, |lost, n| {
-            let before = peers.peers[0].lost_to;
-            peers.hear(Instant::from_nanos(n), PortId(0), &[0; 60]);
-            lost << 1 | (peers.peers[0].lost_to - before)
+            let mut told = Vec::new();
+            let tell = &mut |fault: Fault| told.push(fault.to_string());
+            peers.hear(Instant::from_nanos(n), PortId(0), &[0; 60], tell);
+            let this = format!("deaf:{name}:{}", n + 1);
+            assert!(told.is_empty() || told == [this], "{told:?}");
+            lost << 1 | told.len() as u64
         });
         assert!((16..=48).contains(&lost.count_ones()), "{lost:064b}");
         lost
@@ -95,7 +101,35 @@ fn what_is_lost_depends_on_seed_and_name_alone() {
 fn all_or_nothing_is_lost_at_the_ends() {
     for (loss, comes) in [(0, 100), (MILLION, 0)] {
         let mut peers = Peers::new(&pinging("alice", loss));
-        (0..100).for_each(|n| peers.hear(Instant::from_nanos(n), PortId(0), &[0; 60]));
+        (0..100).for_each(|n| peers.hear(Instant::from_nanos(n), PortId(0), &[0; 60], &mut |_| ()));
         assert_eq!(peers.peers[0].coming.len(), comes);
     }
+}
+
+#[test]
+fn what_faults_name_is_lost_and_nothing_else() {
+    let mut plan = pinging("alice", 0);
+    let faults = ["deaf:alice:2-3", "deaf:alice:5", "mute:alice:1", "deaf:bob:1"];
+    plan.faults = faults.map(|word| word.parse().unwrap()).to_vec();
+    let mut peers = Peers::new(&plan);
+    let mut told = Vec::new();
+    (0..6).for_each(|n| {
+        let tell = &mut |fault: Fault| told.push(fault.to_string());
+        peers.hear(Instant::from_nanos(n), PortId(0), &[0; 60], tell);
+    });
+    assert_eq!(told, ["deaf:alice:2", "deaf:alice:3", "deaf:alice:5"]);
+    assert_eq!(peers.peers[0].coming.len(), 3);
+    let mut sent = Vec::new();
+    while sent.len() < 2 {
+        let at = peers.next();
+        peers.happen(at, &mut |one| {
+            sent.push(match one {
+                Sent::Frame(PortId(port), _) => format!("to port {port}"),
+                Sent::Lost(fault) => fault.to_string(),
+            });
+        });
+    }
+    assert_eq!(sent, ["mute:alice:1", "to port 0"]);
+    let (outcomes, _) = peers.finish();
+    assert_eq!((outcomes[0].lost_from, outcomes[0].lost_to, outcomes[0].to()), (1, 3, 6));
 }

@@ -5,7 +5,7 @@
 use super::stopwatch::Stopwatch;
 use super::swarm::unit;
 use super::{RunError, occasionally};
-use crate::bundle::{Again, Bundle, BundleError, Case, EXTENSION, make_folder};
+use crate::bundle::{Again, Bundle, BundleError, Case, EXTENSION, Losses, make_folder};
 use crate::cli::{Failure, Job, Outcome, Repro, Shrink, Verdict, exit};
 use crate::fabric::{DpdkFabric, Fabric, FabricError, HeapFabric};
 use crate::fault::Fault;
@@ -58,10 +58,17 @@ fn bundled(
     trying: Trying<'_>,
 ) -> Result<Option<Bundle>, BundleError> {
     let plan = case.request("the bundle").plan()?.plan;
-    let (verdict, name) = tried(&plan, backend, trying, ())?;
+    let mut losses = Losses::default();
+    let (verdict, name) = tried(&plan, backend, trying, &mut losses)?;
     let patience = trying.patience.map(|patience| patience.saturating_since(Instant::EPOCH));
-    let interrupted = verdict.is_interrupted();
-    Ok((!interrupted).then(|| Bundle::of(case, &verdict, &name, patience, left_out)))
+    let of = || Bundle::of(case.clone(), &verdict, &name, patience, left_out);
+    let bundle = (!verdict.is_interrupted()).then(of);
+    drop(verdict);
+    // What was lost by chance is named, and what the bundle says is seen in a run that names it.
+    match losses.spelled_out(&case).filter(|_| bundle.is_some()) {
+        Some(named) => bundled(named, left_out, backend, trying),
+        None => Ok(bundle),
+    }
 }
 
 /// Writes the bundle of a run in which this was wrong, and says so.
@@ -108,12 +115,12 @@ pub(super) fn of_sweep(
     let mut made = 0u64;
     for finding in &swept.findings {
         let mut case = case.clone();
-        case.faults.extend(finding.strike.map(Fault::Call));
-        let patience = finding.strike.and(swept.patience);
+        case.faults.extend(finding.fault.clone());
+        let patience = finding.fault.as_ref().and(swept.patience);
         let trying = Trying { patience, interrupted: Some(interrupted), ..Trying::default() };
         let Some(bundle) = bundled(case, left_out, backend, trying)? else { break };
-        let fault = finding.strike.map_or("no-fault".to_owned(), |strike| {
-            format!("{}-{}", strike.kind.name(), strike.nth)
+        let fault = finding.fault.as_ref().map_or("no-fault".to_owned(), |fault| {
+            fault.to_string().replace([':', '@', '='], "-").replace('/', "_")
         });
         bundle.write(&dir.join(format!("{}-{fault}.{EXTENSION}", bundle.name())))?;
         made += 1;

@@ -8,7 +8,7 @@ use crate::check::Asked;
 use crate::cli::{Engine, Failure, Faults, Job, Outcome, Repro, Search, Shrink, Verdict, exit};
 use crate::compare::{CompareError, compare};
 use crate::control::{Server, Session};
-use crate::fault::Strike;
+use crate::fault::Fault;
 use crate::oracle::Breach;
 use crate::plan::Plan;
 use crate::scenario::Request;
@@ -98,8 +98,8 @@ impl Engine for Lockstep {
             (true, false) => Verdict::Clean,
         };
         let mut report = format!("{}: {} runs\n\n{swept}", job.scenario.name, swept.runs());
-        if let Some(strike) = swept.findings.iter().find_map(|finding| finding.strike) {
-            report.push_str(&format!("\nhave one again: {}\n", again(&job.request, strike)));
+        if let Some(fault) = swept.findings.iter().find_map(|finding| finding.fault.as_ref()) {
+            report.push_str(&format!("\nhave one again: {}\n", again(&job.request, fault)));
         }
         if let Some(to) = &job.bundle {
             let (request, backend) = (&job.request, job.backend);
@@ -267,17 +267,17 @@ fn verdict(summary: &RunSummary) -> Verdict {
 }
 
 /// The command line that has one run of a sweep again. Other options of the sweep go with it.
-fn again(request: &Request, strike: Strike) -> String {
+fn again(request: &Request, fault: &Fault) -> String {
     let file = &request.file;
     if request.captures.is_empty() {
-        return format!("lockstep run {file} --fault {strike} --out DIR");
+        return format!("lockstep run {file} --fault {fault} --out DIR");
     }
     let captures = request.captures.iter().map(|capture| match &capture.port {
         Some(port) => format!("--port {port}={}", capture.path.display()),
         None => capture.path.display().to_string(),
     });
     let captures: Vec<_> = captures.collect();
-    format!("lockstep replay {} -c {file} --fault {strike} --out DIR", captures.join(" "))
+    format!("lockstep replay {} -c {file} --fault {fault} --out DIR", captures.join(" "))
 }
 
 /// How fast it was, for the terminal only: in files it would differ from run to run.

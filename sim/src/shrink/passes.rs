@@ -238,10 +238,27 @@ fn less(fault: &Fault) -> Vec<Fault> {
             let ends = [(*first, *first), (*last, *last)].into_iter().filter(|_| first < last);
             ends.chain(halves(*first, *last)).map(row).collect()
         }
+        Fault::Peer { peer, way, first, last } => {
+            let row = |(first, last)| Fault::Peer { peer: peer.clone(), way: *way, first, last };
+            let ends = [(*first, *first), (*last, *last)].into_iter().filter(|_| first < last);
+            ends.chain(halves(*first, *last)).map(row).collect()
+        }
         Fault::Frame { .. } | Fault::Order { .. } => Vec::new(),
+        Fault::Back { port, nth, by } => {
+            let less = |by| Fault::Back { port: port.clone(), nth: *nth, by };
+            earlier(by.get()).map(|by| less(Nanos::new(by))).collect()
+        }
         Fault::Down { port, at, lasts } => {
             let less = |lasts| Fault::Down { port: port.clone(), at: *at, lasts };
             earlier(lasts.get()).map(|lasts| less(Nanos::new(lasts))).collect()
+        }
+        Fault::Cost { lcore, first, last, takes } => {
+            let of = |first, last, takes| Fault::Cost { lcore: *lcore, first, last, takes };
+            let ends = [*first, *last].into_iter().filter(|_| first < last);
+            let ends = ends.map(|nth| of(nth, nth, *takes));
+            let rows = halves(*first, *last).into_iter().map(|(from, to)| of(from, to, *takes));
+            let shorter = earlier(takes.get()).map(|takes| of(*first, *last, Nanos::new(takes)));
+            ends.chain(rows).chain(shorter).collect()
         }
         Fault::Stall { lcore, at, lasts } => {
             let less = |lasts| Fault::Stall { lcore: *lcore, at: *at, lasts };

@@ -10,7 +10,9 @@ use std::collections::BTreeMap;
 
 /// The faults of a case of which only these frames are left, in order.
 pub(super) fn faults(case: &Case, kept: &[At]) -> Vec<Fault> {
-    let numbered = |fault: &Fault| matches!(fault, Fault::Frame { .. } | Fault::Lose { .. });
+    let numbered = |fault: &Fault| {
+        matches!(fault, Fault::Frame { .. } | Fault::Lose { .. } | Fault::Back { .. })
+    };
     if !case.faults.iter().any(numbered) {
         return case.faults.clone();
     }
@@ -45,11 +47,19 @@ fn renumbered(fault: &Fault, ports: &BTreeMap<&str, Vec<bool>>) -> Option<Fault>
             let (first, last) = row(left, *first, *last)?;
             Some(Fault::Lose { port: port.clone(), first, last })
         }
+        // The first frame behind it that is left.
+        Fault::Back { port, nth, by } => {
+            let Some(left) = ports.get(port.as_str()) else { return Some(fault.clone()) };
+            let (nth, _) = row(left, *nth, u64::MAX)?;
+            Some(Fault::Back { port: port.clone(), nth, by: *by })
+        }
         Fault::Call(_)
         | Fault::Calls { .. }
         | Fault::Short { .. }
         | Fault::Down { .. }
         | Fault::Stall { .. }
+        | Fault::Peer { .. }
+        | Fault::Cost { .. }
         | Fault::Order { .. } => Some(fault.clone()),
     }
 }

@@ -3,10 +3,12 @@
 use super::SourceError;
 use super::pacer::Pacer;
 use super::select::selects;
+use super::setback::SetBack;
 use crate::capture::{CaptureInfo, CaptureReader};
 use crate::fabric::{Disagreement, Fabric, MAX_FRAME};
+use crate::fault::Fault;
 use crate::plan::{CaptureInput, Input, Snapped, Source};
-use dataplane::{Buf, DropReason, Instant, PortId};
+use dataplane::{Buf, DropReason, Instant, Nanos, PortId};
 
 /// What has been read of an input.
 #[derive(Clone, Debug, Default)]
@@ -19,6 +21,8 @@ pub struct InputTotals {
     pub selected: u64,
     /// Of these, frames of which the capture has only the front, and which were filled up.
     pub padded: u64,
+    /// How often the capture's clock stepped back, and how far at most, as far as it was read.
+    pub steps: (u64, Nanos),
 }
 
 /// A frame that comes to a wire.
@@ -27,6 +31,8 @@ pub(super) struct Offer<B> {
     pub frame: B,
     /// Why it goes no further.
     pub refused: Option<DropReason>,
+    /// The clock that gave it its time has just been set back on purpose.
+    pub stepped: Option<Fault>,
 }
 
 pub(super) struct Feed<'p, F: Fabric> {
@@ -35,6 +41,7 @@ pub(super) struct Feed<'p, F: Fabric> {
     reader: Reader<'p, F>,
     snapped: Snapped,
     at_hand: Option<Offer<F::Buf>>,
+    clock: SetBack,
 }
 
 enum Reader<'p, F: Fabric> {
@@ -50,10 +57,12 @@ struct Capture<'p, F: Fabric> {
 }
 
 impl<'p, F: Fabric> Feed<'p, F> {
-    /// Opens an input, walks through the whole of it to see that it is good, and reads one frame.
+    /// Opens an input, walks through the whole of it to see that it is good, and reads one frame. Its
+    /// clock is set back as `clock` says.
     pub fn open(
         input: &'p Input,
         snapped: Snapped,
+        clock: SetBack,
         fabric: &mut F,
     ) -> Result<Feed<'p, F>, SourceError> {
         let mut totals = InputTotals::default();
@@ -67,8 +76,8 @@ impl<'p, F: Fabric> Feed<'p, F> {
             }
             Source::Frames(frames) => Reader::Frames(frames.iter()),
         };
-        let mut feed = Feed { port: input.port, totals, reader, snapped, at_hand: None };
-        feed.at_hand = feed.read(fabric)?;
+        let mut feed = Feed { port: input.port, totals, reader, snapped, at_hand: None, clock };
+        feed.read_one(fabric)?;
         Ok(feed)
     }
 
@@ -80,8 +89,16 @@ impl<'p, F: Fabric> Feed<'p, F> {
     /// Takes the next frame, and reads the one behind it.
     pub fn take(&mut self, fabric: &mut F) -> Result<Option<Offer<F::Buf>>, SourceError> {
         let taken = self.at_hand.take();
-        self.at_hand = self.read(fabric)?;
+        self.read_one(fabric)?;
         Ok(taken)
+    }
+
+    fn read_one(&mut self, fabric: &mut F) -> Result<(), SourceError> {
+        self.at_hand = self.read(fabric)?;
+        if let Some(offer) = &mut self.at_hand {
+            (offer.at, offer.stepped) = self.clock.place(offer.at);
+        }
+        Ok(())
     }
 
     fn read(&mut self, fabric: &mut F) -> Result<Option<Offer<F::Buf>>, SourceError> {
@@ -93,7 +110,7 @@ impl<'p, F: Fabric> Feed<'p, F> {
                 let len = frame.len().min(MAX_FRAME);
                 let refused = (frame.len() > len).then_some(DropReason::RxOversize);
                 let frame = at_hand(fabric.make(&frame[..len]));
-                Ok(Some(Offer { at: *at, frame, refused }))
+                Ok(Some(Offer { at: *at, frame, refused, stepped: None }))
             }
             Reader::Capture(capture) => capture.read(self.snapped, &mut self.totals, fabric),
         }
@@ -110,6 +127,7 @@ impl<F: Fabric> Capture<'_, F> {
         while let Some(record) = self.ours.next_record()? {
             totals.read += 1;
             self.pacer.see(record.time);
+            totals.steps = self.pacer.steps();
             let index = record.index;
             let disagreement = |source: Disagreement| SourceError::Disagreement {
                 path: self.input.path.clone(),
@@ -123,7 +141,7 @@ impl<F: Fabric> Capture<'_, F> {
             totals.selected += 1;
             let at = self.pacer.place(record.time);
             if !record.is_snapped() {
-                return Ok(Some(Offer { at, frame, refused: None }));
+                return Ok(Some(Offer { at, frame, refused: None, stepped: None }));
             }
             let len = usize::try_from(record.orig_len).unwrap_or(usize::MAX);
             let refused = match snapped {
@@ -132,13 +150,14 @@ impl<F: Fabric> Capture<'_, F> {
                 Snapped::Pad => None,
             };
             if refused.is_some() {
-                return Ok(Some(Offer { at, frame, refused }));
+                return Ok(Some(Offer { at, frame, refused, stepped: None }));
             }
             totals.padded += 1;
             drop(frame);
             let mut whole = record.data.to_vec();
             whole.resize(len, 0);
-            return Ok(Some(Offer { at, frame: at_hand(fabric.make(&whole)), refused }));
+            let frame = at_hand(fabric.make(&whole));
+            return Ok(Some(Offer { at, frame, refused, stepped: None }));
         }
         Ok(None)
     }

@@ -4,6 +4,7 @@
 
 use super::SourceError;
 use super::feed::{Feed, Offer};
+use super::setback::SetBack;
 use crate::fabric::HeapFabric;
 use crate::plan::{Input, Plan, Snapped, Source};
 use crate::world::in_a_row;
@@ -23,15 +24,15 @@ pub(crate) struct Spelled {
     pub left_out: u64,
 }
 
-/// What an input brings.
+/// What an input brings, whatever is to happen to its clock.
 ///
 /// # Errors
 /// The input cannot be read.
 fn spelled(input: &Input, snapped: Snapped) -> Result<Spelled, SourceError> {
     let (fabric, scratch) = (&mut HeapFabric::new(), &mut Vec::new());
     let mut spelled = Spelled { port: input.port, frames: Vec::new(), left_out: 0 };
-    let mut feed = Feed::open(input, snapped, fabric)?;
-    while let Some(Offer { at, frame, refused }) = feed.take(fabric)? {
+    let mut feed = Feed::open(input, snapped, SetBack::default(), fabric)?;
+    while let Some(Offer { at, frame, refused, .. }) = feed.take(fabric)? {
         match refused {
             None => spelled.frames.push((at, in_a_row(&frame, scratch).to_vec())),
             Some(_) => spelled.left_out += 1,

@@ -1,5 +1,6 @@
 //! When the frames of a capture come.
 
+use super::line::Line;
 use crate::plan::{CaptureInput, Timing};
 use dataplane::{Instant, Nanos};
 
@@ -8,8 +9,8 @@ use dataplane::{Instant, Nanos};
 pub(super) struct Pacer {
     timing: Timing,
     start: Instant,
-    /// The time of the capture's first frame, selected or not.
-    first: Option<u64>,
+    /// The times of the capture's frames, selected or not.
+    line: Line,
     /// When the frame before came, and how many there were.
     last: Instant,
     count: u64,
@@ -18,17 +19,22 @@ pub(super) struct Pacer {
 impl Pacer {
     pub fn new(input: &CaptureInput) -> Pacer {
         let (timing, start) = (input.timing, input.start);
-        Pacer { timing, start, first: None, last: start, count: 0 }
+        Pacer { timing, start, line: Line::default(), last: start, count: 0 }
     }
 
     /// A frame of the capture, selected or not, has this time.
     pub fn see(&mut self, time: u64) {
-        self.first.get_or_insert(time);
+        self.line.see(time);
+    }
+
+    /// How often the capture's clock stepped back so far, and how far at most.
+    pub fn steps(&self) -> (u64, Nanos) {
+        self.line.steps()
     }
 
     /// When a selected frame of this time comes: never before the one before it.
     pub fn place(&mut self, time: u64) -> Instant {
-        let since = time.saturating_sub(self.first.unwrap_or(time));
+        let since = self.line.since(time);
         let offset = match self.timing {
             Timing::Recorded => since,
             Timing::Scaled { num, den } => {
@@ -58,8 +64,14 @@ mod tests {
             timing,
             start: Instant::from_nanos(1_000),
         });
-        times.into_iter().for_each(|time| pacer.see(time));
-        [times[0], times[2], times[3]].map(|time| pacer.place(time).as_nanos())
+        let mut placed = Vec::new();
+        for (index, time) in times.into_iter().enumerate() {
+            pacer.see(time);
+            if index != 1 {
+                placed.push(pacer.place(time).as_nanos());
+            }
+        }
+        placed.try_into().unwrap()
     }
 
     #[test]
@@ -71,6 +83,14 @@ mod tests {
     fn a_time_that_runs_back_is_that_of_the_frame_before() {
         assert_eq!(placed(Timing::Recorded, [500, 510, 400, 700]), [1_000, 1_000, 1_200]);
         assert_eq!(placed(Timing::Recorded, [500, 510, 700, 600]), [1_000, 1_200, 1_200]);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_goes_on_from_there_also_if_that_frame_is_not_selected() {
+        const S: u64 = 1_000_000_000;
+        assert_eq!(placed(Timing::Recorded, [9 * S, S, S + 5, S + 9]), [1_000, 1_005, 1_009]);
+        let half = Timing::Scaled { num: 1, den: 2 };
+        assert_eq!(placed(half, [9 * S, 9 * S, S, S + 8]), [1_000, 1_000, 1_004]);
     }
 
     #[test]

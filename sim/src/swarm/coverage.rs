@@ -16,7 +16,7 @@
 
 use crate::asked::EVENTS;
 use crate::engine::Outcome;
-use crate::fault::FaultKind;
+use crate::fault::Fault;
 use crate::oracle::Breach;
 use crate::trace::{Observer, Outside, Record, What};
 use dataplane::control::Refused;
@@ -91,7 +91,7 @@ pub fn reachable() -> BTreeSet<String> {
     let mut all: BTreeSet<String> =
         DropReason::ALL.iter().map(|reason| format!("drop:{reason}")).collect();
     all.extend(Counters::default().plain().map(|(name, _)| format!("counter:{name}")));
-    all.extend(FaultKind::ALL.map(|kind| format!("fault:{}", kind.name())));
+    all.extend(Fault::WORDS.map(|word| format!("fault:{word}")));
     all.extend(Refused::ALL.iter().map(|why| format!("order:{}", why.name())));
     all.extend(["done", "not_over"].map(|word| format!("order:{word}")));
     for kind in ["msg", "reasm"] {

@@ -265,6 +265,38 @@ fn skipping_shows_what_stepping_shows_of_lcores_that_stall() {
     assert!(skipped * 3 < stepped, "and there is something to skip: {skipped} of {stepped}");
 }
 
+/// Some runs of its lcores that take another time, alone and in rows, some of them overlapping.
+fn costs(seed: u64) -> Vec<Fault> {
+    let mut rng = Rng::new(seed).fork("costs");
+    let cost = |_| {
+        let lcore = LcoreId(u8::try_from(rng.below(4)).unwrap());
+        let first = 1 + rng.below(12);
+        let width = [1, 100, 9_000][usize::try_from(rng.below(3)).unwrap()];
+        let takes = Nanos::new(1 + rng.below(width));
+        Fault::Cost { lcore, first, last: first + rng.below(3), takes }
+    };
+    (0..1 + seed % 9).map(cost).collect()
+}
+
+#[test]
+fn skipping_shows_what_stepping_shows_of_runs_that_take_another_time() {
+    let (mut stepped, mut skipped, mut changed) = (0, 0, 0);
+    for seed in 0..600 {
+        let mut faults = costs(seed);
+        if seed % 3 == 0 {
+            faults.extend(stalls(seed));
+        }
+        let (every, all_steps) = run_with(seed, Pace::Step, true, &faults);
+        let (some, few_steps) = run_with(seed, Pace::Skip, true, &faults);
+        assert_eq!(every, some, "seed {seed}: {faults:?}");
+        stepped += all_steps;
+        skipped += few_steps;
+        changed += u64::from(some != run(seed, Pace::Skip, true).0);
+    }
+    assert!(changed > 400, "a cost is seen: {changed} of 600");
+    assert!(skipped * 3 < stepped, "and there is something to skip: {skipped} of {stepped}");
+}
+
 #[test]
 fn a_stall_moves_the_first_step_that_would_start_then_or_later() {
     let table = JobTable::dpvs(Rows::default()).unwrap();
