@@ -65,18 +65,15 @@ fn shown(reason: DropReason) -> Option<Dut> {
         | R::ReassemblyTooMany
         | R::ReassemblyEvicted
         | R::ReassemblyTimeout => reassembly(reason),
-        R::ProtocolUnknown => one(&ipv4(ALICE, DUT_LAN, 253, &[0; 20])),
-        R::PortUnreachable => one(&udp(ALICE, DUT_LAN)),
-        R::TransportLength => one(&ipv4(ALICE, DUT_LAN, 17, &[0; 7])),
-        R::TransportChecksum => one(&udp(ALICE, DUT_LAN).bad_checksum()),
+        R::ProtocolUnknown | R::PortUnreachable | R::TransportLength | R::TransportChecksum => {
+            for_us(reason)
+        }
         R::IcmpTruncated | R::IcmpChecksum | R::IcmpType | R::IcmpEchoCode => message(reason),
         R::IcmpRedirectCode
         | R::IcmpRedirectQuote
         | R::IcmpRedirectGateway
         | R::IcmpRedirectSource => redirected(reason),
-        R::ForwardingOff => one(&udp(ALICE, BOB)).with(|p| p.config.policy.forwarding = false),
-        R::ForwardGroupFrame => one(&udp(ALICE, BOB).dst_mac(BROADCAST)),
-        R::TtlExceeded => one(&udp(ALICE, BOB).ttl(1)),
+        R::ForwardingOff | R::ForwardGroupFrame | R::TtlExceeded => not_forwarded(reason),
         R::FragmentationNeeded | R::FragmentNoBuffer | R::FragmentBeyondEnd => too_large(reason),
         R::OutputNoRoute => one(&icmp_echo(CAROL, DUT_LAN).dst_mac(DUT_LAN.mac)),
         R::OutputNoSource => nameless(),
@@ -88,6 +85,28 @@ fn shown(reason: DropReason) -> Option<Dut> {
         R::WireLost | R::LinkDown | R::TxRefused | R::NoHeadroom => at_a_wire(reason),
         R::ArpRingFull | R::IcmpRedirectRingFull | R::DeviceGone => between_workers(reason),
     })
+}
+
+/// What is addressed to the box, and is nothing that it takes.
+fn for_us(reason: DropReason) -> Dut {
+    use DropReason as R;
+    match reason {
+        R::ProtocolUnknown => one(&ipv4(ALICE, DUT_LAN, 253, &[0; 20])),
+        R::PortUnreachable => one(&udp(ALICE, DUT_LAN)),
+        R::TransportLength => one(&ipv4(ALICE, DUT_LAN, 17, &[0; 7])),
+        _ => one(&udp(ALICE, DUT_LAN).bad_checksum()),
+    }
+}
+
+/// What is addressed to somebody else, and is not passed on.
+fn not_forwarded(reason: DropReason) -> Dut {
+    match reason {
+        DropReason::ForwardingOff => {
+            one(&udp(ALICE, BOB)).with(|p| p.config.policy.forwarding = false)
+        }
+        DropReason::ForwardGroupFrame => one(&udp(ALICE, BOB).dst_mac(BROADCAST)),
+        _ => one(&udp(ALICE, BOB).ttl(1)),
+    }
 }
 
 fn one(frame: &Frame) -> Dut {
