@@ -35,6 +35,7 @@ pub(crate) use liveness::Pending;
 pub(crate) use schedule::check as check_schedule;
 pub(crate) use tables::{Known, check as check_tables};
 
+use crate::fault::{Fault, FaultKind, Skews, Strike};
 use crate::trace::{Outside, Run};
 use answers::{Answers, Asked};
 use calls::Calls;
@@ -125,6 +126,8 @@ pub(crate) struct Oracles {
     shaping: Shaping,
     timers: Timers,
     found: Findings,
+    /// The clocks that lcores look at, and that what they promise about time is about.
+    clocks: Skews,
 }
 
 impl Oracles {
@@ -143,20 +146,30 @@ impl Oracles {
             shaping: Shaping::new(config),
             timers: Timers::new(&config.policy),
             found: Findings::default(),
+            clocks: Skews::default(),
         }
+    }
+
+    /// The clocks that lcores look at.
+    pub fn set_clocks(&mut self, clocks: Skews) {
+        if !clocks.is_empty() {
+            self.shaping.skewed();
+        }
+        self.clocks = clocks;
     }
 
     /// Something happened on an lcore.
     pub fn event(&mut self, at: Instant, run: Run, event: &Event) {
         let moment = Moment { at, run: Some(run), what: event.name() };
-        self.limits.event(at, run, event, &mut self.found);
+        let local = self.clocks.get(run.lcore).local(at);
+        self.limits.event(local, run, event, &mut self.found);
         self.fixed.event(at, run, event, &mut self.found);
         if let Event::Msg(note) = event {
-            self.calls.event(at, run, note, &mut self.found);
+            self.calls.event(local, run, note, &mut self.found);
         }
         // A message says which packet it carries; where that is, others say.
         let packet = event.packet().filter(|_| !matches!(event, Event::Msg(_)));
-        let Some(packet) = packet else { return self.unpacked(at, run, event) };
+        let Some(packet) = packet else { return self.unpacked(local, run, event) };
         self.lives.event(packet, moment, event, &mut self.found);
         if let Err(wrong) = self.fragments.event(packet, event) {
             self.lives.say_for(fragments::NAME, packet, moment, &wrong, &mut self.found);
@@ -170,12 +183,12 @@ impl Oracles {
                     self.lives.say_for(egress::NAME, packet, moment, &wrong, &mut self.found);
                 }
             }
-            Event::Reassembly(note) => self.timers.datagram(at, run, note, &mut self.found),
+            Event::Reassembly(note) => self.timers.datagram(local, run, note, &mut self.found),
             _ => {}
         }
     }
 
-    /// The same, about no packet.
+    /// The same, about no packet, at a time of the lcore's own clock.
     fn unpacked(&mut self, at: Instant, run: Run, event: &Event) {
         self.order.event(event, self.lives.newest());
         match event {
@@ -203,7 +216,10 @@ impl Oracles {
                 self.lives.departed(*packet, moment("depart"), &mut self.found);
             }
             Outside::Command { what, .. } => self.told(what),
-            Outside::Fault(_) => self.calls.failed(),
+            Outside::Fault(Fault::Call(Strike { kind: FaultKind::Ring, .. })) => {
+                self.calls.failed()
+            }
+            Outside::Fault(_) => {}
         }
     }
 
