@@ -457,7 +457,8 @@ impl<'a, F: Fabric, O: Observer> Engine<'a, F, O> {
         broken.extend(wrong);
         let counted = self.lcores.cores().iter().map(|core| (core.id(), core.counters()));
         let digests = streams.finish(counted, self.end);
-        let iftraf = self.lcores.cores()[self.master].iftraf().show(self.end);
+        let now = self.lcores.skew(self.master).local(self.end);
+        let iftraf = self.lcores.cores()[self.master].iftraf().show(now);
         let outcome = Outcome {
             backend,
             iftraf,

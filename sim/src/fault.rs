@@ -1,5 +1,5 @@
 //! What goes wrong on purpose: calls that fail, frames that are lost or harmed on their way to a port,
-//! lcores that stand still or take another time, orders at another time.
+//! lcores that stand still, take another time or have another clock, orders at another time.
 //!
 //! A [`Fault`] is one thing that goes wrong, at one place of one run: concrete, so that a list of them
 //! says the same in every version, whatever drew it. Most name their place by a number, from 1: the
@@ -13,12 +13,14 @@
 mod calls;
 mod draw;
 mod frames;
+mod skew;
 mod text;
 
 pub(crate) use calls::Injector;
 pub(crate) use draw::span;
 pub use draw::{Reach, draw};
 pub(crate) use frames::{Harms, Outages};
+pub(crate) use skew::{Skew, Skews};
 pub use text::FAULT;
 
 use crate::plan::{Plan, PortPlan};
@@ -161,6 +163,20 @@ pub enum Fault {
         /// How long each of them takes, not zero.
         takes: Nanos,
     },
+    /// The clock of an lcore is ahead of that of the run.
+    Ahead {
+        /// The lcore.
+        lcore: LcoreId,
+        /// By how much.
+        by: Nanos,
+    },
+    /// The clock of an lcore is too fast, or too slow.
+    Drift {
+        /// The lcore.
+        lcore: LcoreId,
+        /// By so many millionths, from −100,000 to 100,000 and not 0; below zero: too slow.
+        ppm: i32,
+    },
     /// The control plane is told something at another time.
     Order {
         /// The how manieth order of the plan, in order of time, from 1.
@@ -206,9 +222,9 @@ impl Harm {
 
 impl Fault {
     /// Every word that begins a fault.
-    pub const WORDS: [&str; 17] = [
+    pub const WORDS: [&str; 19] = [
         "alloc", "ring", "tx", "lose", "mute", "deaf", "dup", "late", "flip", "cut", "full",
-        "room", "back", "down", "stall", "cost", "order",
+        "room", "back", "down", "stall", "cost", "ahead", "drift", "order",
     ];
 
     /// The word that begins it on the command line, and names it in traces.
@@ -226,6 +242,8 @@ impl Fault {
             Fault::Down { .. } => "down",
             Fault::Stall { .. } => "stall",
             Fault::Cost { .. } => "cost",
+            Fault::Ahead { .. } => "ahead",
+            Fault::Drift { .. } => "drift",
             Fault::Order { .. } => "order",
         }
     }
@@ -249,6 +267,9 @@ impl Fault {
             Fault::Back { .. } => "the clock of a capture is set back",
             Fault::Down { .. } => "the link of a port is down for a while",
             Fault::Stall { .. } => "an lcore stands still for a while",
+            Fault::Ahead { .. } => "the clock of an lcore is ahead",
+            Fault::Drift { ppm: ..0, .. } => "the clock of an lcore is slow",
+            Fault::Drift { .. } => "the clock of an lcore is fast",
             Fault::Cost { .. } => "a run of a job takes another time",
             Fault::Order { .. } => "an order is told at another time",
         }
@@ -303,6 +324,15 @@ impl Fault {
                 field("of", Value::U64(u64::from(lcore.0)));
                 field("takes", Value::U64(takes.get()));
             }
+            Fault::Ahead { lcore, by } => {
+                field("of", Value::U64(u64::from(lcore.0)));
+                field("ahead", Value::U64(by.get()));
+            }
+            Fault::Drift { lcore, ppm } => {
+                field("of", Value::U64(u64::from(lcore.0)));
+                let way = if *ppm < 0 { "slow" } else { "fast" };
+                field(way, Value::U64(u64::from(ppm.unsigned_abs())));
+            }
             Fault::Stall { lcore, at, lasts } => {
                 field("of", Value::U64(u64::from(lcore.0)));
                 field("from", Value::U64(at.as_nanos()));
@@ -344,7 +374,10 @@ impl Fault {
                 let names = names.join(", ");
                 Err(format!("fault {self}: there is no peer `{peer}`; peers: {names}"))
             }
-            Fault::Stall { lcore, .. } | Fault::Cost { lcore, .. } => {
+            Fault::Stall { lcore, .. }
+            | Fault::Cost { lcore, .. }
+            | Fault::Ahead { lcore, .. }
+            | Fault::Drift { lcore, .. } => {
                 let mut ids: Vec<_> = plan.config.lcores.iter().map(|lcore| lcore.id).collect();
                 if ids.contains(lcore) {
                     return Ok(());

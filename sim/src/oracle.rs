@@ -49,6 +49,7 @@ pub(crate) use schedule::check as check_schedule;
 pub(crate) use slack::Slack;
 pub(crate) use tables::{Known, check as check_tables};
 
+use crate::fault::{Fault, FaultKind, Skews, Strike};
 use crate::trace::{Outside, Run};
 use answers::{Answers, Asked};
 use calls::Calls;
@@ -155,6 +156,8 @@ pub(crate) struct Oracles {
     turns: Turns,
     rings: Rings,
     found: Findings,
+    /// The clocks that lcores look at, and that what they promise about time is about.
+    clocks: Skews,
 }
 
 impl Oracles {
@@ -180,22 +183,32 @@ impl Oracles {
             turns: Turns::new(config),
             rings: Rings::new(&config.limits),
             found: Findings::default(),
+            clocks: Skews::default(),
         }
+    }
+
+    /// The clocks that lcores look at.
+    pub fn set_clocks(&mut self, clocks: Skews) {
+        if !clocks.is_empty() {
+            self.shaping.skewed();
+        }
+        self.clocks = clocks;
     }
 
     /// Something happened on an lcore.
     pub fn event(&mut self, at: Instant, run: Run, event: &Event) {
         let moment = Moment { at, run: Some(run), what: event.name() };
-        self.limits.event(at, run, event, &mut self.found);
+        let local = self.clocks.get(run.lcore).local(at);
+        self.limits.event(local, run, event, &mut self.found);
         self.fixed.event(at, run, event, &mut self.found);
         if let Event::Msg(note) = event {
-            self.calls.event(at, run, note, &mut self.found);
+            self.calls.event(local, run, note, &mut self.found);
             self.turns.event(at, run, note, &mut self.found);
         }
         self.neighbours.event(at, run.lcore, event, self.lives.newest());
         // A message says which packet it carries; where that is, others say.
         let packet = event.packet().filter(|_| !matches!(event, Event::Msg(_)));
-        let Some(packet) = packet else { return self.unpacked(at, run, event) };
+        let Some(packet) = packet else { return self.unpacked(local, run, event) };
         self.lives.event(packet, moment, event, &mut self.found);
         if let Err(wrong) = self.fragments.event(packet, event) {
             self.lives.say_for(fragments::NAME, packet, moment, &wrong, &mut self.found);
@@ -214,7 +227,7 @@ impl Oracles {
                 let holds = (*qlen, *bytes);
                 self.trees.queued((at, run), life, (*dev, *handle), holds, &mut self.found);
             }
-            Event::Reassembly(note) => self.timers.datagram(at, run, note, &mut self.found),
+            Event::Reassembly(note) => self.timers.datagram(local, run, note, &mut self.found),
             _ => {}
         }
         let Some(life) = self.lives.find(packet) else { return };
@@ -245,7 +258,7 @@ impl Oracles {
         }
     }
 
-    /// The same, about no packet.
+    /// The same, about no packet, at a time of the lcore's own clock.
     fn unpacked(&mut self, at: Instant, run: Run, event: &Event) {
         let newest = self.lives.newest();
         self.order.event(event, newest);
@@ -282,7 +295,10 @@ impl Oracles {
                 self.spread.told(*order, what);
                 self.told(what);
             }
-            Outside::Fault(_) => self.calls.failed(),
+            Outside::Fault(Fault::Call(Strike { kind: FaultKind::Ring, .. })) => {
+                self.calls.failed()
+            }
+            Outside::Fault(_) => {}
         }
     }
 

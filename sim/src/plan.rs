@@ -179,7 +179,8 @@ pub enum Ours {
 /// When the frames of a capture arrive, counted from the start of their input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Timing {
-    /// At the capture's own times. One that runs back arrives together with the one before it.
+    /// At the capture's own times. One that runs back a little arrives together with the one before it;
+    /// behind one that was set back the time goes on (`source/line.rs`).
     Recorded,
     /// At the capture's own times multiplied by `num / den`.
     Scaled {

@@ -395,6 +395,8 @@ fn harmed<F: Fabric, O: Observer>(
             | Fault::Down { .. }
             | Fault::Stall { .. }
             | Fault::Peer { .. }
+            | Fault::Ahead { .. }
+            | Fault::Drift { .. }
             | Fault::Cost { .. }
             | Fault::Order { .. } => unreachable!("{fault} is not about a frame"),
         }

@@ -13,7 +13,7 @@ mod lines;
 mod mailbox;
 
 use crate::fabric::Fabric;
-use crate::fault::{Fault, FaultKind, Injector};
+use crate::fault::{Fault, FaultKind, Injector, Skews};
 use crate::oracle::Breach;
 use crate::plan::Plan;
 use crate::schedule::Shared;
@@ -45,6 +45,9 @@ pub(crate) struct SimWorld<'f, F: Fabric, O> {
     /// What has left ports that have peers behind them, when and by which port.
     pub left: Vec<(Instant, PortId, Vec<u8>)>,
     now: Instant,
+    /// What the clock says of the lcore whose step it is.
+    local: Instant,
+    skews: Skews,
     index: usize,
     run: Run,
     pool: PoolAccount,
@@ -94,15 +97,19 @@ impl<'f, F: Fabric, O: Observer> SimWorld<'f, F, O> {
             }
         }
         let id = lcores.first().map_or(LcoreId(0), |lcore| lcore.id);
+        let mut trace = Trace::new(config, plan, observer);
+        trace.oracles.set_clocks(Skews::of(&plan.faults));
         SimWorld {
             fabric,
-            trace: Trace::new(config, plan, observer),
+            trace,
             woken: 0,
             touching: false,
             touched: Vec::new(),
             ran_dry: false,
             left: Vec::new(),
             now: Instant::EPOCH,
+            local: Instant::EPOCH,
+            skews: Skews::of(&plan.faults),
             index: 0,
             run: Run { lcore: id, tick: 0, job: JobKind::RecvFwd },
             pool: PoolAccount::new(plan.config.limits.pool),
@@ -122,6 +129,7 @@ impl<'f, F: Fabric, O: Observer> SimWorld<'f, F, O> {
         self.now = at;
         self.index = index;
         self.run = Run { lcore: self.lcores[index].id, tick, job };
+        self.local = self.skews.get(self.run.lcore).local(at);
         self.woken = 0;
         self.touched.clear();
     }
@@ -273,8 +281,9 @@ impl<'f, F: Fabric, O: Observer> SimWorld<'f, F, O> {
 impl<F: Fabric, O: Observer> World for SimWorld<'_, F, O> {
     type Buf = F::Buf;
 
+    #[expect(clippy::misnamed_getters, reason = "what an lcore takes for now is its own clock's")]
     fn now(&self) -> Instant {
-        self.now
+        self.local
     }
 
     fn alloc(&mut self) -> Option<F::Buf> {
@@ -433,7 +442,9 @@ impl<F: Fabric, O: Observer> World for SimWorld<'_, F, O> {
         now: Instant,
     ) -> Result<(), Instant> {
         self.touch(Shared::Bucket(bucket));
-        self.buckets.draw(bucket, tbf, len, now)?;
+        // Tokens come by the clock of the run, whatever that of the lcore says.
+        let skew = self.skews.get(self.run.lcore);
+        self.buckets.draw(bucket, tbf, len, skew.global(now)).map_err(|at| skew.since(at))?;
         self.trace.oracles.drew(self.run.lcore, bucket, tbf);
         Ok(())
     }

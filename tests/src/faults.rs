@@ -200,7 +200,7 @@ fn a_sweep_of_other_kinds_tries_each_place_once() {
     let (of_frames, others) = tried.split_at(frames.len());
     assert_eq!(of_frames, frames.map(|name| (name, 2, 2)));
     // Runs that find work, of both lcores: and the order is told at each of these times.
-    assert_snapshot!(format!("{others:?}"), @r#"[("stall", 7, 7), ("cost", 7, 7), ("order", 7, 7)]"#);
+    assert_snapshot!(format!("{others:?}"), @r#"[("stall", 7, 7), ("cost", 7, 7), ("ahead", 2, 2), ("drift", 2, 2), ("order", 7, 7)]"#);
 }
 
 /// ALICE sends three datagrams of 10, 20 and 30 bytes to BOB, 20 µs apart.

@@ -26,10 +26,11 @@ pub(super) fn polled(plan: &Plan) -> Result<Vec<(PortId, CaptureInfo)>, RunError
     Ok(polled)
 }
 
-/// When which lcore is stalled, in order of time.
+/// When which lcore is stalled, in order of time; before all, whose clock is another.
 pub(super) fn stalls(faults: &[Fault]) -> VecDeque<(Instant, Fault)> {
     let stall = |fault: &Fault| match fault {
         Fault::Stall { at, .. } => Some((*at, fault.clone())),
+        Fault::Ahead { .. } | Fault::Drift { .. } => Some((Instant::EPOCH, fault.clone())),
         _ => None,
     };
     let mut stalls: Vec<_> = faults.iter().filter_map(stall).collect();

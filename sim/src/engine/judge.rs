@@ -48,9 +48,9 @@ impl<F: Fabric, O: Observer> Engine<'_, F, O> {
     /// A run of a job that found something has ended: `timer_manage` leaves nothing that is due.
     pub(super) fn judge_timers(&mut self, at: Instant, index: usize, run: Run) {
         if run.job == JobKind::TimerManage {
-            let mut next = None;
+            let (mut next, skew) = (None, self.lcores.skew(index));
             self.lcores.cores()[index].wants(|kind, due| {
-                next = if kind == JobKind::TimerManage { Some(due) } else { next };
+                next = if kind == JobKind::TimerManage { Some(skew.global(due)) } else { next };
             });
             self.world.trace.oracles.timers_ran(at, run, next);
         }

@@ -13,7 +13,7 @@
 
 use super::core::{Core, Step};
 use crate::clock::{FreeTurn, StepStart, Turn, not_before};
-use crate::fault::Fault;
+use crate::fault::{Fault, Skew, Skews};
 use crate::plan::{Costs, Pace};
 use dataplane::job::JobKind;
 use dataplane::lcore::{Position, Stepped};
@@ -42,6 +42,8 @@ struct Clock {
     /// The stalls to come, in order of time: when, and for how long.
     stalls: VecDeque<(Instant, Nanos)>,
     busy: u64,
+    /// The clock that the lcore looks at.
+    skew: Skew,
     /// Runs that found work.
     ran: u64,
     /// The runs that find work and take another time, and how long each takes.
@@ -127,6 +129,7 @@ impl<C: Core> Lcores<C> {
         cores.sort_by_key(Core::id);
         let mut clocks = Vec::with_capacity(cores.len());
         let mut next = Vec::with_capacity(cores.len());
+        let skews = Skews::of(faults);
         for core in &cores {
             let turn = Turn::new(core.schedule(), costs).map_err(|FreeTurn| core.id())?;
             let (at, planned) = (Instant::EPOCH, core.position());
@@ -140,6 +143,7 @@ impl<C: Core> Lcores<C> {
                 busy: 0,
                 ran: 0,
                 costs: costs_of(faults, core.id()),
+                skew: skews.get(core.id()),
             };
             let never = core.schedule().is_empty();
             next.push(if never { Instant::MAX } else { clock.plan_next(planned) });
@@ -231,7 +235,7 @@ impl<C: Core> Lcores<C> {
                 first = Some(run);
             }
         };
-        core.wants(&mut want);
+        core.wants(|kind, from| want(kind, clock.skew.global(from)));
         outside.into_iter().for_each(|kind| want(kind, Instant::EPOCH));
         clock.planned = first.map_or(position, |run| run.step.position);
         clock.passed = first.map_or(0, |run| run.passed);
@@ -321,6 +325,11 @@ impl<C: Core> Lcores<C> {
     /// Runs of lcore `index` that found something to do.
     pub fn ran(&self, index: usize) -> u64 {
         self.clocks[index].ran
+    }
+
+    /// The clock that lcore `index` looks at.
+    pub fn skew(&self, index: usize) -> Skew {
+        self.clocks[index].skew
     }
 
     /// Whether any lcore has something to do now, and whether any has later, by itself.

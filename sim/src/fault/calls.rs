@@ -33,6 +33,8 @@ impl Injector {
                 | Fault::Down { .. }
                 | Fault::Stall { .. }
                 | Fault::Peer { .. }
+                | Fault::Ahead { .. }
+                | Fault::Drift { .. }
                 | Fault::Cost { .. }
                 | Fault::Order { .. } => continue,
             };

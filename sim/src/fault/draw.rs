@@ -69,7 +69,7 @@ struct Class {
 }
 
 /// All classes. One more is one more row.
-const CLASSES: [Class; 18] = [
+const CLASSES: [Class; 20] = [
     Class { name: "alloc", one: |rng, reach, run| call(FaultKind::Alloc, rng, reach, run) },
     Class { name: "ring", one: |rng, reach, run| call(FaultKind::Ring, rng, reach, run) },
     Class { name: "tx", one: |rng, reach, run| call(FaultKind::Tx, rng, reach, run) },
@@ -87,6 +87,8 @@ const CLASSES: [Class; 18] = [
     Class { name: "down", one: down },
     Class { name: "stall", one: stall },
     Class { name: "cost", one: cost },
+    Class { name: "ahead", one: ahead },
+    Class { name: "drift", one: drift },
     Class { name: "order", one: order },
 ];
 
@@ -216,9 +218,26 @@ fn down(rng: &mut Rng, reach: &Reach, _: u64) -> Option<Fault> {
     Some(Fault::Down { port, at: time(rng, reach), lasts: span(rng, 6) })
 }
 
-fn stall(rng: &mut Rng, reach: &Reach, _: u64) -> Option<Fault> {
+fn any_lcore(rng: &mut Rng, reach: &Reach) -> Option<LcoreId> {
     let nth = place(rng, reach.lcores.len() as u64)?;
     let (lcore, _) = *reach.lcores.get(usize::try_from(nth - 1).ok()?)?;
+    Some(lcore)
+}
+
+fn ahead(rng: &mut Rng, reach: &Reach, _: u64) -> Option<Fault> {
+    Some(Fault::Ahead { lcore: any_lcore(rng, reach)?, by: span(rng, 8) })
+}
+
+/// Over five orders of magnitude, each as likely as any other, and either way.
+fn drift(rng: &mut Rng, reach: &Reach, _: u64) -> Option<Fault> {
+    let lcore = any_lcore(rng, reach)?;
+    let by = (0..rng.below(5)).fold(1 + rng.below(9), |by, _| by * 10);
+    let by = i32::try_from(by).ok()?;
+    Some(Fault::Drift { lcore, ppm: if rng.below(2) == 0 { by } else { -by } })
+}
+
+fn stall(rng: &mut Rng, reach: &Reach, _: u64) -> Option<Fault> {
+    let lcore = any_lcore(rng, reach)?;
     Some(Fault::Stall { lcore, at: time(rng, reach), lasts: span(rng, 6) })
 }
 
@@ -265,16 +284,16 @@ mod tests {
         let drawn: Vec<String> = (0..12).map(line).collect();
         insta::assert_snapshot!(drawn.join("\n"), @"
         0: nothing
-        1: alloc:85 alloc:91 tx:29 tx:30 tx:37 lose:lan:11 lose:lan:14 lose:wan:3 deaf:alice:4 deaf:alice:6 deaf:bob:1 deaf:bob:5 dup:lan:6 dup:lan:35 dup:lan:41 late:lan:41=1us flip:lan:5=478 flip:lan:21=391 full:lan:14 room:lan:25=122 back:lan:11=7s back:lan:43=6us down:lan@56788ns=7ms cost:1:8-19=7ns cost:1:12-23=2ns
+        1: alloc:85 alloc:91 tx:29 tx:30 tx:37 lose:lan:11 lose:lan:14 lose:wan:3 deaf:alice:4 deaf:alice:6 deaf:bob:1 deaf:bob:5 dup:lan:6 dup:lan:35 dup:lan:41 late:lan:41=1us flip:lan:5=478 flip:lan:21=391 full:lan:14 room:lan:25=122 back:lan:11=7s back:lan:43=6us down:lan@56788ns=7ms cost:1:8-19=7ns cost:1:12-23=2ns ahead:0=2us ahead:0=5us ahead:0=50us ahead:0=400us ahead:0=9ms ahead:0=50ms ahead:0=7s ahead:1=6us ahead:1=20us ahead:1=50ms ahead:1=900ms
         2: nothing
-        3: ring:5 ring:7 ring:8 ring:9 ring:10 ring:11 ring:13 ring:14 ring:17 ring:20 tx:1 tx:9 tx:14 tx:21 tx:28 tx:34 tx:35 lose:lan:8 mute:bob:4-11 late:lan:23=3ms late:lan:32=5us cut:lan:2=63 cut:lan:13=12 cut:lan:33=69 cut:lan:38=36 full:lan:39 room:lan:34=0 room:lan:40=3 room:lan:40=13 room:lan:44=0 back:lan:4=80s back:lan:8=30ms back:lan:13=40ms back:lan:16=500us back:lan:17=7us back:lan:27=3ms back:lan:28=8s back:lan:31=3ms back:lan:33=4us back:lan:37=4s back:lan:41=900ms back:lan:45=500us back:lan:46=70s back:lan:47=3us back:lan:48=700ms back:wan:3=2ms down:lan@3636ns=20us down:lan@9371ns=100ns down:lan@29303ns=200us down:lan@1360113ns=5ms stall:0@25105ns=50us cost:0:7=1ns
+        3: ring:5 ring:7 ring:8 ring:9 ring:10 ring:11 ring:13 ring:14 ring:17 ring:20 tx:1 tx:9 tx:14 tx:21 tx:28 tx:34 tx:35 lose:lan:8 mute:bob:4-11 late:lan:23=3ms late:lan:32=5us cut:lan:2=63 cut:lan:13=12 cut:lan:33=69 cut:lan:38=36 full:lan:39 room:lan:34=0 room:lan:40=3 room:lan:40=13 room:lan:44=0 back:lan:4=80s back:lan:8=30ms back:lan:13=40ms back:lan:16=500us back:lan:17=7us back:lan:27=3ms back:lan:28=8s back:lan:31=3ms back:lan:33=4us back:lan:37=4s back:lan:41=900ms back:lan:45=500us back:lan:46=70s back:lan:47=3us back:lan:48=700ms back:wan:3=2ms down:lan@3636ns=20us down:lan@9371ns=100ns down:lan@29303ns=200us down:lan@1360113ns=5ms stall:0@25105ns=50us cost:0:7=1ns ahead:0=40us drift:0=-10 drift:0=9 drift:0=900 drift:1=-2000 drift:1=-50 drift:1=-9 drift:1=-6 drift:1=-1 drift:1=400 drift:1=5000
         4: alloc:38-51 alloc:72-85 tx:7=1 tx:13=3 tx:15=2 flip:lan:20=144 cost:1:30=9ns
-        5: flip:lan:1=61 flip:lan:28=15 back:lan:1=90ms back:lan:1=5s back:lan:6=5s back:lan:7=5s back:lan:19=50s back:lan:21=9s back:lan:23=600ms back:lan:34=200ns back:lan:43=400us back:lan:48=8ms back:wan:3=500us stall:0@2939ns=40us stall:0@15488ns=60us order:1@34517ns order:1@79375ns order:2@52935ns
-        6: ring:14 tx:2=2 tx:3=3 tx:5=2 tx:5=3 tx:6=3 tx:7=2 tx:9=3 tx:21=1 tx:24=2 tx:25=1 tx:32=2 tx:39=3 mute:alice:9 dup:lan:2 dup:lan:5 dup:lan:10 dup:lan:21 dup:lan:30 dup:lan:31 dup:lan:41 dup:lan:49 room:wan:2=128 back:lan:21=800ns down:lan@741346ns=70ms
-        7: alloc:72-77 alloc:85-90 ring:4 ring:5 ring:7 ring:8 ring:14 ring:15 ring:17 ring:18 tx:11 tx:31 tx:36 tx:8=0 tx:22=1 lose:lan:10-18 mute:alice:6 mute:bob:5 deaf:alice:3 deaf:alice:10 late:lan:25=70ms late:lan:28=600us late:lan:32=500us late:lan:44=8us flip:lan:4=409 flip:lan:18=477 flip:lan:46=369 cut:lan:2=8 cut:lan:4=80 cut:lan:32=54 full:lan:9 full:lan:11 full:lan:19 full:lan:36 full:lan:37 full:lan:46 room:lan:37=0 back:lan:4=30s back:lan:5=70s down:lan@61392ns=60us down:lan@150830ns=200us stall:0@10268ns=4ms cost:1:2-15=9ms order:1@30269ns order:2@222206ns order:2@360930ns
-        8: alloc:17 alloc:33 alloc:41 alloc:56 alloc:79 alloc:84 tx:3=2 tx:22=2 lose:lan:1 lose:lan:12 lose:lan:20 lose:lan:25 lose:lan:31 lose:lan:32 lose:lan:34 lose:lan:45 lose:lan:47 lose:lan:49 lose:wan:3 mute:alice:5 mute:bob:5 deaf:alice:1 deaf:alice:2 deaf:alice:4 deaf:alice:9 deaf:bob:2 deaf:bob:3 deaf:bob:4 deaf:bob:6 dup:lan:12 dup:lan:33 late:lan:17=600us late:wan:1=60us cut:lan:19=4 full:lan:21 full:lan:24 room:lan:1=0 room:lan:4=34 room:lan:5=10 room:lan:6=3 room:lan:11=43 room:lan:14=34 room:lan:18=109 room:lan:25=3 room:lan:29=24 room:lan:33=24 room:lan:34=0 room:lan:36=54 room:lan:39=0 room:lan:47=53 room:lan:48=109 room:wan:3=3 back:lan:21=60s down:lan@6668ns=1us down:lan@7679ns=20us down:lan@14589ns=9us down:lan@21296ns=20us down:lan@42570ns=90us down:lan@51745ns=800ns down:lan@55355ns=3us down:lan@163472ns=8us down:lan@186088ns=7us down:lan@1752356ns=400us cost:1:13=5ms cost:1:22=500ns cost:1:26=80ns cost:1:30=90us order:1@5528ns order:1@402648ns
+        5: flip:lan:1=61 flip:lan:28=15 back:lan:1=90ms back:lan:1=5s back:lan:6=5s back:lan:7=5s back:lan:19=50s back:lan:21=9s back:lan:23=600ms back:lan:34=200ns back:lan:43=400us back:lan:48=8ms back:wan:3=500us stall:0@2939ns=40us stall:0@15488ns=60us ahead:0=20ms order:1@34517ns order:1@79375ns order:2@52935ns
+        6: ring:14 tx:2=2 tx:3=3 tx:5=2 tx:5=3 tx:6=3 tx:7=2 tx:9=3 tx:21=1 tx:24=2 tx:25=1 tx:32=2 tx:39=3 mute:alice:9 dup:lan:2 dup:lan:5 dup:lan:10 dup:lan:21 dup:lan:30 dup:lan:31 dup:lan:41 dup:lan:49 room:wan:2=128 back:lan:21=800ns down:lan@741346ns=70ms ahead:0=50us ahead:0=9ms ahead:0=40ms ahead:0=2s ahead:0=4s ahead:1=400ns ahead:1=600ns ahead:1=5ms ahead:1=7ms ahead:1=500ms ahead:1=5s drift:0=60 drift:1=-90000
+        7: alloc:72-77 alloc:85-90 ring:4 ring:5 ring:7 ring:8 ring:14 ring:15 ring:17 ring:18 tx:11 tx:31 tx:36 tx:8=0 tx:22=1 lose:lan:10-18 mute:alice:6 mute:bob:5 deaf:alice:3 deaf:alice:10 late:lan:25=70ms late:lan:28=600us late:lan:32=500us late:lan:44=8us flip:lan:4=409 flip:lan:18=477 flip:lan:46=369 cut:lan:2=8 cut:lan:4=80 cut:lan:32=54 full:lan:9 full:lan:11 full:lan:19 full:lan:36 full:lan:37 full:lan:46 room:lan:37=0 back:lan:4=30s back:lan:5=70s down:lan@61392ns=60us down:lan@150830ns=200us stall:0@10268ns=4ms cost:1:2-15=9ms ahead:0=2ms drift:1=-90000 order:1@30269ns order:2@222206ns order:2@360930ns
+        8: alloc:17 alloc:33 alloc:41 alloc:56 alloc:79 alloc:84 tx:3=2 tx:22=2 lose:lan:1 lose:lan:12 lose:lan:20 lose:lan:25 lose:lan:31 lose:lan:32 lose:lan:34 lose:lan:45 lose:lan:47 lose:lan:49 lose:wan:3 mute:alice:5 mute:bob:5 deaf:alice:1 deaf:alice:2 deaf:alice:4 deaf:alice:9 deaf:bob:2 deaf:bob:3 deaf:bob:4 deaf:bob:6 dup:lan:12 dup:lan:33 late:lan:17=600us late:wan:1=60us cut:lan:19=4 full:lan:21 full:lan:24 room:lan:1=0 room:lan:4=34 room:lan:5=10 room:lan:6=3 room:lan:11=43 room:lan:14=34 room:lan:18=109 room:lan:25=3 room:lan:29=24 room:lan:33=24 room:lan:34=0 room:lan:36=54 room:lan:39=0 room:lan:47=53 room:lan:48=109 room:wan:3=3 back:lan:21=60s down:lan@6668ns=1us down:lan@7679ns=20us down:lan@14589ns=9us down:lan@21296ns=20us down:lan@42570ns=90us down:lan@51745ns=800ns down:lan@55355ns=3us down:lan@163472ns=8us down:lan@186088ns=7us down:lan@1752356ns=400us cost:1:13=5ms cost:1:22=500ns cost:1:26=80ns cost:1:30=90us drift:0=-10 order:1@5528ns order:1@402648ns
         9: nothing
-        10: alloc:95 ring:1-17 ring:5-21 lose:lan:1 lose:lan:11 lose:lan:15 lose:lan:17 lose:lan:20 lose:lan:29 lose:lan:31 lose:lan:32 lose:lan:35 cut:lan:4=78 cut:lan:5=28 cut:lan:22=14 cut:lan:24=46 cut:lan:29=50 cut:lan:32=29 cut:lan:41=9 cut:lan:44=81 room:lan:49=74 back:lan:6=100ns back:lan:50=700us cost:1:10-21=50ns cost:1:23-34=80ns order:1@46451ns order:2@3173ns order:2@17434ns
+        10: alloc:95 ring:1-17 ring:5-21 lose:lan:1 lose:lan:11 lose:lan:15 lose:lan:17 lose:lan:20 lose:lan:29 lose:lan:31 lose:lan:32 lose:lan:35 cut:lan:4=78 cut:lan:5=28 cut:lan:22=14 cut:lan:24=46 cut:lan:29=50 cut:lan:32=29 cut:lan:41=9 cut:lan:44=81 room:lan:49=74 back:lan:6=100ns back:lan:50=700us cost:1:10-21=50ns cost:1:23-34=80ns ahead:0=700ms ahead:1=60ms drift:0=-7000 drift:0=4 drift:0=8000 order:1@46451ns order:2@3173ns order:2@17434ns
         11: nothing
         ");
     }
@@ -309,6 +328,7 @@ mod tests {
                     Fault::Lose { port, first: nth, .. } | Fault::Frame { port, nth, .. } => {
                         (*nth, frames(port), Instant::EPOCH)
                     }
+                    Fault::Ahead { .. } | Fault::Drift { .. } => (1, 1, Instant::EPOCH),
                     Fault::Down { at, .. } | Fault::Stall { at, .. } => (1, 1, *at),
                     Fault::Cost { lcore, first, .. } => {
                         (*first, if lcore.0 == 0 { 9 } else { 31 }, Instant::EPOCH)

@@ -41,6 +41,8 @@ impl Harms {
                 | Fault::Down { .. }
                 | Fault::Stall { .. }
                 | Fault::Peer { .. }
+                | Fault::Ahead { .. }
+                | Fault::Drift { .. }
                 | Fault::Cost { .. }
                 | Fault::Order { .. } => false,
             };

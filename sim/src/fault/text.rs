@@ -3,6 +3,7 @@
 //! Invariant: what is written is read again as the same fault. Not here: whether the plan has such a
 //! port or lcore ([`Fault::check`]).
 
+use super::skew::DRIFT_MAX;
 use super::{Fault, FaultKind, Harm, Strike};
 use crate::scenario::text::duration;
 use crate::trace::Way;
@@ -15,7 +16,8 @@ use std::str::FromStr;
 pub const FAULT: &str = "alloc:N[-M], ring:N[-M], tx:N[-M], tx:N=K, lose:PORT:N[-M], mute:PEER:N[-M], \
                          deaf:PEER:N[-M], dup:PORT:N, late:PORT:N=DUR, flip:PORT:N=BIT, cut:PORT:N=LEN, full:PORT:N, \
                          room:PORT:N=BYTES, back:PORT:N=DUR, down:PORT@TIME=DUR, stall:LCORE@TIME=DUR, \
-                         cost:LCORE:N[-M]=DUR or order:N@TIME";
+                         cost:LCORE:N[-M]=DUR, ahead:LCORE=DUR, \
+                         drift:LCORE=PPM or order:N@TIME";
 
 /// The most room that there is in front of a frame.
 #[allow(clippy::cast_possible_truncation, reason = "it is 128")]
@@ -63,6 +65,8 @@ impl fmt::Display for Fault {
             Fault::Cost { lcore, first, last, takes } => {
                 write!(f, "{word}:{lcore}:{first}-{last}={takes}")
             }
+            Fault::Ahead { lcore, by } => write!(f, "{word}:{lcore}={by}"),
+            Fault::Drift { lcore, ppm } => write!(f, "{word}:{lcore}={ppm}"),
             Fault::Order { nth, at } => write!(f, "{word}:{nth}@{}", since(at)),
         }
     }
@@ -114,6 +118,10 @@ impl FromStr for Fault {
             "cost" => {
                 cost(rest).ok_or_else(|| like("cost:LCORE:N[-M]=DUR, such as cost:1:3-9=700ns"))?
             }
+            "ahead" => ahead(rest).ok_or_else(|| like("ahead:LCORE=DUR, such as ahead:1=5ms"))?,
+            "drift" => drift(rest).ok_or_else(|| {
+                like("drift:LCORE=PPM, 1 to 100000 or the same below zero, such as drift:1=-50")
+            })?,
             "order" => order(rest).ok_or_else(|| like("order:N@TIME, such as order:1@2ms"))?,
             kind => {
                 let kind = kind.parse().map_err(|_| like(FAULT))?;
@@ -148,7 +156,10 @@ impl Fault {
             | Fault::Frame { nth, .. }
             | Fault::Back { nth, .. }
             | Fault::Order { nth, .. } => (*nth, *nth),
-            Fault::Down { .. } | Fault::Stall { .. } => (1, 1),
+            Fault::Down { .. }
+            | Fault::Stall { .. }
+            | Fault::Ahead { .. }
+            | Fault::Drift { .. } => (1, 1),
         }
     }
 }
@@ -239,6 +250,19 @@ fn cost(rest: &str) -> Option<Fault> {
     Some(Fault::Cost { lcore: LcoreId(digits(lcore)?), first, last, takes: span(takes)? })
 }
 
+fn ahead(rest: &str) -> Option<Fault> {
+    let (lcore, by) = rest.split_once('=')?;
+    Some(Fault::Ahead { lcore: LcoreId(digits(lcore)?), by: span(by)? })
+}
+
+fn drift(rest: &str) -> Option<Fault> {
+    let (lcore, ppm) = rest.split_once('=')?;
+    let lcore = LcoreId(digits(lcore)?);
+    let by: i32 = digits(ppm.strip_prefix('-').unwrap_or(ppm))?;
+    let in_range = (1..=DRIFT_MAX).contains(&by);
+    in_range.then(|| Fault::Drift { lcore, ppm: if ppm.starts_with('-') { -by } else { by } })
+}
+
 fn order(rest: &str) -> Option<Fault> {
     let (nth, at) = rest.split_once('@')?;
     Some(Fault::Order { nth: digits(nth)?, at: time(at)? })
@@ -274,6 +298,10 @@ mod tests {
             "back:lan:7=128ms",
             "stall:1@1500us=30us",
             "cost:1:17=700ns",
+            "ahead:1=1ns",
+            "drift:1=1",
+            "drift:1=-100000",
+            "drift:0=100000",
             "cost:0:3-9=1ns",
             "order:2@3s",
         ] {
@@ -320,6 +348,12 @@ mod tests {
             ("cost:1:4-3=1us", "3 comes before 4"),
             ("cost:1:4=0s", "expected cost:LCORE:N"),
             ("cost:1@4=1us", "expected cost:LCORE:N"),
+            ("ahead:1=0s", "expected ahead:LCORE=DUR"),
+            ("ahead:1=-1s", "expected ahead:LCORE=DUR"),
+            ("drift:1=0", "1 to 100000"),
+            ("drift:1=100001", "1 to 100000"),
+            ("drift:1=-100001", "1 to 100000"),
+            ("drift:1=+5", "expected drift:LCORE=PPM"),
             ("cost:256:4=1us", "expected cost:LCORE:N"),
             ("order:1@soon", "expected order:N@TIME"),
         ] {

@@ -2,7 +2,7 @@
 //!
 //! A timer is due at a tick of the wheel, is looked for at a multiple of `timer_interval`, and by a job
 //! that comes once in a turn of its lcore. So it is late by those three at most, if no lcore stands
-//! still.
+//! still, costs are those of the plan, and clocks are right.
 //!
 //! Invariant: it is a bound, and no estimate: a turn takes no longer than if each of its jobs found as
 //! much as any limit lets it find. Not here: what was due, and when (`timers.rs`, `lifetime.rs`).
@@ -24,8 +24,14 @@ impl Slack {
     /// That of a plan.
     pub fn of(plan: &Plan) -> Slack {
         let policy = &plan.config.policy;
-        let stands = |fault: &Fault| matches!(fault, Fault::Stall { .. });
-        if plan.faults.iter().any(stands) || !policy.timer_catch_up {
+        // These make a turn longer than its jobs, or a time another one than the clock that it is told by.
+        let other_time = |fault: &Fault| {
+            matches!(
+                fault,
+                Fault::Stall { .. } | Fault::Cost { .. } | Fault::Ahead { .. } | Fault::Drift { .. }
+            )
+        };
+        if plan.faults.iter().any(other_time) || !policy.timer_catch_up {
             return Slack(None);
         }
         let turn = JobKind::ALL.iter().map(|kind| {

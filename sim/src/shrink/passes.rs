@@ -260,6 +260,17 @@ fn less(fault: &Fault) -> Vec<Fault> {
             let shorter = earlier(takes.get()).map(|takes| of(*first, *last, Nanos::new(takes)));
             ends.chain(rows).chain(shorter).collect()
         }
+        Fault::Ahead { lcore, by } => {
+            let less = |by| Fault::Ahead { lcore: *lcore, by };
+            earlier(by.get()).map(|by| less(Nanos::new(by))).collect()
+        }
+        Fault::Drift { lcore, ppm } => {
+            let less = |by: u64| {
+                let by = i32::try_from(by).unwrap_or(i32::MAX);
+                Fault::Drift { lcore: *lcore, ppm: if *ppm < 0 { -by } else { by } }
+            };
+            earlier(u64::from(ppm.unsigned_abs())).map(less).collect()
+        }
         Fault::Stall { lcore, at, lasts } => {
             let less = |lasts| Fault::Stall { lcore: *lcore, at: *at, lasts };
             earlier(lasts.get()).map(|lasts| less(Nanos::new(lasts))).collect()

@@ -59,6 +59,8 @@ fn renumbered(fault: &Fault, ports: &BTreeMap<&str, Vec<bool>>) -> Option<Fault>
         | Fault::Down { .. }
         | Fault::Stall { .. }
         | Fault::Peer { .. }
+        | Fault::Ahead { .. }
+        | Fault::Drift { .. }
         | Fault::Cost { .. }
         | Fault::Order { .. } => Some(fault.clone()),
     }

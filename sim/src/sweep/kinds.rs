@@ -17,8 +17,10 @@ use std::str::FromStr;
 const LATE: Nanos = Nanos::from_millis(1);
 /// For how long an lcore stands still, and what a run takes.
 const STILL: Nanos = Nanos::from_micros(100);
-/// By how much a clock is set back.
+/// By how much a clock is set back, or ahead.
 const BACK: Nanos = Nanos::from_secs(1);
+/// By how many millionths a clock is fast.
+const FAST: i32 = 10_000;
 /// Bytes of a frame that are harmed, one bit in each frame: the headers.
 const HEADERS: u64 = 42;
 
@@ -27,7 +29,7 @@ const HEADERS: u64 = 42;
 pub struct Kind(usize);
 
 /// The kinds by the words that begin their faults, and what a sweep does with each.
-const KINDS: [(&str, &str); 17] = [
+const KINDS: [(&str, &str); 19] = [
     ("alloc", "the pool has no buffer"),
     ("ring", "another lcore's ring is full"),
     ("tx", "a port takes nothing of a burst"),
@@ -44,6 +46,8 @@ const KINDS: [(&str, &str); 17] = [
     ("down", "a link is down for 1 ms as a frame comes"),
     ("stall", "an lcore stands still for 100 us as it finds work"),
     ("cost", "a run that finds work takes 100 us"),
+    ("ahead", "the clock of an lcore is ahead by 1 s"),
+    ("drift", "the clock of an lcore is fast by 1 percent"),
     ("order", "an order is told as an lcore finds work"),
 ];
 
@@ -75,6 +79,7 @@ impl Kind {
             "tx" => reach.calls[FaultKind::Tx.index()],
             "mute" => reach.peers.iter().map(|(_, from, _)| from).sum(),
             "deaf" => reach.peers.iter().map(|(.., to)| to).sum(),
+            "ahead" | "drift" => reach.lcores.len() as u64,
             "down" => seen.came.len() as u64,
             "stall" => seen.runs.len() as u64,
             "cost" => reach.lcores.iter().map(|(_, runs)| runs).sum(),
@@ -129,6 +134,14 @@ impl Kind {
             "cost" => {
                 let (lcore, nth) = nth_of(n, reach.lcores.iter().copied())?;
                 Some(Fault::Cost { lcore, first: nth, last: nth, takes: STILL })
+            }
+            "ahead" => {
+                let (lcore, _) = *reach.lcores.get(index)?;
+                Some(Fault::Ahead { lcore, by: BACK })
+            }
+            "drift" => {
+                let (lcore, _) = *reach.lcores.get(index)?;
+                Some(Fault::Drift { lcore, ppm: FAST })
             }
             "order" => {
                 let moments = seen.moments.len() as u64;
@@ -257,6 +270,8 @@ mod tests {
         down:wan@7ns=1ms
         stall:1@8ns=100us stall:1@9ns=100us
         cost:0:1=100us cost:1:1=100us cost:1:2=100us
+        ahead:0=1s ahead:1=1s
+        drift:0=10000 drift:1=10000
         order:1@8ns order:1@9ns order:2@8ns order:2@9ns
         ");
     }

@@ -27,7 +27,7 @@ fn skipping_idle_time_changes_nothing_whatever_goes_wrong() {
         }
     }
     println!("{struck:?}");
-    assert_eq!(struck.len(), 16, "every class strikes: {struck:?}");
+    assert_eq!(struck.len(), 18, "every class strikes: {struck:?}");
 }
 
 #[test]
