@@ -153,8 +153,8 @@ pub trait World {
     /// Gives a buffer back to its pool.
     fn free(&mut self, buf: Self::Buf);
 
-    /// Takes up to [`BURST`] frames from a receive queue and appends them to `into`.
-    fn rx_burst(&mut self, port: PortId, queue: QueueId, into: &mut Vec<Self::Buf>);
+    /// Takes up to `most` frames, at most [`BURST`], from a receive queue and appends them to `into`.
+    fn rx_burst(&mut self, port: PortId, queue: QueueId, into: &mut Vec<Self::Buf>, most: usize);
     /// Offers all of `from` to a transmit queue, front first. What was accepted is taken out; what
     /// was refused stays, in order, and stays the caller's.
     fn tx_burst(&mut self, port: PortId, queue: QueueId, from: &mut Vec<Self::Buf>);

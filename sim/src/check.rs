@@ -20,12 +20,11 @@ mod tests;
 pub use relations::{RELATIONS, Relation};
 
 use crate::engine::Outcome;
-use crate::fabric::{Fabric, HeapFabric};
+use crate::fabric::{Fabric, HeapFabric, Look};
 use crate::oracle::Breach;
 use crate::plan::{Pace, Plan};
 use crate::run::RunError;
-use crate::trial::{Trying, patience, trial};
-use dataplane::heap::Fresh;
+use crate::trial::{Trying, Verdict, patience, trial};
 use dataplane::{Instant, Nanos};
 use heard::Heard;
 use std::fmt;
@@ -38,8 +37,8 @@ enum On {
     Same,
     /// The other fabric.
     Other,
-    /// Plain memory, in which fresh buffers look so.
-    Heap(Fresh),
+    /// Plain memory.
+    Heap,
 }
 
 /// What must stay the same.
@@ -65,6 +64,10 @@ struct Case {
     plan: Plan,
     pace: Pace,
     on: On,
+    /// How buffers look, and frames lie in them.
+    look: Look,
+    /// Whether it takes more buffers than the first run: if there are too few, nothing is said.
+    more_buffers: bool,
     /// How much later it begins.
     later: Nanos,
     stays: Stays,
@@ -74,7 +77,8 @@ impl Case {
     /// The same plan, run as before, in which something must stay.
     fn new(plan: Plan, stays: Stays) -> Case {
         let (name, with, later) = (String::new(), None, Nanos::ZERO);
-        Case { name, with, plan, pace: Pace::Skip, on: On::Same, later, stays }
+        let (pace, on, look, more_buffers) = (Pace::Skip, On::Same, Look::default(), false);
+        Case { name, with, plan, pace, on, look, more_buffers, later, stays }
     }
 }
 
@@ -84,6 +88,8 @@ struct Base<'a> {
     outcome: &'a Outcome,
     heard: &'a Heard,
     has_other: bool,
+    /// Whether it was in plain memory.
+    in_heap: bool,
 }
 
 /// What came of a relation.
@@ -139,14 +145,15 @@ pub fn check<F: Fabric, G: Fabric>(
 ) -> Result<Checked, RunError> {
     let mut runs = Runs { fabric, other, patience: None, interrupted: asked.interrupted };
     let mut checked = Checked { broken: Vec::new(), came: Vec::new(), interrupted: false };
-    let (outcome, heard) = match runs.run(plan, Pace::Skip, On::Same, Nanos::ZERO)? {
+    let (outcome, heard) = match runs.run(plan, How::default())? {
         Run::Ran(outcome, heard) => (outcome, heard),
         Run::Broken(broken) => return Ok(Checked { broken, ..checked }),
         Run::Interrupted => return Ok(Checked { interrupted: true, ..checked }),
     };
     runs.patience = patience(plan, outcome.end);
     let has_other = runs.other.is_some();
-    let base = Base { plan, outcome: &outcome, heard: &heard, has_other };
+    let in_heap = runs.fabric.name() == HeapFabric::new().name();
+    let base = Base { plan, outcome: &outcome, heard: &heard, has_other, in_heap };
     let named = |relation: &&Relation| {
         asked.only.is_empty() || asked.only.iter().any(|name| name == relation.name)
     };
@@ -171,6 +178,22 @@ struct Runs<'a, F, G> {
     interrupted: Option<&'a AtomicBool>,
 }
 
+/// How a plan is run.
+#[derive(Clone, Copy, Debug)]
+struct How {
+    pace: Pace,
+    on: On,
+    look: Look,
+    later: Nanos,
+}
+
+impl Default for How {
+    /// As the first run.
+    fn default() -> How {
+        How { pace: Pace::Skip, on: On::Same, look: Look::default(), later: Nanos::ZERO }
+    }
+}
+
 /// How a run went.
 enum Run {
     Ran(Box<Outcome>, Heard),
@@ -179,15 +202,16 @@ enum Run {
 }
 
 impl<F: Fabric, G: Fabric> Runs<'_, F, G> {
-    fn run(&mut self, plan: &Plan, pace: Pace, on: On, later: Nanos) -> Result<Run, RunError> {
+    fn run(&mut self, plan: &Plan, how: How) -> Result<Run, RunError> {
+        let How { pace, on, look, later } = how;
         let patience = self.patience.map(|patience| patience.saturating_add(later));
         let interrupted = self.interrupted;
         let trying = Trying { pace, patience, interrupted, ..Trying::default() };
         let heard = Heard::default();
         let verdict = match (on, &mut self.other) {
-            (On::Heap(fresh), _) => trial(plan, trying, &mut HeapFabric::with_fresh(fresh), heard)?,
-            (On::Other, Some(other)) => trial(plan, trying, *other, heard)?,
-            (On::Same, _) | (On::Other, None) => trial(plan, trying, self.fabric, heard)?,
+            (On::Heap, _) => looking(look, plan, trying, &mut HeapFabric::new(), heard)?,
+            (On::Other, Some(other)) => looking(look, plan, trying, *other, heard)?,
+            (On::Same, _) | (On::Other, None) => looking(look, plan, trying, self.fabric, heard)?,
         };
         if verdict.is_interrupted() {
             return Ok(Run::Interrupted);
@@ -208,22 +232,25 @@ impl<F: Fabric, G: Fabric> Runs<'_, F, G> {
         };
         let n = cases.len();
         for case in cases {
-            let Case { name, with, plan, pace, on, later, stays } = case;
+            let Case { name, with, plan, pace, on, look, more_buffers, later, stays } = case;
             let label = if name.is_empty() { String::new() } else { format!("{name}: ") };
             let with = match &with {
                 None => None,
-                Some(with) => match self.run(with, Pace::Skip, On::Same, later)? {
+                Some(with) => match self.run(with, How { later, ..How::default() })? {
                     Run::Ran(outcome, heard) => Some((outcome, heard)),
                     Run::Broken(broken) => return Ok(Some(breached(&label, &broken))),
                     Run::Interrupted => return Ok(None),
                 },
             };
             let one = with.as_ref().map_or((base.outcome, base.heard), |(o, h)| (&**o, h));
-            let (outcome, heard) = match self.run(&plan, pace, on, later)? {
+            let (outcome, heard) = match self.run(&plan, How { pace, on, look, later })? {
                 Run::Ran(outcome, heard) => (outcome, heard),
                 Run::Broken(broken) => return Ok(Some(breached(&label, &broken))),
                 Run::Interrupted => return Ok(None),
             };
+            if more_buffers && let Some(what) = heard::lacked_buffers(&outcome, &heard) {
+                return Ok(Some(Came::Silent(format!("{label}it takes more buffers: {what}"))));
+            }
             let pair = [(one.0, one.1), (&*outcome, &heard)];
             match heard::compare(stays, pair) {
                 Ok(None) => {}
@@ -233,6 +260,20 @@ impl<F: Fabric, G: Fabric> Runs<'_, F, G> {
         }
         Ok(Some(Came::Same(n)))
     }
+}
+
+/// Tries a plan on a fabric in which buffers look so, this once.
+fn looking<F: Fabric>(
+    look: Look,
+    plan: &Plan,
+    trying: Trying<'_>,
+    fabric: &mut F,
+    heard: Heard,
+) -> Result<Verdict<Heard>, RunError> {
+    fabric.look(look);
+    let verdict = trial(plan, trying, fabric, heard);
+    fabric.look(Look::default());
+    verdict
 }
 
 fn breached(label: &str, broken: &[Breach]) -> Came {

@@ -10,9 +10,11 @@
 
 mod dpdk;
 mod heap;
+mod look;
 
 pub use self::dpdk::DpdkFabric;
 pub use self::heap::HeapFabric;
+pub use self::look::{Laid, Look};
 
 use crate::capture::CaptureInfo;
 use crate::plan::Plan;
@@ -34,6 +36,9 @@ pub trait Fabric {
 
     /// What it is, such as `heap` or `DPDK 22.11.11`.
     fn name(&self) -> String;
+
+    /// How buffers look from the next run on. It makes no difference to what happens in a run.
+    fn look(&mut self, look: Look);
 
     /// Makes the ports and rings of a run, all empty.
     ///
@@ -63,8 +68,8 @@ pub trait Fabric {
     /// # Errors
     /// The queue is full: the frame comes back.
     fn inject(&mut self, port: PortId, queue: QueueId, frame: Self::Buf) -> Result<(), Self::Buf>;
-    /// Takes up to a burst of frames from a receive queue.
-    fn rx_burst(&mut self, port: PortId, queue: QueueId, into: &mut Vec<Self::Buf>);
+    /// Takes up to `most` frames from a receive queue.
+    fn rx_burst(&mut self, port: PortId, queue: QueueId, into: &mut Vec<Self::Buf>, most: usize);
     /// Offers frames to a transmit queue, front first. What was refused stays, in order.
     fn tx_burst(&mut self, port: PortId, queue: QueueId, from: &mut Vec<Self::Buf>);
     /// Takes up to `max` frames from a transmit queue of a ring port.

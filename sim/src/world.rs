@@ -324,18 +324,18 @@ impl<F: Fabric, O: Observer> World for SimWorld<'_, F, O> {
         drop(buf);
     }
 
-    fn rx_burst(&mut self, port: PortId, queue: QueueId, into: &mut Vec<F::Buf>) {
+    fn rx_burst(&mut self, port: PortId, queue: QueueId, into: &mut Vec<F::Buf>, most: usize) {
         let lines = &mut self.ports[port.index()];
         if lines.is_wire() {
             if lines.holds(queue) {
                 let before = into.len();
-                self.fabric.rx_burst(port, queue, into);
+                self.fabric.rx_burst(port, queue, into, most);
                 let n = u32::try_from(into.len() - before).unwrap_or(u32::MAX);
                 lines.taken(queue, n);
                 self.lcores[self.index].frames -= n;
             }
         } else if lines.is_endless(queue) {
-            self.poll(port, queue, into);
+            self.poll(port, queue, into, most);
         }
     }
 

@@ -39,6 +39,11 @@ fn the_command_line_checks_a_capture_and_lists_what_it_checks() {
     let out = String::from_utf8(done.stdout).unwrap();
     assert_eq!(done.status.code(), Some(0), "{out}");
     assert!(out.ends_with("fabric      same\nsplit       same\n"), "{out}");
+    let dpdk = ["--backend", "dpdk", "--only", "poison", "--only", "segments"];
+    let done = run(&[&["check", capture][..], &dpdk].concat());
+    let out = String::from_utf8(done.stdout).unwrap();
+    assert_eq!(done.status.code(), Some(0), "{out}");
+    assert!(out.ends_with("poison      same, 4 times\nsegments    same, 4 times\n"), "{out}");
     let done = run(&["check", "--list"]);
     let out = String::from_utf8(done.stdout).unwrap();
     for relation in sim::check::RELATIONS {

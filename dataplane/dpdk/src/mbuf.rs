@@ -103,6 +103,15 @@ impl Mbuf {
         unsafe { self.meta_ptr().write(Meta::default()) };
     }
 
+    /// Writes a byte over all the room of an empty buffer of one segment, in front and behind.
+    pub(crate) fn fill_room(&mut self, fill: u8) {
+        let head = self.head_segment_mut();
+        assert!(head.data_len == 0 && head.next.is_null(), "no packet is written over");
+        // SAFETY: `buf_addr` is the start of this buffer's own room, of `buf_len` bytes, and it is borrowed
+        // by nobody.
+        unsafe { ptr::write_bytes(head.buf_addr.cast::<u8>(), fill, head.buf_len.into()) };
+    }
+
     /// Whether lengths and segments agree. What a driver received may not: see `port.rs`.
     pub(crate) fn is_whole(&self) -> bool {
         let mut count = 0_usize;

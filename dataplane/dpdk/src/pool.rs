@@ -39,6 +39,8 @@ const META: u16 = 16;
 #[derive(Debug)]
 pub struct Pool {
     handle: Handle,
+    /// What is written over the room of a buffer when it is allocated, if anything is.
+    fill: Cell<Option<u8>>,
 }
 
 /// The pool's memory, shared by the pool and the ports that fill from it.
@@ -69,7 +71,7 @@ impl Pool {
         let pool =
             unsafe { dpdk_sys::dpdk_shim_pool_create(name.as_ptr(), count, cache, META, ROOM) };
         let pool = attempt.pointer(pool).map_err(|cause| PoolError::Dpdk { count, cause })?;
-        Ok(Pool { handle: Handle::new(Memory { pool, count }) })
+        Ok(Pool { handle: Handle::new(Memory { pool, count }), fill: Cell::new(None) })
     }
 
     /// An empty buffer with full headroom and a [`Meta`] of zeros; nothing when the pool is empty.
@@ -82,7 +84,24 @@ impl Pool {
         // for a Meta, as every pool's of this crate.
         let mut buffer = unsafe { Mbuf::from_raw(buffer) };
         buffer.reset_meta();
+        if let Some(fill) = self.fill.get() {
+            buffer.fill_room(fill);
+        }
         Some(buffer)
+    }
+
+    /// Writes this byte over the room of every buffer that is home, and from now on over that of each
+    /// that is allocated here; with nothing it leaves them as they are again. A driver that allocates for
+    /// itself gets what is home.
+    ///
+    /// It is for tests: whoever reads a byte that nobody wrote reads another one with another fill.
+    pub fn poison(&self, fill: Option<u8>) {
+        self.fill.set(fill);
+        if fill.is_some() {
+            // All of them at once: the cache hands out again what came back last.
+            let all: Vec<Mbuf> = std::iter::from_fn(|| self.alloc()).collect();
+            drop(all);
+        }
     }
 
     /// Buffers that can be allocated.

@@ -97,3 +97,34 @@ fn a_pool_that_cannot_be_is_refused_with_a_reason() {
     })
     .unwrap();
 }
+
+#[test]
+fn a_poisoned_pool_fills_each_buffer_anew_until_it_is_told_to_stop() {
+    on_eal_thread(|eal| {
+        let pool = Pool::new(eal, 300).unwrap();
+        for fill in [0xa5, 0x5a] {
+            pool.poison(Some(fill));
+            assert!(pool.is_full());
+            let mut all: Vec<Mbuf> = std::iter::from_fn(|| pool.alloc()).collect();
+            assert_eq!(all.len(), 300);
+            for buffer in &mut all {
+                assert_eq!(buffer.prepend(HEADROOM).unwrap(), [fill; HEADROOM]);
+                assert_eq!(buffer.append(SEGMENT).unwrap(), [fill; SEGMENT]);
+                buffer.head_mut().fill(0);
+            }
+            drop(all);
+            let mut again = pool.alloc().unwrap();
+            assert_eq!(again.append(4).unwrap(), [fill; 4], "whoever had it before");
+            // A segment behind another has no headroom: its room is all that it has.
+            again.append(SEGMENT - 4).unwrap().fill(0);
+            again.extend(&[1], &pool).unwrap();
+            assert_eq!(again.append(4).unwrap(), [fill; 4]);
+        }
+        pool.poison(None);
+        let mut buffer = pool.alloc().unwrap();
+        buffer.append(4).unwrap().fill(7);
+        drop(buffer);
+        assert_eq!(pool.alloc().unwrap().append(4).unwrap(), [7; 4], "as it was left");
+    })
+    .unwrap();
+}

@@ -136,6 +136,7 @@ impl Config {
             ("limits.iftraf_ring", l.iftraf_ring, Limits::RING),
             ("limits.iftraf_flows", l.iftraf_flows, Limits::IFTRAF_ENTRIES),
             ("limits.iftraf_hosts", l.iftraf_hosts, Limits::IFTRAF_ENTRIES),
+            ("limits.rx_burst", l.rx_burst, Limits::RX_BURST),
             ("limits.tx_burst", l.tx_burst, Limits::TX_BURST),
             ("limits.pool", l.pool, Limits::POOL),
             ("limits.rx_descriptors", l.rx_descriptors, Limits::DESCRIPTORS),

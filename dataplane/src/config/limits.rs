@@ -34,6 +34,8 @@ pub struct Limits {
     pub iftraf_flows: u32,
     /// Hosts that the master knows to talk, 1..=1,048,576. DPVS: 1024 buckets of any length.
     pub iftraf_hosts: u32,
+    /// Frames that one poll takes from a receive queue at most, 1..=32 (DPVS: `NETIF_MAX_PKT_BURST`).
+    pub rx_burst: u32,
     /// Packets that a transmit queue buffers before it bursts them out by itself, 1..=32.
     pub tx_burst: u32,
     /// Buffers in the pool, 64..=1,048,575.
@@ -65,6 +67,8 @@ impl Limits {
     pub const MSG_OPEN: (u32, u32) = (1, 65_535);
     /// The range of `isol_ring`.
     pub const ISOL_RING: (u32, u32) = (1, 1_048_575);
+    /// The range of `rx_burst`.
+    pub const RX_BURST: (u32, u32) = (1, 32);
     /// The range of `tx_burst`.
     pub const TX_BURST: (u32, u32) = (1, 32);
     /// The range of `pool`.
@@ -107,6 +111,7 @@ impl Default for Limits {
             iftraf_ring: 1023,
             iftraf_flows: 4096,
             iftraf_hosts: 1024,
+            rx_burst: 32,
             tx_burst: 32,
             pool: 16_383,
             rx_descriptors: 256,

@@ -291,6 +291,7 @@ fn ranges() -> Vec<(&'static str, Set, u64, u64)> {
         row("iftraf_flows", |c, n| c.limits.iftraf_flows = n, Limits::IFTRAF_ENTRIES),
         row("iftraf_hosts", |c, n| c.limits.iftraf_hosts = n, Limits::IFTRAF_ENTRIES),
         row("iftraf.every", |c, n| c.iftraf.every = n, (1, 1_048_576)),
+        row("rx_burst", |c, n| c.limits.rx_burst = n, Limits::RX_BURST),
         row("tx_burst", |c, n| c.limits.tx_burst = n, Limits::TX_BURST),
         row("pool", |c, n| c.limits.pool = n, Limits::POOL),
         row("rx_descriptors", |c, n| c.limits.rx_descriptors = n, Limits::DESCRIPTORS),

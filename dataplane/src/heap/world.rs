@@ -145,9 +145,9 @@ impl World for HeapWorld {
         assert!(self.pool <= self.pool_size, "a buffer came back twice");
     }
 
-    fn rx_burst(&mut self, port: PortId, queue: QueueId, into: &mut Vec<HeapBuf>) {
+    fn rx_burst(&mut self, port: PortId, queue: QueueId, into: &mut Vec<HeapBuf>, most: usize) {
         if let Some(frames) = self.rx.get_mut(&(port, queue)) {
-            let n = frames.len().min(BURST);
+            let n = frames.len().min(most.min(BURST));
             into.extend(frames.drain(..n));
         }
     }

@@ -72,7 +72,7 @@ impl Rig {
         let (port, queue) = (PortId(0), QueueId(0));
         self.world.receive(port, queue, frame).unwrap();
         let mut burst = Vec::new();
-        self.world.rx_burst(port, queue, &mut burst);
+        self.world.rx_burst(port, queue, &mut burst, 1);
         let mut buf = burst.pop().unwrap();
         buf.strip_front(ethernet::HEADER_LEN).unwrap();
         let ip = Ip::new(&View::new(buf.head()).unwrap());

@@ -134,7 +134,7 @@ impl<B: Buf> Lcore<B> {
         world: &mut W,
     ) -> Vec<B> {
         let mut burst = std::mem::take(&mut self.burst);
-        world.rx_burst(port, queue, &mut burst);
+        world.rx_burst(port, queue, &mut burst, self.limits.rx_burst as usize);
         self.counters.bursts.poll(burst.len());
         for buf in &mut burst {
             buf.meta_mut().port = port;
@@ -182,7 +182,7 @@ impl<B: Buf> Lcore<B> {
             let ring = Ring::Isol(port, queue);
             for _ in 0..ISOL_BURSTS {
                 let mut burst = self.receive(port, queue, world);
-                let full = burst.len() == BURST;
+                let full = burst.len() == self.limits.rx_burst as usize;
                 items += u32::try_from(burst.len()).unwrap_or(u32::MAX);
                 for buf in burst.drain(..) {
                     let packet = buf.meta().id;
@@ -262,7 +262,7 @@ impl<B: Buf> Lcore<B> {
         for at in 0..self.kernels.len() {
             let (device, port) = self.kernels[at];
             let mut burst = std::mem::take(&mut self.burst);
-            world.rx_burst(port, QueueId(0), &mut burst);
+            world.rx_burst(port, QueueId(0), &mut burst, self.limits.rx_burst as usize);
             items += u32::try_from(burst.len()).unwrap_or(u32::MAX);
             for buf in burst.drain(..) {
                 let (packet, len) = (buf.meta().id, u32::try_from(buf.len()).unwrap_or(u32::MAX));

@@ -255,8 +255,8 @@ impl World for Ports {
         drop(buf);
     }
 
-    fn rx_burst(&mut self, port: PortId, queue: QueueId, into: &mut Vec<Mbuf>) {
-        self.ports[port.index()].rx_burst(queue, into, BURST);
+    fn rx_burst(&mut self, port: PortId, queue: QueueId, into: &mut Vec<Mbuf>, most: usize) {
+        self.ports[port.index()].rx_burst(queue, into, most);
     }
 
     fn tx_burst(&mut self, port: PortId, queue: QueueId, from: &mut Vec<Mbuf>) {

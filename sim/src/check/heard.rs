@@ -284,6 +284,15 @@ fn comparable(a: &Outcome, b: &Outcome) -> Result<(), String> {
     Ok(())
 }
 
+/// What there was no buffer for, if there was anything.
+pub(super) fn lacked_buffers(outcome: &Outcome, heard: &Heard) -> Option<&'static str> {
+    let lacks = [DropReason::RxNoBuffer, DropReason::FragmentNoBuffer];
+    let mut drops = outcome.ledger.dropped.iter();
+    let dropped = drops.find(|(reason, n)| *n > 0 && lacks.contains(reason));
+    let dropped = dropped.map(|(reason, _)| reason.name());
+    dropped.or(heard.short.filter(|what| *what == "no_buffer"))
+}
+
 /// Whether another timing, or another worker, may make the difference.
 pub(super) fn is_timing(reason: DropReason) -> bool {
     is_room(reason)

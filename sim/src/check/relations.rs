@@ -3,14 +3,14 @@
 //! Invariant: a relation looks at the first run to find out whether it says anything; it never looks at
 //! what should have come out. Not here: how runs are compared (`heard.rs`).
 
-use super::heard::is_room;
+use super::heard::{is_room, lacked_buffers};
 use super::{Base, Case, On, Stays, epoch, inputs, lcores};
+use crate::fabric::{Laid, Look};
 use crate::plan::{Pace, Plan, PortPlan};
 use crate::run::RunError;
 use dataplane::Nanos;
 use dataplane::config::Limits;
 use dataplane::control::Order;
-use dataplane::heap::Fresh;
 use dataplane::packet::HEADROOM;
 
 /// The cases of a relation, or why it says nothing of a plan.
@@ -43,12 +43,17 @@ pub const RELATIONS: &[Relation] = &[
     Relation {
         name: "poison",
         keeps: "whatever fresh buffers hold, everything is the same: no stale byte leaves",
-        cases: |base| Ok(fresh(base, &[(0xa5, HEADROOM), (0x5a, HEADROOM)])),
+        cases: |base| Ok(poison(base)),
     },
     Relation {
         name: "headroom",
         keeps: "with less room in front of fresh buffers, everything is the same",
-        cases: |base| Ok(fresh(base, &[(0, HEADROOM - 16), (0, HEADROOM - 31)])),
+        cases: |base| Ok(headroom(base)),
+    },
+    Relation {
+        name: "segments",
+        keeps: "with each frame in several segments, everything is the same",
+        cases: |base| Ok(segments(base)),
     },
     Relation {
         name: "doubled",
@@ -74,6 +79,11 @@ pub const RELATIONS: &[Relation] = &[
         name: "wraps",
         keeps: "when 2^32 ms pass in the middle of the input, each flow leaves as before",
         cases: |base| Ok(epoch::across(base)),
+    },
+    Relation {
+        name: "rx-bursts",
+        keeps: "with receive bursts of 1, 4 and 32, each flow leaves as before",
+        cases: |base| Ok(rx_bursts(base)),
     },
     Relation {
         name: "tx-bursts",
@@ -112,13 +122,51 @@ fn other_fabric(base: &Base<'_>) -> Cases {
     Ok(vec![Case { on: On::Other, ..Case::new(base.plan.clone(), Stays::Everything) }])
 }
 
-fn fresh(base: &Base<'_>, looks: &[(u8, usize)]) -> Cases {
-    let case = |(fill, headroom): &(u8, usize)| Case {
-        name: format!("filled with {fill:#04x}, {headroom} bytes in front"),
-        on: On::Heap(Fresh { fill: *fill, headroom: *headroom }),
+/// Each of these looks in plain memory; and on DPDK, if the first run was on that.
+fn looks(base: &Base<'_>, looks: &[(String, Look)]) -> Vec<Case> {
+    let on_dpdk = (!base.in_heap).then_some((On::Same, "on DPDK"));
+    let fabrics = [Some((On::Heap, "in plain memory")), on_dpdk];
+    let each =
+        fabrics.into_iter().flatten().flat_map(|fabric| looks.iter().map(move |l| (fabric, l)));
+    let case = |((on, place), (name, look)): ((On, &str), &(String, Look))| Case {
+        name: format!("{name}, {place}"),
+        on,
+        look: *look,
         ..Case::new(base.plan.clone(), Stays::Everything)
     };
-    Ok(looks.iter().map(case).collect())
+    each.map(case).collect()
+}
+
+fn poison(base: &Base<'_>) -> Cases {
+    let filled = |fill: u8| {
+        (format!("filled with {fill:#04x}"), Look { fill: Some(fill), ..Look::default() })
+    };
+    Ok(looks(base, &[0xa5, 0x5a].map(filled)))
+}
+
+fn headroom(base: &Base<'_>) -> Cases {
+    let case = |headroom: usize| Case {
+        name: format!("{headroom} bytes in front"),
+        on: On::Heap,
+        look: Look { headroom, ..Look::default() },
+        ..Case::new(base.plan.clone(), Stays::Everything)
+    };
+    // On DPDK it is a constant.
+    Ok([HEADROOM - 16, HEADROOM - 31].map(case).into())
+}
+
+/// Segments of odd and of even lengths: sums over 16 bits go across both.
+fn segments(base: &Base<'_>) -> Cases {
+    if let Some(what) = lacked_buffers(base.outcome, base.heard) {
+        return Err(format!("there were too few buffers as it is ({what})"));
+    }
+    let laid = |(first, each): (usize, usize)| {
+        let laid = Some(Laid { first, each });
+        (format!("segments of {first}, {each} bytes"), Look { laid, ..Look::default() })
+    };
+    let mut cases = looks(base, &[(Laid::FIRST, 61), (Laid::FIRST + 1, 512)].map(laid));
+    cases.iter_mut().for_each(|case| case.more_buffers = true);
+    Ok(cases)
 }
 
 fn doubled(base: &Base<'_>) -> Cases {
@@ -169,7 +217,8 @@ fn double(limits: &mut Limits) {
         iftraf_ring,
         iftraf_flows,
         iftraf_hosts,
-        // How many frames go out together is no limit of room: see tx-bursts.
+        // How many frames go in or out together is no limit of room: see rx-bursts, tx-bursts.
+        rx_burst: _,
         tx_burst: _,
         pool,
         rx_descriptors,
@@ -199,10 +248,23 @@ fn double(limits: &mut Limits) {
     }
 }
 
+fn rx_bursts(base: &Base<'_>) -> Cases {
+    if !base.plan.commands.is_empty() {
+        return Err(
+            "orders come, and which packets are looked at before depends on the bursts".into()
+        );
+    }
+    bursts(base, |limits| &mut limits.rx_burst)
+}
+
 fn tx_bursts(base: &Base<'_>) -> Cases {
+    bursts(base, |limits| &mut limits.tx_burst)
+}
+
+fn bursts(base: &Base<'_>, which: fn(&mut Limits) -> &mut u32) -> Cases {
     let case = |burst: u32| {
         let mut plan: Plan = base.plan.clone();
-        limit(&mut plan, |limits| limits.tx_burst = burst);
+        limit(&mut plan, |limits| *which(limits) = burst);
         Case { name: format!("bursts of {burst}"), ..Case::new(plan, Stays::Forwarded) }
     };
     Ok([1, 4, 32].map(case).into())

@@ -1,7 +1,7 @@
 use super::*;
 use crate::engine::tests::plans::{dut, ms, random, us};
 use dataplane::config::NeighConfig;
-use dataplane::{Mac, PortId};
+use dataplane::{Event, Mac, PortId};
 use fixtures::{ALICE, BOB, CAROL, DUT_LAN, DUT_WAN, GW, icmp_echo, udp};
 
 fn checked(plan: &Plan, only: &[&str]) -> Checked {
@@ -35,11 +35,13 @@ fn every_relation_holds_for_a_router_or_says_why_it_is_silent() {
     fabric      same
     poison      same, 2 times
     headroom    same, 2 times
+    segments    same, 2 times
     doubled     same
     spelled     says nothing here: no capture is read
     split       same
     epoch       same
     wraps       same
+    rx-bursts   same, 3 times
     tx-bursts   same, 3 times
     workers     same, 3 times
     pcap-port   says nothing here: an input is no capture
@@ -50,7 +52,7 @@ fn every_relation_holds_for_a_router_or_says_why_it_is_silent() {
 #[test]
 fn plans_of_which_everything_is_random_are_the_same_in_other_ways() {
     for seed in 0..20 {
-        let only = ["no-skip", "poison", "headroom", "split"];
+        let only = ["no-skip", "poison", "headroom", "segments", "split"];
         let checked = checked(&random(seed), &only);
         assert!(checked.is_clean(), "seed {seed}:\n{checked}");
         assert_eq!(checked.came.len(), only.len());
@@ -71,6 +73,51 @@ fn only_what_was_asked_for_is_tried_and_a_run_that_is_wrong_is_said_to_be() {
 
     interrupted: this is what was compared before
     ");
+}
+
+#[test]
+fn where_frames_in_segments_find_no_buffer_nothing_is_said() {
+    let mut plan = dut(1);
+    plan.config.limits.pool = 64;
+    plan.frames(DUT_LAN, (0..8).map(|n| (us(100 + n), udp(ALICE, BOB).len(1400))));
+    let came = checked(&plan, &["segments"]).came;
+    let [(_, Came::Silent(why))] = &came[..] else { panic!("{came:?}") };
+    assert_eq!(
+        why,
+        "segments of 192, 61 bytes, in plain memory: it takes more buffers: rx_no_buffer"
+    );
+    plan.config.limits.pool = 8 * 24;
+    assert_eq!(checked(&plan, &["segments"]).came, [("segments", Came::Same(2))]);
+}
+
+#[test]
+fn a_poll_takes_no_more_frames_than_it_may() {
+    let mut plan = dut(1);
+    plan.frames(DUT_LAN, (0..10).map(|_| (us(100), udp(ALICE, BOB))));
+    assert_eq!(heard_bursts(&plan), [10]);
+    plan.config.limits.rx_burst = 4;
+    assert_eq!(heard_bursts(&plan), [4, 4, 2]);
+}
+
+/// How many frames each poll took that took any.
+fn heard_bursts(plan: &Plan) -> Vec<u32> {
+    use crate::trace::{Observer, Record, What};
+    #[derive(Default)]
+    struct Polls(Vec<(String, u32)>);
+    impl Observer for Polls {
+        fn event(&mut self, Record { at, run, what, .. }: &Record) {
+            let What::Lcore(Event::Rx { port, queue, .. }) = what else { return };
+            let poll = format!("{at} {run:?} {port:?} {queue:?}");
+            match self.0.last_mut() {
+                Some((last, n)) if *last == poll => *n += 1,
+                _ => self.0.push((poll, 1)),
+            }
+        }
+    }
+    let trying = Trying::default();
+    let verdict = trial(plan, trying, &mut HeapFabric::new(), Polls::default()).unwrap();
+    let (_, polls) = verdict.ran.unwrap();
+    polls.0.into_iter().map(|(_, n)| n).collect()
 }
 
 /// What is said of two plans in which something must stay the same.

@@ -4,7 +4,7 @@
 //! the limit, which `world.rs` keeps. Pool, ports and rings of one run serve the next one, if they
 //! fit: making them takes longer than a short run.
 
-use super::{Disagreement, Fabric, FabricError};
+use super::{Disagreement, Fabric, FabricError, Look};
 use crate::capture::CaptureInfo;
 use crate::plan::{Plan, PortPlan, Source};
 use ::dpdk::{Eal, Mbuf, Pool, Port, PortError, Ring as DpdkRing};
@@ -26,6 +26,7 @@ pub struct DpdkFabric {
     reserve: usize,
     ahead: usize,
     pool: Option<Pool>,
+    look: Look,
     eal: Eal,
 }
 
@@ -74,7 +75,8 @@ impl DpdkFabric {
     /// A fabric without ports, on DPDK's thread.
     pub fn new(eal: Eal) -> DpdkFabric {
         let (ports, rings) = (Vec::new(), Vec::new());
-        DpdkFabric { ports, rings, reserve: 0, ahead: 0, pool: None, eal }
+        let look = Look::default();
+        DpdkFabric { ports, rings, reserve: 0, ahead: 0, pool: None, look, eal }
     }
 
     fn begin_pool(&mut self, plan: &Plan) -> Result<(), FabricError> {
@@ -166,8 +168,13 @@ impl Fabric for DpdkFabric {
         self.eal.version().to_owned()
     }
 
+    fn look(&mut self, look: Look) {
+        self.look = look;
+    }
+
     fn begin(&mut self, plan: &Plan) -> Result<(), FabricError> {
         self.begin_pool(plan)?;
+        self.pool().poison(self.look.fill);
         self.begin_rings(plan)?;
         let mut spare = std::mem::take(&mut self.ports);
         let shapes: Vec<_> = (0..plan.ports.len()).map(|index| Shape::of(plan, index)).collect();
@@ -221,8 +228,20 @@ impl Fabric for DpdkFabric {
 
     fn make(&mut self, frame: &[u8]) -> Option<Mbuf> {
         let pool = self.pool();
-        let mut buf = pool.alloc()?;
-        buf.extend(frame, pool).ok()?;
+        let laid = |bytes: &[u8]| {
+            let mut buf = pool.alloc()?;
+            buf.extend(bytes, pool).ok()?;
+            Some(buf)
+        };
+        let mut cuts = self.look.cuts(frame.len());
+        let (head, mut rest) = frame.split_at(cuts.next().unwrap_or(frame.len()));
+        let mut buf = laid(head)?;
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(cuts.next().unwrap_or(rest.len()));
+            // There are few of them: the chain is never too long.
+            buf.chain(laid(now)?).ok()?;
+            rest = later;
+        }
         Some(buf)
     }
 
@@ -248,10 +267,10 @@ impl Fabric for DpdkFabric {
         self.port(port).inject(queue, frame)
     }
 
-    fn rx_burst(&mut self, port: PortId, queue: QueueId, into: &mut Vec<Mbuf>) {
+    fn rx_burst(&mut self, port: PortId, queue: QueueId, into: &mut Vec<Mbuf>, most: usize) {
         let port = self.port(port);
         if queue.0 < port.rx_queues() {
-            port.rx_burst(queue, into, BURST);
+            port.rx_burst(queue, into, most.min(BURST));
         }
     }
 
@@ -313,7 +332,11 @@ impl Fabric for DpdkFabric {
         if frame.len() != expected {
             return Err(Disagreement { expected, got: Some(frame.len()) });
         }
-        Ok(frame)
+        // The driver lays a frame out as it will; another way takes other buffers.
+        match self.look.cuts(expected).next() {
+            None => Ok(frame),
+            Some(_) => self.make(data).ok_or(Disagreement { expected, got: None }),
+        }
     }
 }
 

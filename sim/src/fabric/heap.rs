@@ -1,6 +1,6 @@
 //! Plain memory as a fabric.
 
-use super::{Disagreement, Fabric, FabricError};
+use super::{Disagreement, Fabric, FabricError, Look};
 use crate::capture::{CaptureInfo, CaptureReader};
 use crate::plan::{Plan, PortPlan};
 use dataplane::heap::{Fresh, HeapBuf};
@@ -13,7 +13,7 @@ use std::ops::Range;
 /// Packets on the heap, in queues that end where DPDK's would.
 #[derive(Default)]
 pub struct HeapFabric {
-    fresh: Fresh,
+    look: Look,
     ports: Vec<Port>,
     rings: Vec<Queue<Parcel<HeapBuf>>>,
 }
@@ -62,14 +62,8 @@ impl HeapFabric {
         HeapFabric::default()
     }
 
-    /// The same, with buffers that look so before anybody writes to them. It makes no difference to
-    /// what happens in a run.
-    pub fn with_fresh(fresh: Fresh) -> HeapFabric {
-        HeapFabric { fresh, ..HeapFabric::default() }
-    }
-
-    fn holding(&self, frame: &[u8]) -> HeapBuf {
-        holding(self.fresh, frame)
+    fn fresh(&self) -> Fresh {
+        fresh(self.look)
     }
 
     fn rx_ring(&mut self, port: PortId, queue: QueueId) -> &mut Queue<HeapBuf> {
@@ -88,6 +82,10 @@ impl Fabric for HeapFabric {
 
     fn name(&self) -> String {
         "heap".to_owned()
+    }
+
+    fn look(&mut self, look: Look) {
+        self.look = look;
     }
 
     fn begin(&mut self, plan: &Plan) -> Result<(), FabricError> {
@@ -124,11 +122,11 @@ impl Fabric for HeapFabric {
     }
 
     fn alloc(&mut self) -> Option<HeapBuf> {
-        Some(HeapBuf::fresh(Meta::default(), self.fresh))
+        Some(HeapBuf::fresh(Meta::default(), self.fresh()))
     }
 
     fn make(&mut self, frame: &[u8]) -> Option<HeapBuf> {
-        Some(self.holding(frame))
+        Some(holding(self.look, frame))
     }
 
     fn make_tight(&mut self, frame: &[u8], room: usize) -> Option<HeapBuf> {
@@ -149,21 +147,21 @@ impl Fabric for HeapFabric {
         self.rx_ring(port, queue).push(frame)
     }
 
-    fn rx_burst(&mut self, port: PortId, queue: QueueId, into: &mut Vec<HeapBuf>) {
-        let fresh = self.fresh;
+    fn rx_burst(&mut self, port: PortId, queue: QueueId, into: &mut Vec<HeapBuf>, most: usize) {
+        let (look, most) = (self.look, most.min(BURST));
         match &mut self.ports[port.index()].rx {
-            Rx::Ring(queues) => queues[queue.index()].pop_burst(into, BURST),
+            Rx::Ring(queues) => queues[queue.index()].pop_burst(into, most),
             Rx::Pcap(reader) if queue == QueueId(0) => {
                 // `begin` walked through the whole file: there is no error left to come.
-                for _ in 0..BURST {
+                for _ in 0..most {
                     let Ok(Some(record)) = reader.next_record() else { break };
-                    into.push(holding(fresh, record.data));
+                    into.push(holding(look, record.data));
                 }
             }
             Rx::Zeros(len) => {
                 let zeros = [0; SEGMENT];
                 let frame = &zeros[..usize::from(*len)];
-                into.extend((0..BURST).map(|_| holding(fresh, frame)));
+                into.extend((0..most).map(|_| holding(look, frame)));
             }
             Rx::Pcap(_) | Rx::Nothing => {}
         }
@@ -198,12 +196,30 @@ impl Fabric for HeapFabric {
     }
 
     fn next_frame(&mut self, (): &mut (), data: &[u8]) -> Result<HeapBuf, Disagreement> {
-        Ok(self.holding(data))
+        Ok(holding(self.look, data))
     }
 }
 
-fn holding(fresh: Fresh, frame: &[u8]) -> HeapBuf {
-    let mut buf = HeapBuf::fresh(Meta::default(), fresh);
-    buf.extend(frame);
+fn fresh(look: Look) -> Fresh {
+    Fresh { fill: look.fill.unwrap_or(0), headroom: look.headroom }
+}
+
+/// A buffer that holds a frame, laid out as it should be.
+fn holding(look: Look, frame: &[u8]) -> HeapBuf {
+    let laid = |bytes: &[u8]| {
+        let mut buf = HeapBuf::fresh(Meta::default(), fresh(look));
+        buf.extend(bytes);
+        buf
+    };
+    let mut cuts = look.cuts(frame.len());
+    let (head, mut rest) = frame.split_at(cuts.next().unwrap_or(frame.len()));
+    let mut buf = laid(head);
+    while !rest.is_empty() {
+        let (now, later) = rest.split_at(cuts.next().unwrap_or(rest.len()));
+        if buf.chain(laid(now)).is_err() {
+            unreachable!("there are few of them")
+        }
+        rest = later;
+    }
     buf
 }

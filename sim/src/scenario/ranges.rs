@@ -126,6 +126,8 @@ ranges! {
     IFTRAF_RING = "limits"."iftraf_ring" in wide(Limits::RING);
     IFTRAF_FLOWS = "limits"."iftraf_flows" in wide(Limits::IFTRAF_ENTRIES);
     IFTRAF_HOSTS = "limits"."iftraf_hosts" in wide(Limits::IFTRAF_ENTRIES);
+    /// Frames.
+    RX_BURST = "limits"."rx_burst" in wide(Limits::RX_BURST);
     /// Packets.
     TX_BURST = "limits"."tx_burst" in wide(Limits::TX_BURST);
     /// Buffers.

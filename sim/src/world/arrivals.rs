@@ -84,9 +84,15 @@ impl<F: Fabric, O: Observer> SimWorld<'_, F, O> {
     }
 
     /// Takes a burst from a pcap or null port: its frames come into being as they are polled.
-    pub(super) fn poll(&mut self, port: PortId, queue: QueueId, into: &mut Vec<F::Buf>) {
+    pub(super) fn poll(
+        &mut self,
+        port: PortId,
+        queue: QueueId,
+        into: &mut Vec<F::Buf>,
+        most: usize,
+    ) {
         let mut burst = std::mem::take(&mut self.burst);
-        self.fabric.rx_burst(port, queue, &mut burst);
+        self.fabric.rx_burst(port, queue, &mut burst, most);
         if burst.is_empty() {
             self.ports[port.index()].ran_dry(queue);
             self.lcores[self.index].endless -= 1;

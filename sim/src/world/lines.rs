@@ -176,7 +176,7 @@ impl<B: Buf> Lines<B> {
         for (index, queue) in (0..).zip(&mut self.rx) {
             while queue.waiting > 0 {
                 let before = into.len();
-                fabric.rx_burst(port, QueueId(index), into);
+                fabric.rx_burst(port, QueueId(index), into, BURST);
                 let n = u32::try_from(into.len() - before).unwrap_or(u32::MAX);
                 assert!(n > 0 && n <= queue.waiting, "a receive queue holds what came to it");
                 queue.waiting -= n;

@@ -51,6 +51,7 @@ impl Builder<'_> {
             iftraf_ring: IFTRAF_RING,
             iftraf_flows: IFTRAF_FLOWS,
             iftraf_hosts: IFTRAF_HOSTS,
+            rx_burst: RX_BURST,
             tx_burst: TX_BURST,
             pool: POOL,
             rx_descriptors: RX_DESCRIPTORS,

@@ -129,6 +129,8 @@ pub struct LimitsTable {
     pub iftraf_flows: Option<At<u64>>,
     /// Hosts that the master knows to talk. Default: 1024.
     pub iftraf_hosts: Option<At<u64>>,
+    /// Frames that one poll takes from a receive queue at most. Default: 32.
+    pub rx_burst: Option<At<u64>>,
     /// Packets that a transmit queue buffers before it bursts them out by itself. Default: 32.
     pub tx_burst: Option<At<u64>>,
     /// Buffers in the pool. Default: 16383.
