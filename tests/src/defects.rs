@@ -92,7 +92,11 @@ fn test<'a>(source: &'a str, name: &str) -> Option<Vec<&'a str>> {
     let at = lines.iter().position(|line| line.trim_start().starts_with(&head))?;
     let indent = lines[at].len() - lines[at].trim_start().len();
     let end = format!("{}}}", " ".repeat(indent));
-    let len = lines[at..].iter().position(|line| **line == end)?;
+    // A test of a state machine has no body.
+    let len = match lines[at].ends_with(';') {
+        true => 1,
+        false => lines[at..].iter().position(|line| **line == end)?,
+    };
     let above = &lines[at.saturating_sub(ABOVE)..at];
     // What is above the last blank line belongs to another test.
     let own = above.iter().rposition(|line| line.is_empty()).map_or(0, |blank| blank + 1);
@@ -120,6 +124,12 @@ fn one() {
 #[test]
 fn two() {}
 
+machines! {
+    // B03
+    #[test]
+    fn machine(sequential 1..9 => Table);
+}
+
 fn three() {
     // B02
 }
@@ -127,6 +137,7 @@ fn three() {
     let one = test(source, "one").unwrap();
     assert!(names(&one, "B01") && names(&one, "B10"));
     assert!(!names(&one, "B1") && !names(&one, "B100"));
+    assert!(names(&test(source, "machine").unwrap(), "B03"));
     assert!(test(source, "three").is_none(), "no test");
     assert!(test(source, "four").is_none(), "not there");
 }

@@ -482,11 +482,8 @@ impl<const PLANTED: usize> StateMachineTest for Table<PLANTED> {
 
 prop_state_machine! {
     #[test]
-    fn the_table_does_what_the_rules_say(sequential 1..60 => TableOfRules);
+    fn the_table_does_what_the_rules_say(sequential 1..60 => Table<NONE>);
 }
-
-/// The table as it is.
-type TableOfRules = Table<NONE>;
 
 finds_what_is_planted!(
     Table: StaticOverridden, StaleNeighbour, NeighQueueUnlimited, HeldReversed, HeldForgotten,

@@ -368,14 +368,11 @@ impl<const PLANTED: usize> StateMachineTest for Layer<PLANTED> {
     }
 }
 
-/// The layer as it is.
-type LayerOfLists = Layer<NONE>;
-
 prop_state_machine! {
     // 86cccb8e
     // c1478816
     #[test]
-    fn every_message_ends_exactly_once(sequential 1..80 => LayerOfLists);
+    fn every_message_ends_exactly_once(sequential 1..80 => Layer<NONE>);
 }
 
 finds_what_is_planted!(

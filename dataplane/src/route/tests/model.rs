@@ -239,12 +239,9 @@ impl<const PLANTED: usize> StateMachineTest for Table<PLANTED> {
     }
 }
 
-/// The routes as they are.
-type TableOfRows = Table<NONE>;
-
 prop_state_machine! {
     #[test]
-    fn the_table_finds_what_a_list_finds(sequential 1..60 => TableOfRows);
+    fn the_table_finds_what_a_list_finds(sequential 1..60 => Table<NONE>);
 }
 
 finds_what_is_planted!(Table: ShortestPrefix, ConnectedGone, RouteMtuKept);

@@ -260,21 +260,39 @@ impl ReferenceStateMachine for Model {
     }
 
     fn transitions(state: &Model) -> BoxedStrategy<Act> {
-        let number = || 0..5_u16;
         let packet = (select(vec![0, 100, 600, 1400]), 1..4_u16, select(vec![0, 8, 16]));
+        let packet = packet.prop_map(|(len, port, tos)| Act::Packet { len, port, tos });
         let wait = state.ready().map_or(1_000, |ready| ready - state.now);
-        let class = (number(), 1..4_u16, 0..2_u16, prop::option::weighted(0.8, 1..4_u16));
-        let to = prop::option::weighted(0.85, 1..5_u16);
+        let waits = select(vec![wait, wait.saturating_sub(1), 1_000_000]).prop_map(Act::Pass);
+        let always = prop_oneof![2 => packet, 1 => Just(Act::Turn), 1 => waits];
+        let numbers: Vec<u16> = state.nodes.iter().map(|node| node.number).collect();
+        if numbers.is_empty() {
+            return prop_oneof![4 => always, 1 => kinds().prop_map(|kind| Act::Put(0, 0, kind))]
+                .boxed();
+        }
+        let there = || select(numbers.clone());
+        let model = state.clone();
+        let put = (0..5_u16, there(), kinds()).prop_map(move |(number, parent, kind)| {
+            // What is there keeps its parent.
+            let old = model.find(number).and_then(|at| model.nodes[at].parent);
+            Act::Put(number, old.unwrap_or(parent), kind)
+        });
+        let class = (there(), 1..4_u16, 0..2_u16, prop::option::weighted(0.8, 1..4_u16));
+        let to = prop::option::weighted(0.85, select(vec![1, 2, 3, 4]));
+        let class = (class, to).prop_map(|((of, name, prio, port), to)| Act::PutClass {
+            of,
+            name,
+            prio,
+            port,
+            to,
+        });
+        let delete = (there(), 1..4_u16).prop_map(|(of, name)| Act::DeleteClass { of, name });
         prop_oneof![
-            8 => packet.prop_map(|(len, port, tos)| Act::Packet { len, port, tos }),
-            4 => Just(Act::Turn),
-            4 => select(vec![wait, wait.saturating_sub(1), 1_000_000]).prop_map(Act::Pass),
-            3 => (number(), number(), kinds()).prop_map(|(n, parent, kind)| Act::Put(n, parent, kind)),
-            1 => number().prop_map(Act::Delete),
-            4 => (class, to).prop_map(|((of, name, prio, port), to)| {
-                Act::PutClass { of, name, prio, port, to }
-            }),
-            1 => (number(), 1..4_u16).prop_map(|(of, name)| Act::DeleteClass { of, name }),
+            16 => always,
+            3 => put,
+            1 => there().prop_map(Act::Delete),
+            4 => class,
+            1 => delete,
         ]
         .boxed()
     }
@@ -454,12 +472,9 @@ impl<const PLANTED: usize> StateMachineTest for Tree<PLANTED> {
     }
 }
 
-/// The Qschs as they are.
-type TreeOfLists = Tree<NONE>;
-
 prop_state_machine! {
     #[test]
-    fn the_tree_does_what_lists_do(sequential 1..60 => TreeOfLists);
+    fn the_tree_does_what_lists_do(sequential 1..60 => Tree<NONE>);
 }
 
 finds_what_is_planted!(Tree: TbfBurst, TbfOneOver, QschDeletedLeaks);

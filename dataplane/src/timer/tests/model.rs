@@ -184,13 +184,10 @@ impl<const PLANTED: usize> StateMachineTest for Wheel<PLANTED> {
     }
 }
 
-/// The wheel as it is.
-type WheelOfTimes = Wheel<NONE>;
-
 prop_state_machine! {
     // f9e7422e
     #[test]
-    fn the_wheel_does_what_a_map_of_times_does(sequential 1..150 => WheelOfTimes);
+    fn the_wheel_does_what_a_map_of_times_does(sequential 1..150 => Wheel<NONE>);
 }
 
 finds_what_is_planted!(Wheel: TimerEarly, WheelCarry, WheelWrap, CancelledFires);
