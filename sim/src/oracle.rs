@@ -149,6 +149,10 @@ impl Oracles {
     /// Something happened on an lcore.
     pub fn event(&mut self, at: Instant, run: Run, event: &Event) {
         let moment = Moment { at, run: Some(run), what: event.name() };
+        // Nearly all events are these two, and of no interest to those who are asked below.
+        if let Event::Rx { packet, .. } | Event::Tx { packet, .. } = event {
+            return self.passes(*packet, moment, event);
+        }
         self.limits.event(at, run, event, &mut self.found);
         self.fixed.event(at, run, event, &mut self.found);
         if let Event::Msg(note) = event {
@@ -157,10 +161,7 @@ impl Oracles {
         // A message says which packet it carries; where that is, others say.
         let packet = event.packet().filter(|_| !matches!(event, Event::Msg(_)));
         let Some(packet) = packet else { return self.unpacked(at, run, event) };
-        self.lives.event(packet, moment, event, &mut self.found);
-        if let Err(wrong) = self.fragments.event(packet, event) {
-            self.lives.say_for(fragments::NAME, packet, moment, &wrong, &mut self.found);
-        }
+        self.passes(packet, moment, event);
         match event {
             Event::QschSent { dev, handle, len, .. } => {
                 self.shaping.sent((at, run), packet, (*dev, *handle, *len), &mut self.found);
@@ -172,6 +173,14 @@ impl Oracles {
             }
             Event::Reassembly(note) => self.timers.datagram(at, run, note, &mut self.found),
             _ => {}
+        }
+    }
+
+    /// Something happened to a packet: what is asked of each event about one.
+    fn passes(&mut self, packet: PacketId, moment: Moment, event: &Event) {
+        self.lives.event(packet, moment, event, &mut self.found);
+        if let Err(wrong) = self.fragments.event(packet, event) {
+            self.lives.say_for(fragments::NAME, packet, moment, &wrong, &mut self.found);
         }
     }
 
