@@ -198,6 +198,10 @@ impl Oracles {
     /// Something happened on an lcore.
     pub fn event(&mut self, at: Instant, run: Run, event: &Event) {
         let moment = Moment { at, run: Some(run), what: event.name() };
+        // Nearly all events are these two, and of no interest to those who are asked below.
+        if let Event::Rx { packet, .. } | Event::Tx { packet, .. } = event {
+            return self.passes(*packet, moment, event);
+        }
         let local = self.clocks.get(run.lcore).local(at);
         self.limits.event(local, run, event, &mut self.found);
         self.fixed.event(at, run, event, &mut self.found);
@@ -209,14 +213,7 @@ impl Oracles {
         // A message says which packet it carries; where that is, others say.
         let packet = event.packet().filter(|_| !matches!(event, Event::Msg(_)));
         let Some(packet) = packet else { return self.unpacked(local, run, event) };
-        self.lives.event(packet, moment, event, &mut self.found);
-        if let Err(wrong) = self.fragments.event(packet, event) {
-            self.lives.say_for(fragments::NAME, packet, moment, &wrong, &mut self.found);
-        }
-        // Most events are these, and they are looked at when it leaves.
-        if matches!(event, Event::Rx { .. } | Event::Tx { .. }) {
-            return;
-        }
+        self.passes(packet, moment, event);
         self.spread.event((at, run), self.lives.find(packet), event, &mut self.found);
         match event {
             Event::QschSent { dev, handle, len, .. } => {
@@ -255,6 +252,14 @@ impl Oracles {
                 self.answers.dropped(life, *reason).map_err(named(answers::NAME))
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Something happened to a packet: what is asked of each event about one.
+    fn passes(&mut self, packet: PacketId, moment: Moment, event: &Event) {
+        self.lives.event(packet, moment, event, &mut self.found);
+        if let Err(wrong) = self.fragments.event(packet, event) {
+            self.lives.say_for(fragments::NAME, packet, moment, &wrong, &mut self.found);
         }
     }
 

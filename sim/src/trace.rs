@@ -259,6 +259,7 @@ impl<O: Observer> Trace<O> {
         self.record(at, None, What::Outside(event));
     }
 
+    #[inline]
     fn record(&mut self, at: Instant, run: Option<(usize, Run)>, what: What) {
         self.n += 1;
         let record = Record { n: self.n, at, run: run.map(|(_, run)| run), what };

@@ -384,7 +384,7 @@ impl<const PLANTED: usize> Table<PLANTED> {
         let (port, queue) = (PortId(0), QueueId(0));
         self.rig.world.receive(port, queue, frame).unwrap();
         let mut burst = Vec::new();
-        self.rig.world.rx_burst(port, queue, &mut burst);
+        self.rig.world.rx_burst(port, queue, &mut burst, 1);
         let mut buf = burst.pop().unwrap();
         buf.strip_front(ethernet::HEADER_LEN).unwrap();
         buf

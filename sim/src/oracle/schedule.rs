@@ -11,6 +11,7 @@ use super::Breach;
 use dataplane::job::{JobKind, Schedule};
 use dataplane::lcore::Position;
 use dataplane::{Counters, LcoreId};
+use std::fmt;
 
 /// The name of the oracle.
 const NAME: &str = "schedule";
@@ -41,7 +42,7 @@ pub(crate) fn check(
         }
     }
     let mut broken = Vec::new();
-    let mut compare = |what: &str, ran: u64, lawful: u64| {
+    let mut compare = |what: fmt::Arguments<'_>, ran: u64, lawful: u64| {
         if ran != lawful {
             let Position { tick, slot } = at;
             let why = format!(
@@ -52,10 +53,10 @@ pub(crate) fn check(
     };
     for kind in JobKind::ALL {
         let ran = counters.job_runs[kind.index()];
-        compare(&format!("ran {kind}"), ran, lawful[kind.index()]);
+        compare(format_args!("ran {kind}"), ran, lawful[kind.index()]);
     }
     let ticks = if at.tick == 0 { 0 } else { done + u64::from(at.slot > 0) };
-    compare("began a tick", counters.lcore_loop, ticks);
+    compare(format_args!("began a tick"), counters.lcore_loop, ticks);
     broken
 }
 

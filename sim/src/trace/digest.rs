@@ -9,7 +9,7 @@
 use super::{Outside, Record, What};
 use dataplane::counters::Counters;
 use dataplane::event::Value;
-use dataplane::{Event, Instant, LcoreId, PacketId};
+use dataplane::{Event, Instant, LcoreId, PacketId, PortId, QueueId};
 use std::fmt;
 use xxhash_rust::xxh3::{Xxh3Default, xxh3_64};
 
@@ -52,17 +52,18 @@ impl Streams {
             Some(index) => &mut self.lcores[index],
             None => &mut self.outside,
         };
-        stream.number(record.at.as_nanos());
-        if let Some(run) = record.run {
-            stream.number(run.tick);
-            stream.bytes([u8::try_from(run.job.index()).unwrap_or(u8::MAX)]);
+        let at = record.at.as_nanos().to_le_bytes();
+        match record.run {
+            None => stream.bytes(at),
+            Some(run) => {
+                let mut place = [0; 17];
+                place[..8].copy_from_slice(&at);
+                place[8..16].copy_from_slice(&run.tick.to_le_bytes());
+                place[16] = u8::try_from(run.job.index()).unwrap_or(u8::MAX);
+                stream.bytes(place);
+            }
         }
-        let what = &record.what;
-        stream.text(what.name());
-        match passage(what) {
-            Some(fields) => stream.bytes(fields),
-            None => what.fields(&mut |_, value| stream.value(value)),
-        }
+        stream.what(&record.what);
     }
 
     /// What an lcore transmitted.
@@ -94,27 +95,22 @@ impl Streams {
     }
 }
 
-/// The fields of a frame that passes a queue, which nearly all records are about: put together at
-/// once, and the same as [`What::fields`] tells one after the other.
-fn passage(what: &What) -> Option<[u8; 30]> {
-    match *what {
-        What::Lcore(
-            Event::Rx { packet, port, queue, len } | Event::Tx { packet, port, queue, len },
-        )
-        | What::Outside(
-            Outside::Arrive { packet, port, queue, len }
-            | Outside::Depart { packet, port, queue, len },
-        ) => {
-            let mut fields = *b"n--------p--n--------n--------";
-            fields[1..9].copy_from_slice(&packet.0.to_le_bytes());
-            fields[10..12].copy_from_slice(&port.0.to_le_bytes());
-            fields[13..21].copy_from_slice(&u64::from(queue.0).to_le_bytes());
-            fields[22..30].copy_from_slice(&u64::from(len).to_le_bytes());
-            Some(fields)
-        }
-        What::Lcore(_) | What::Outside(_) => None,
-    }
+/// A frame that passes a queue: the packet, the port, the queue, and how many bytes it has.
+type Passage = (PacketId, PortId, QueueId, u32);
+
+/// The name and the fields of a frame that passes a queue, which nearly all records are about: put
+/// together at once, and the same as [`What::name`] and [`What::fields`] tell one after the other.
+fn passage<const N: usize>(mut form: [u8; N], (packet, port, queue, len): Passage) -> [u8; N] {
+    let fields = &mut form[N - FIELDS..];
+    fields[1..9].copy_from_slice(&packet.0.to_le_bytes());
+    fields[10..12].copy_from_slice(&port.0.to_le_bytes());
+    fields[13..21].copy_from_slice(&u64::from(queue.0).to_le_bytes());
+    fields[22..30].copy_from_slice(&u64::from(len).to_le_bytes());
+    form
 }
+
+/// Bytes that the fields of a [`Passage`] take.
+const FIELDS: usize = 30;
 
 /// Bytes that are gathered before they are hashed.
 const ROOM: usize = 1024;
@@ -144,6 +140,36 @@ impl Stream {
     #[inline]
     fn number(&mut self, n: u64) {
         self.bytes(n.to_le_bytes());
+    }
+
+    /// What happened: its name and its fields.
+    #[inline]
+    fn what(&mut self, what: &What) {
+        match *what {
+            What::Lcore(Event::Rx { packet, port, queue, len }) => {
+                let form = *b"rx\xffn--------p--n--------n--------";
+                self.bytes(passage(form, (packet, port, queue, len)));
+            }
+            What::Lcore(Event::Tx { packet, port, queue, len }) => {
+                let form = *b"tx\xffn--------p--n--------n--------";
+                self.bytes(passage(form, (packet, port, queue, len)));
+            }
+            What::Outside(Outside::Arrive { packet, port, queue, len }) => {
+                let form = *b"arrive\xffn--------p--n--------n--------";
+                self.bytes(passage(form, (packet, port, queue, len)));
+            }
+            What::Outside(Outside::Depart { packet, port, queue, len }) => {
+                let form = *b"depart\xffn--------p--n--------n--------";
+                self.bytes(passage(form, (packet, port, queue, len)));
+            }
+            ref other => self.in_turn(other),
+        }
+    }
+
+    /// The same, one after the other.
+    fn in_turn(&mut self, what: &What) {
+        self.text(what.name());
+        what.fields(&mut |_, value| self.value(value));
     }
 
     fn text(&mut self, text: &str) {
@@ -220,7 +246,6 @@ fn numbers(counters: &Counters, mut number: impl FnMut(u64)) {
 mod tests {
     use super::*;
     use dataplane::event::NeighMove;
-    use dataplane::{PortId, QueueId};
 
     fn digest(why: &'static str) -> u64 {
         let mut streams = Streams::new(1);
@@ -256,10 +281,11 @@ mod tests {
             What::Outside(Outside::Arrive { packet, port, queue, len }),
             What::Outside(Outside::Depart { packet, port, queue, len }),
         ] {
-            let mut stream = Stream::new();
-            what.fields(&mut |_, value| stream.value(value));
-            assert_eq!(passage(&what).as_ref().map(|all| &all[..]), Some(&stream.bytes[..30]));
-            assert_eq!(stream.len, 30);
+            let (mut stream, mut in_turn) = (Stream::new(), Stream::new());
+            stream.what(&what);
+            in_turn.in_turn(&what);
+            assert_eq!(stream.bytes[..stream.len], in_turn.bytes[..in_turn.len]);
+            assert_eq!(stream.len, what.name().len() + 1 + FIELDS);
         }
     }
 

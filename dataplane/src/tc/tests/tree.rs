@@ -385,7 +385,7 @@ impl<const PLANTED: usize> Tree<PLANTED> {
                 let frame = udp(ALICE, BOB).len(len).ports(9, port).tos(tos).build();
                 self.rig.world.receive(DEV, QueueId(0), &frame).unwrap();
                 let mut burst = Vec::new();
-                self.rig.world.rx_burst(DEV, QueueId(0), &mut burst);
+                self.rig.world.rx_burst(DEV, QueueId(0), &mut burst, 1);
                 let buf = burst.pop().unwrap();
                 let Tree { rig, tc, .. } = self;
                 let at = (Hook::Egress, DEV);
