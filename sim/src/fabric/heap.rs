@@ -130,7 +130,7 @@ impl Fabric for HeapFabric {
     }
 
     fn make_tight(&mut self, frame: &[u8], room: usize) -> Option<HeapBuf> {
-        let mut buf = HeapBuf::tight(Meta::default(), self.fresh, room);
+        let mut buf = HeapBuf::tight(Meta::default(), self.fresh(), room);
         buf.extend(frame);
         Some(buf)
     }

@@ -28,7 +28,10 @@ impl Slack {
         let other_time = |fault: &Fault| {
             matches!(
                 fault,
-                Fault::Stall { .. } | Fault::Cost { .. } | Fault::Ahead { .. } | Fault::Drift { .. }
+                Fault::Stall { .. }
+                    | Fault::Cost { .. }
+                    | Fault::Ahead { .. }
+                    | Fault::Drift { .. }
             )
         };
         if plan.faults.iter().any(other_time) || !policy.timer_catch_up {

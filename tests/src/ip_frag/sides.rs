@@ -106,7 +106,7 @@ fn received(world: &mut HeapWorld, packet: &[u8]) -> Datagram<HeapBuf> {
     let (port, queue) = (PortId(0), QueueId(0));
     world.receive(port, queue, packet).unwrap();
     let mut burst = Vec::new();
-    world.rx_burst(port, queue, &mut burst);
+    world.rx_burst(port, queue, &mut burst, 1);
     let mut buf = burst.pop().unwrap();
     let ip = Ip::new(&View::new(packet).unwrap());
     buf.truncate(ip.total_len.into()).unwrap();
