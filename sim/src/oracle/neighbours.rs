@@ -37,12 +37,24 @@ struct Known {
     mac: Option<(Mac, PacketId)>,
 }
 
+/// A neighbour of an lcore, as one number: a tree compares it at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Whom(u64);
+
+impl Whom {
+    /// The one at an address on the link of a device.
+    pub fn new(lcore: LcoreId, dev: PortId, address: Ipv4Addr) -> Whom {
+        let link = u64::from(lcore.0) << 16 | u64::from(dev.0);
+        Whom(link << 32 | u64::from(address.to_bits()))
+    }
+}
+
 /// What all lcores know of all neighbours.
 #[derive(Debug)]
 pub(super) struct Neighbours {
     /// The static ones from the start.
     fixed: BTreeMap<(PortId, Ipv4Addr), Mac>,
-    known: BTreeMap<(LcoreId, PortId, Ipv4Addr), Known>,
+    known: BTreeMap<Whom, Known>,
     /// Requests that were made and not sent: by whom, and when.
     made: BTreeMap<PacketId, (LcoreId, Instant)>,
 }
@@ -56,13 +68,15 @@ impl Neighbours {
     }
 
     fn entry(&mut self, lcore: LcoreId, dev: PortId, address: Ipv4Addr) -> &mut Known {
-        let fixed = self.fixed.get(&(dev, address)).copied();
-        let first = PacketId::default();
-        self.known.entry((lcore, dev, address)).or_insert_with(|| Known {
-            state: fixed.map(|_| "reachable"),
-            since: (Instant::EPOCH, first),
-            asked: 0,
-            mac: fixed.map(|mac| (mac, first)),
+        self.known.entry(Whom::new(lcore, dev, address)).or_insert_with(|| {
+            let fixed = self.fixed.get(&(dev, address)).copied();
+            let first = PacketId::default();
+            Known {
+                state: fixed.map(|_| "reachable"),
+                since: (Instant::EPOCH, first),
+                asked: 0,
+                mac: fixed.map(|mac| (mac, first)),
+            }
         })
     }
 

@@ -12,12 +12,13 @@
 //! Invariant: the lifetimes are those of the spec, by the switches of the plan; after a reload, which may
 //! bring others, nothing is called early any more. Not here: the wheel (`dataplane`, `timer.rs`).
 
+use super::neighbours::Whom;
 use super::{Findings, Slack};
 use crate::trace::Run;
 use dataplane::config::Policy;
 use dataplane::event::{NeighMove, Reassembly, ReassemblyNote};
 use dataplane::neigh::REQUESTS_MAX;
-use dataplane::{Instant, LcoreId, Nanos, PortId};
+use dataplane::{Instant, LcoreId, Nanos};
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
@@ -33,7 +34,7 @@ pub(super) struct Timers {
     policy: Policy,
     slack: Slack,
     reloaded: bool,
-    neighbours: BTreeMap<(LcoreId, PortId, Ipv4Addr), Instant>,
+    neighbours: BTreeMap<Whom, Instant>,
     datagrams: BTreeMap<Datagram, Instant>,
 }
 
@@ -52,7 +53,7 @@ impl Timers {
     /// A neighbour's state changed.
     pub fn neighbour(&mut self, at: Instant, run: Run, moved: &NeighMove, found: &mut Findings) {
         let NeighMove { port, address, from, to, why, .. } = *moved;
-        let key = (run.lcore, port, address);
+        let key = Whom::new(run.lcore, port, address);
         if matches!(why, "timeout" | "expired")
             && let (Some(since), Some(state)) = (self.neighbours.get(&key), from)
         {
@@ -156,6 +157,7 @@ impl Timers {
 mod tests {
     use super::*;
     use dataplane::PacketId;
+    use dataplane::PortId;
     use dataplane::job::JobKind;
 
     const RUN: Run = Run { lcore: LcoreId(1), tick: 3, job: JobKind::TimerManage };
