@@ -26,6 +26,7 @@ use dataplane::event::Value;
 use dataplane::job::JobKind;
 use dataplane::{DropReason, Event, Instant, LcoreId, PacketId, PortId, QueueId};
 use digest::Streams;
+use std::fmt;
 
 /// A run of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +37,13 @@ pub struct Run {
     pub tick: u64,
     /// The job.
     pub job: JobKind,
+}
+
+impl fmt::Display for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Run { lcore, tick, job } = self;
+        write!(f, "lcore {lcore}, tick {tick}, {job}")
+    }
 }
 
 /// One thing that happened.

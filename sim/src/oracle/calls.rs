@@ -97,14 +97,8 @@ impl Calls {
             Stage::Replied(_) => None,
         };
         if let Some(wrong) = wrong {
-            let Run { lcore, tick, job } = run;
             let (from, seq) = key;
-            found.say(NAME, || {
-                format!(
-                    "request {seq} of lcore {from} {wrong}: at {at} s (lcore {lcore}, tick {tick}, \
-                     {job})"
-                )
-            });
+            found.say(NAME, || format!("request {seq} of lcore {from} {wrong}: at {at} s ({run})"));
         }
     }
 }

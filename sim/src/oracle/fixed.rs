@@ -37,11 +37,10 @@ impl Fixed {
         let Event::NeighMac { port, address, mac } = event else { return };
         let fixed = self.0.get(&(*port, *address)).filter(|fixed| *fixed != mac);
         if let Some(fixed) = fixed {
-            let Run { lcore, tick, job } = run;
             found.say(NAME, || {
                 format!(
                     "static neighbour {address} at {fixed} is at {mac} now, and nobody ordered it: at \
-                     {at} s (lcore {lcore}, tick {tick}, {job})"
+                     {at} s ({run})"
                 )
             });
         }

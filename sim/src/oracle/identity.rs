@@ -40,7 +40,7 @@ impl fmt::Display for Moment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} at {} s", self.what, self.at)?;
         match self.run {
-            Some(Run { lcore, tick, job }) => write!(f, " (lcore {lcore}, tick {tick}, {job})"),
+            Some(run) => write!(f, " ({run})"),
             None => Ok(()),
         }
     }

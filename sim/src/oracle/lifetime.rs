@@ -54,11 +54,10 @@ impl Lifetimes {
                 if lasted >= valid && self.slack.allows(lasted, valid) {
                     return;
                 }
-                let Run { lcore, tick, job } = run;
                 found.say(NAME, || {
                     format!(
                         "address {address} was given for {valid} at {since} s, and is over after {lasted}: \
-                         at {at} s (lcore {lcore}, tick {tick}, {job})"
+                         at {at} s ({run})"
                     )
                 });
             }

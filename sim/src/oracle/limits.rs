@@ -48,7 +48,6 @@ impl Held {
 
     /// Something happened on an lcore.
     pub fn event(&mut self, at: Instant, run: Run, event: &Event, found: &mut Findings) {
-        let Run { lcore, tick, job } = run;
         let wrong = match event {
             Event::Waits { address, waiting, .. } if *waiting > self.neigh_queue => {
                 format!("{waiting} packets wait for {address}, of {} that may", self.neigh_queue)
@@ -60,7 +59,7 @@ impl Held {
             }
             Event::Made { what: Made::IcmpError(kind, _), .. } if *kind != REDIRECT => {
                 let Some(RateLimit { per_second, burst }) = self.errors else { return };
-                let (then, above) = self.above.entry(lcore).or_default();
+                let (then, above) = self.above.entry(run.lcore).or_default();
                 let gone = at.saturating_since(*then).get().saturating_mul(per_second.into());
                 (*then, *above) = (at, above.saturating_sub(gone) + TOKEN);
                 if *above <= u64::from(burst) * TOKEN {
@@ -70,7 +69,7 @@ impl Held {
             }
             _ => return,
         };
-        found.say(NAME, || format!("{wrong}, at {at} s (lcore {lcore}, tick {tick}, {job})"));
+        found.say(NAME, || format!("{wrong}, at {at} s ({run})"));
     }
 }
 

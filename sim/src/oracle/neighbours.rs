@@ -21,8 +21,8 @@ use std::net::Ipv4Addr;
 
 /// The name of the oracle.
 pub(super) const NAME: &str = "neighbours";
-/// Requests before a neighbour is given up.
-const REQUESTS: u8 = 3;
+/// Requests before a neighbour is given up: our own number, so that another one in the box is seen.
+pub(super) const REQUESTS: u8 = 3;
 
 /// What an lcore knows of a neighbour.
 #[derive(Clone, Copy, Debug)]
@@ -147,11 +147,9 @@ impl Neighbours {
         known.asked = known.asked.saturating_add(1);
         if known.asked > REQUESTS {
             let (asked, since) = (known.asked, known.since.0);
-            let Run { lcore, tick, job } = run;
             found.say(NAME, || {
                 format!(
-                    "{target} is asked for the {asked}th time since {since} s, of {REQUESTS}: at {at} s \
-                     (lcore {lcore}, tick {tick}, {job})"
+                    "{target} is asked for the {asked}th time since {since} s, of {REQUESTS}: at {at} s ({run})"
                 )
             });
         }

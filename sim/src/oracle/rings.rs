@@ -47,11 +47,9 @@ impl Rings {
             return;
         }
         let did = if took { "took one more" } else { "refused" };
-        let Run { lcore, tick, job } = run;
         found.say(NAME, || {
             format!(
-                "{} of lcore {to} {did} when it held {held}, of {room} that it may: at {at} s (lcore \
-                 {lcore}, tick {tick}, {job})",
+                "{} of lcore {to} {did} when it held {held}, of {room} that it may: at {at} s ({run})",
                 ring.name()
             )
         });

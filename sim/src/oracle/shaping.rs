@@ -130,11 +130,9 @@ impl Shaping {
         let drawn = self.drawn.take().filter(|(id, _)| (id.dev, id.handle) == (dev, handle));
         let Some((bucket, tbf)) = drawn else {
             if self.tbfs.contains(&(run.lcore, dev, handle)) {
-                let Run { lcore, tick, job } = run;
                 found.say(NAME, || {
                     format!(
-                        "packet {} left tbf {handle} of device {} without tokens, at {at} s (lcore \
-                         {lcore}, tick {tick}, {job})",
+                        "packet {} left tbf {handle} of device {} without tokens, at {at} s ({run})",
                         packet.0, dev.0
                     )
                 });
@@ -154,12 +152,10 @@ impl Shaping {
         let over_peak = tbf.peak.map_or(0, |peak| more(&mut above.peak, peak));
         for (over, rate) in [(over_rate, Some(tbf.rate)), (over_peak, tbf.peak)] {
             if let Some(TokenRate { bits, burst }) = rate.filter(|_| over > 0) {
-                let Run { lcore, tick, job } = run;
                 found.say(NAME, || {
                     format!(
-                        "packet {} of {len} bytes left tbf {handle} of device {} at {at} s (lcore \
-                         {lcore}, tick {tick}, {job}): {} bytes more than {bits} bit/s and a burst of \
-                         {burst} bytes allow",
+                        "packet {} of {len} bytes left tbf {handle} of device {} at {at} s ({run}): \
+                         {} bytes more than {bits} bit/s and a burst of {burst} bytes allow",
                         packet.0,
                         dev.0,
                         over.div_ceil(BYTE)

@@ -116,11 +116,10 @@ impl Spread {
         let told = std::mem::take(&mut self.told);
         let sent = matches!(refused, None | Some(Refused::NeighRingFull));
         if self.orders.remove(&order) && sent && told != self.workers {
-            let (workers, Run { lcore, tick, job }) = (self.workers, run);
             found.say(NAME, || {
                 format!(
-                    "order {order} about a static neighbour went to {told} of {workers} workers: at {at} s \
-                     (lcore {lcore}, tick {tick}, {job})"
+                    "order {order} about a static neighbour went to {told} of {} workers: at {at} s ({run})",
+                    self.workers
                 )
             });
         }

@@ -12,12 +12,11 @@
 //! Invariant: the lifetimes are those of the spec, by the switches of the plan; after a reload, which may
 //! bring others, nothing is called early any more. Not here: the wheel (`dataplane`, `timer.rs`).
 
-use super::neighbours::Whom;
+use super::neighbours::{REQUESTS, Whom};
 use super::{Findings, Slack};
 use crate::trace::Run;
 use dataplane::config::Policy;
 use dataplane::event::{NeighMove, Reassembly, ReassemblyNote};
-use dataplane::neigh::REQUESTS_MAX;
 use dataplane::{Instant, LcoreId, Nanos};
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -117,11 +116,9 @@ impl Timers {
             Some(most) if !self.slack.allows(lasted, most) => ("late", most),
             _ => return,
         };
-        let Run { lcore, tick, job } = run;
         found.say(NAME, || {
             format!(
-                "{} at {at} s, {word}: it was to be {lifetime} from {since} s on (lcore {lcore}, tick \
-                 {tick}, {job})",
+                "{} at {at} s, {word}: it was to be {lifetime} from {since} s on ({run})",
                 what()
             )
         });
@@ -132,7 +129,7 @@ impl Timers {
         let times = match state {
             "reachable" => return None,
             "none" | "probe" => 1,
-            _ if self.policy.neigh_retransmit => u64::from(REQUESTS_MAX),
+            _ if self.policy.neigh_retransmit => u64::from(REQUESTS),
             _ => 1,
         };
         // Each time that it is asked again the timer is armed anew, a turn later at most.

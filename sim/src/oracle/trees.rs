@@ -125,11 +125,9 @@ impl Trees {
             (None, Some(limit)) if bytes > limit => format!("{bytes} bytes, of {limit} that may"),
             _ => return,
         };
-        let Run { lcore, tick, job } = run;
         found.say(NAME, || {
             format!(
-                "with packet {} wait {over} in Qsch {handle} of device {}, at {at} s (lcore {lcore}, \
-                 tick {tick}, {job})",
+                "with packet {} wait {over} in Qsch {handle} of device {}, at {at} s ({run})",
                 packet.0, dev.0
             )
         });

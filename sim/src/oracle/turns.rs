@@ -33,11 +33,10 @@ impl Turns {
         let (turn, least) = (*turn, self.0.values().copied().min().unwrap_or(0));
         if turn > least + 1 {
             let to = note.to.unwrap_or(run.lcore);
-            let Run { lcore, tick, job } = run;
             found.say(NAME, || {
                 format!(
                     "lcore {to} is to send for the master {turn} times, and another is {least} \
-                     times: at {at} s (lcore {lcore}, tick {tick}, {job})"
+                     times: at {at} s ({run})"
                 )
             });
         }
