@@ -17,10 +17,12 @@ pub fn check(frame: &[u8]) {
         assert!(frame.len() < ethernet::HEADER_LEN, "14 bytes are an Ethernet header");
         return;
     };
-    emits(&frame[..ethernet::HEADER_LEN], |out| header.emit(out));
     match header.ether_type {
         EtherType::Vlan => tagged(frame),
-        other => body(other, &frame[ethernet::HEADER_LEN..]),
+        other => {
+            emits(&frame[..ethernet::HEADER_LEN], |out| header.emit(out));
+            body(other, &frame[ethernet::HEADER_LEN..]);
+        }
     }
 }
 
@@ -43,6 +45,7 @@ fn tagged(frame: &[u8]) {
             assert!(bytes.len() - at < ethernet::HEADER_LEN, "14 bytes are an Ethernet header");
             return;
         };
+        emits(&bytes[at..at + ethernet::HEADER_LEN], |out| header.emit(out));
         if header.ether_type != EtherType::Vlan {
             return body(header.ether_type, &bytes[at + ethernet::HEADER_LEN..]);
         }
