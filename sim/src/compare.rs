@@ -21,7 +21,7 @@ use crate::capture::CaptureReader;
 use crate::engine::Outcome;
 use crate::plan::{Backend, CaptureInput, Pace, Plan, Source, Timing};
 use crate::run::{RunError, simulate};
-use crate::source::{Line, selected};
+use crate::source::{Pacer, selected};
 use crate::trace::{Observer, Passing, Record, Way, What};
 use dataplane::{DropReason, Event, Instant, Nanos, PacketId, PortId};
 use flow::Flow;
@@ -229,15 +229,13 @@ fn sent_in(
     sent: &mut Vec<Sent>,
 ) -> Result<(), crate::capture::CaptureError> {
     let mut reader = CaptureReader::open(&input.path)?;
-    let (mut line, mut last) = (Line::default(), input.start);
+    let mut pacer = Pacer::new(input);
     while let Some(record) = reader.next_record()? {
-        line.see(record.time);
+        pacer.see(record.time);
         let only = input.select.interface.is_none_or(|only| only == record.interface);
         if only && !selected(&input.select, record.interface, record.data) {
-            let since = Nanos::new(line.since(record.time));
             // The order of the file holds, as for what arrives.
-            let at = input.start.saturating_add(since).max(last);
-            last = at;
+            let at = pacer.place(record.time);
             sent.push(Sent { at, port, bytes: record.data.to_vec() });
         }
     }

@@ -17,8 +17,8 @@ mod skew;
 mod text;
 
 pub(crate) use calls::Injector;
-pub(crate) use draw::span;
 pub use draw::{Reach, draw};
+pub(crate) use draw::{nth_of, span};
 pub(crate) use frames::{Harms, Outages};
 pub(crate) use skew::{Skew, Skews};
 pub use text::FAULT;

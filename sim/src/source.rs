@@ -14,9 +14,9 @@ mod select;
 mod setback;
 
 pub use feed::InputTotals;
-pub(crate) use line::Line;
 pub use memory::in_memory;
 pub(crate) use memory::{Frames, Spelled, spell_out};
+pub(crate) use pacer::Pacer;
 pub(crate) use select::selects as selected;
 
 use crate::capture::CaptureError;
@@ -376,16 +376,15 @@ fn harmed<F: Fabric, O: Observer>(
                 if harm.done_to(&mut bytes) {
                     world.trace.outside(at, Outside::Fault(fault));
                 }
-                misses |= harm == Harm::Full;
-                if harm == Harm::Twice {
-                    copies = 2;
-                }
-                if let Harm::Late(by) = harm {
-                    late = late.max(by);
-                }
-                if let Harm::Room(bytes) = harm {
-                    let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
-                    room = Some(room.map_or(bytes, |room: usize| room.min(bytes)));
+                match harm {
+                    Harm::Full => misses = true,
+                    Harm::Twice => copies = 2,
+                    Harm::Late(by) => late = late.max(by),
+                    Harm::Room(left) => {
+                        let left = usize::try_from(left).unwrap_or(usize::MAX);
+                        room = Some(room.map_or(left, |room: usize| room.min(left)));
+                    }
+                    Harm::Flip(_) | Harm::Cut(_) => {}
                 }
             }
             Fault::Call(_)

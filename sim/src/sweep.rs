@@ -99,17 +99,17 @@ pub fn sweep<F: Fabric>(
     swept.note(None, verdict.breaches);
     let Some((first, seen)) = verdict.ran.filter(|_| !swept.interrupted) else { return Ok(swept) };
     let reach = Reach::of(plan, &first);
-    let tried = |kind: Kind| kind.places(&seen, &reach).div_ceil(sweep.every);
-    let kinds: Vec<Kind> = Kind::all().filter(|kind| sweep.kinds.contains(kind)).collect();
-    let all: u64 = kinds.iter().copied().map(tried).sum();
+    let tried = |places: u64| places.div_ceil(sweep.every);
+    let kinds = Kind::all().filter(|kind| sweep.kinds.contains(kind));
+    let kinds: Vec<(Kind, u64)> = kinds.map(|kind| (kind, kind.places(&seen, &reach))).collect();
+    let all: u64 = kinds.iter().map(|(_, places)| tried(*places)).sum();
     let mut plan = plan.clone();
     let patience = patience(&plan, first.end);
     swept.patience = patience;
     let trying = Trying { patience, ..trying };
-    for kind in kinds {
-        let chances = kind.places(&seen, &reach);
+    for (kind, chances) in kinds {
         let mut tally = Tally { kind, chances, runs: 0, failed: 0 };
-        for run in 0..tried(kind) {
+        for run in 0..tried(chances) {
             let Some(fault) = kind.fault(run * sweep.every, &seen, &reach) else { break };
             plan.faults.push(fault);
             let verdict = trial(&plan, trying, fabric, ())?;

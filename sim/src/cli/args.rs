@@ -422,7 +422,6 @@ pub fn unnamed(path: PathBuf) -> CaptureArg {
     CaptureArg { port: None, path }
 }
 
-/// `NAME=FILE`.
 /// A kind of faults; nothing stands for all of them.
 fn one_kind(text: &str) -> Result<Option<Kind>, String> {
     match text {
@@ -440,6 +439,7 @@ pub(super) fn kinds(named: &[Option<Kind>]) -> Vec<Kind> {
     }
 }
 
+/// `NAME=FILE`.
 pub(super) fn named(text: &str) -> Result<CaptureArg, String> {
     match text.split_once('=') {
         Some((name, file)) if !name.is_empty() && !file.is_empty() => {

@@ -57,6 +57,19 @@ impl Reach {
             orders: plan.commands.len() as u64,
         }
     }
+
+    /// The ports with a wire, and how many frames came to each wire.
+    pub(crate) fn wires(&self) -> impl Iterator<Item = (&String, u64)> + Clone {
+        self.frames.iter().map(|(port, frames)| (port, *frames))
+    }
+
+    /// The peers, and how many frames of each there are on this way.
+    pub(crate) fn passed(&self, way: Way) -> impl Iterator<Item = (&String, u64)> + Clone {
+        self.peers.iter().map(move |(peer, from, to)| match way {
+            Way::In => (peer, *from),
+            Way::Out => (peer, *to),
+        })
+    }
 }
 
 /// A class of faults: what a seed switches on or off as a whole.
@@ -145,18 +158,23 @@ fn short(rng: &mut Rng, reach: &Reach, _: u64) -> Option<Fault> {
 
 /// A frame that comes to a wire: each as likely as any other, on whichever wire.
 fn any_frame(rng: &mut Rng, reach: &Reach) -> Option<(String, u64)> {
-    let (port, nth) = any_of(rng, reach.frames.iter().map(|(port, frames)| (port, *frames)))?;
+    let (port, nth) = any_of(rng, reach.wires())?;
     Some((port.clone(), nth))
 }
 
 /// One of all places, each as likely as any other: of whom, and the how manieth there.
 fn any_of<T>(rng: &mut Rng, of: impl Iterator<Item = (T, u64)> + Clone) -> Option<(T, u64)> {
-    let mut nth = place(rng, of.clone().map(|(_, places)| places).sum())?;
+    let nth = place(rng, of.clone().map(|(_, places)| places).sum())?;
+    nth_of(nth - 1, of)
+}
+
+/// Place `n`, from 0, of all places of several: of whom, and the how manieth there, from 1.
+pub(crate) fn nth_of<T>(mut n: u64, of: impl Iterator<Item = (T, u64)>) -> Option<(T, u64)> {
     for (one, places) in of {
-        if nth <= places {
-            return Some((one, nth));
+        if n < places {
+            return Some((one, n + 1));
         }
-        nth -= places;
+        n -= places;
     }
     None
 }
@@ -167,11 +185,7 @@ fn lose(rng: &mut Rng, reach: &Reach, run: u64) -> Option<Fault> {
 }
 
 fn between(way: Way, rng: &mut Rng, reach: &Reach, run: u64) -> Option<Fault> {
-    let passed = reach.peers.iter().map(|(peer, from, to)| match way {
-        Way::In => (peer, *from),
-        Way::Out => (peer, *to),
-    });
-    let (peer, first) = any_of(rng, passed)?;
+    let (peer, first) = any_of(rng, reach.passed(way))?;
     Some(Fault::Peer { peer: peer.clone(), way, first, last: first + run - 1 })
 }
 
@@ -196,10 +210,15 @@ fn room(rng: &mut Rng) -> u32 {
     u32::try_from(rng.below(most)).unwrap_or(0)
 }
 
+/// A number of one of so many orders of magnitude, each as likely as any other.
+fn magnitude(rng: &mut Rng, orders: u64) -> u64 {
+    let scale = (0..rng.below(orders)).fold(1, |scale, _| scale * 10);
+    scale * (1 + rng.below(9))
+}
+
 /// From 100 ns on, over so many orders of magnitude, each as likely as any other.
 pub(crate) fn span(rng: &mut Rng, orders: u64) -> Nanos {
-    let scale = (0..rng.below(orders)).fold(100, |scale, _| scale * 10);
-    Nanos::new(scale * (1 + rng.below(9)))
+    Nanos::new(100 * magnitude(rng, orders))
 }
 
 /// A time of the run, rather early than late: much of a run may be waiting for timers.
@@ -231,8 +250,7 @@ fn ahead(rng: &mut Rng, reach: &Reach, _: u64) -> Option<Fault> {
 /// Over five orders of magnitude, each as likely as any other, and either way.
 fn drift(rng: &mut Rng, reach: &Reach, _: u64) -> Option<Fault> {
     let lcore = any_lcore(rng, reach)?;
-    let by = (0..rng.below(5)).fold(1 + rng.below(9), |by, _| by * 10);
-    let by = i32::try_from(by).ok()?;
+    let by = i32::try_from(magnitude(rng, 5)).ok()?;
     Some(Fault::Drift { lcore, ppm: if rng.below(2) == 0 { by } else { -by } })
 }
 
@@ -245,7 +263,7 @@ fn stall(rng: &mut Rng, reach: &Reach, _: u64) -> Option<Fault> {
 /// millisecond, or anything between.
 fn cost(rng: &mut Rng, reach: &Reach, run: u64) -> Option<Fault> {
     let (lcore, first) = any_of(rng, reach.lcores.iter().copied())?;
-    let takes = Nanos::new(span(rng, 7).get() / 100);
+    let takes = Nanos::new(magnitude(rng, 7));
     Some(Fault::Cost { lcore, first, last: first + run - 1, takes })
 }
 

@@ -38,14 +38,10 @@ impl fmt::Display for Fault {
             Fault::Call(strike) => strike.fmt(f),
             Fault::Calls { first, last } => write!(f, "{first}-{last}"),
             Fault::Short { nth, takes } => write!(f, "{word}:{nth}={takes}"),
-            Fault::Lose { port, first, last } if first == last => {
-                write!(f, "{word}:{port}:{first}")
+            Fault::Lose { port, first, last } => write!(f, "{word}:{port}:{}", Row(*first, *last)),
+            Fault::Peer { peer, first, last, .. } => {
+                write!(f, "{word}:{peer}:{}", Row(*first, *last))
             }
-            Fault::Lose { port, first, last } => write!(f, "{word}:{port}:{first}-{last}"),
-            Fault::Peer { peer, first, last, .. } if first == last => {
-                write!(f, "{word}:{peer}:{first}")
-            }
-            Fault::Peer { peer, first, last, .. } => write!(f, "{word}:{peer}:{first}-{last}"),
             Fault::Frame { port, nth, harm } => {
                 write!(f, "{word}:{port}:{nth}")?;
                 match harm {
@@ -59,11 +55,8 @@ impl fmt::Display for Fault {
             Fault::Back { port, nth, by } => write!(f, "{word}:{port}:{nth}={by}"),
             Fault::Down { port, at, lasts } => write!(f, "{word}:{port}@{}={lasts}", since(at)),
             Fault::Stall { lcore, at, lasts } => write!(f, "{word}:{lcore}@{}={lasts}", since(at)),
-            Fault::Cost { lcore, first, last, takes } if first == last => {
-                write!(f, "{word}:{lcore}:{first}={takes}")
-            }
             Fault::Cost { lcore, first, last, takes } => {
-                write!(f, "{word}:{lcore}:{first}-{last}={takes}")
+                write!(f, "{word}:{lcore}:{}={takes}", Row(*first, *last))
             }
             Fault::Ahead { lcore, by } => write!(f, "{word}:{lcore}={by}"),
             Fault::Drift { lcore, ppm } => write!(f, "{word}:{lcore}={ppm}"),
@@ -72,12 +65,15 @@ impl fmt::Display for Fault {
     }
 }
 
-impl FromStr for FaultKind {
-    type Err = String;
+/// A row of numbers: `3-9`, or `3` if it is one.
+struct Row(u64, u64);
 
-    fn from_str(text: &str) -> Result<FaultKind, String> {
-        let kind = FaultKind::ALL.into_iter().find(|kind| kind.name() == text);
-        kind.ok_or_else(|| format!("\"{text}\" is no kind of fault, expected alloc, ring or tx"))
+impl fmt::Display for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Row(first, last) if first == last => write!(f, "{first}"),
+            Row(first, last) => write!(f, "{first}-{last}"),
+        }
     }
 }
 
@@ -124,7 +120,8 @@ impl FromStr for Fault {
             })?,
             "order" => order(rest).ok_or_else(|| like("order:N@TIME, such as order:1@2ms"))?,
             kind => {
-                let kind = kind.parse().map_err(|_| like(FAULT))?;
+                let kind = FaultKind::ALL.into_iter().find(|of| of.name() == kind);
+                let kind = kind.ok_or_else(|| like(FAULT))?;
                 call(kind, rest).ok_or_else(|| match kind {
                     FaultKind::Tx => like("tx:N, tx:N-M or tx:N=K, such as tx:17"),
                     FaultKind::Alloc | FaultKind::Ring => {

@@ -235,34 +235,29 @@ fn less(fault: &Fault) -> Vec<Fault> {
         }
         Fault::Lose { port, first, last } => {
             let row = |(first, last)| Fault::Lose { port: port.clone(), first, last };
-            let ends = [(*first, *first), (*last, *last)].into_iter().filter(|_| first < last);
-            ends.chain(halves(*first, *last)).map(row).collect()
+            rows(*first, *last).map(row).collect()
         }
         Fault::Peer { peer, way, first, last } => {
             let row = |(first, last)| Fault::Peer { peer: peer.clone(), way: *way, first, last };
-            let ends = [(*first, *first), (*last, *last)].into_iter().filter(|_| first < last);
-            ends.chain(halves(*first, *last)).map(row).collect()
+            rows(*first, *last).map(row).collect()
         }
         Fault::Frame { .. } | Fault::Order { .. } => Vec::new(),
         Fault::Back { port, nth, by } => {
             let less = |by| Fault::Back { port: port.clone(), nth: *nth, by };
-            earlier(by.get()).map(|by| less(Nanos::new(by))).collect()
+            shorter(*by).map(less).collect()
         }
         Fault::Down { port, at, lasts } => {
             let less = |lasts| Fault::Down { port: port.clone(), at: *at, lasts };
-            earlier(lasts.get()).map(|lasts| less(Nanos::new(lasts))).collect()
+            shorter(*lasts).map(less).collect()
         }
         Fault::Cost { lcore, first, last, takes } => {
             let of = |first, last, takes| Fault::Cost { lcore: *lcore, first, last, takes };
-            let ends = [*first, *last].into_iter().filter(|_| first < last);
-            let ends = ends.map(|nth| of(nth, nth, *takes));
-            let rows = halves(*first, *last).into_iter().map(|(from, to)| of(from, to, *takes));
-            let shorter = earlier(takes.get()).map(|takes| of(*first, *last, Nanos::new(takes)));
-            ends.chain(rows).chain(shorter).collect()
+            let rows = rows(*first, *last).map(|(from, to)| of(from, to, *takes));
+            rows.chain(shorter(*takes).map(|takes| of(*first, *last, takes))).collect()
         }
         Fault::Ahead { lcore, by } => {
             let less = |by| Fault::Ahead { lcore: *lcore, by };
-            earlier(by.get()).map(|by| less(Nanos::new(by))).collect()
+            shorter(*by).map(less).collect()
         }
         Fault::Drift { lcore, ppm } => {
             let less = |by: u64| {
@@ -273,7 +268,7 @@ fn less(fault: &Fault) -> Vec<Fault> {
         }
         Fault::Stall { lcore, at, lasts } => {
             let less = |lasts| Fault::Stall { lcore: *lcore, at: *at, lasts };
-            earlier(lasts.get()).map(|lasts| less(Nanos::new(lasts))).collect()
+            shorter(*lasts).map(less).collect()
         }
     }
 }
@@ -285,6 +280,17 @@ fn earlier(nth: u64) -> impl Iterator<Item = u64> {
     let mut nths: Vec<u64> = steps.take_while(|step| *step < nth).collect();
     nths.dedup();
     nths.into_iter()
+}
+
+/// Times that are shorter than this one, the shortest first.
+fn shorter(span: Nanos) -> impl Iterator<Item = Nanos> {
+    earlier(span.get()).map(Nanos::new)
+}
+
+/// Rows that are less than a row of numbers: each end alone, then the halves.
+fn rows(first: u64, last: u64) -> impl Iterator<Item = (u64, u64)> {
+    let ends = [(first, first), (last, last)].into_iter().filter(move |_| first < last);
+    ends.chain(halves(first, last))
 }
 
 /// The first half of a row of numbers, and the second; nothing if they are no rows.

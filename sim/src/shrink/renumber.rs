@@ -6,21 +6,17 @@
 use super::passes::At;
 use crate::bundle::Case;
 use crate::fault::Fault;
+use std::cell::LazyCell;
 use std::collections::BTreeMap;
+use std::ops::Deref;
 
 /// The faults of a case of which only these frames are left, in order.
 pub(super) fn faults(case: &Case, kept: &[At]) -> Vec<Fault> {
-    let numbered = |fault: &Fault| {
-        matches!(fault, Fault::Frame { .. } | Fault::Lose { .. } | Fault::Back { .. })
-    };
-    if !case.faults.iter().any(numbered) {
-        return case.faults.clone();
-    }
-    let ports: BTreeMap<&str, Vec<bool>> = case
-        .inputs
-        .iter()
-        .map(|input| (input.port.as_str(), frames_of(case, &input.port, kept)))
-        .collect();
+    // Most cases have no fault that asks.
+    let ports = LazyCell::new(|| {
+        let of = |port| (port, frames_of(case, port, kept));
+        case.inputs.iter().map(|input| of(input.port.as_str())).collect()
+    });
     case.faults.iter().filter_map(|fault| renumbered(fault, &ports)).collect()
 }
 
@@ -35,7 +31,10 @@ fn frames_of(case: &Case, port: &str, kept: &[At]) -> Vec<bool> {
     frames.iter().map(|(_, at)| kept.binary_search(at).is_ok()).collect()
 }
 
-fn renumbered(fault: &Fault, ports: &BTreeMap<&str, Vec<bool>>) -> Option<Fault> {
+fn renumbered<'c>(
+    fault: &Fault,
+    ports: &impl Deref<Target = BTreeMap<&'c str, Vec<bool>>>,
+) -> Option<Fault> {
     match fault {
         Fault::Frame { port, nth, harm } => {
             let Some(left) = ports.get(port.as_str()) else { return Some(fault.clone()) };

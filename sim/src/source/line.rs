@@ -14,13 +14,13 @@ use dataplane::Nanos;
 
 /// A time that runs back by so much or more is that of a clock that was set: the threshold from which on
 /// NTP sets a clock and does not slew it (STEPT in RFC 5905 section 11.3).
-pub(crate) const STEP: Nanos = Nanos::from_millis(128);
+const STEP: Nanos = Nanos::from_millis(128);
 /// The end of the line, about 292 years: what were later comes here.
 const END: u64 = u64::MAX / 2;
 
 /// Recorded times as one line of time.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Line {
+pub(super) struct Line {
     /// The time of the first frame, or of that behind the last step, and how far the line was there.
     base: Option<u64>,
     before: u64,

@@ -6,7 +6,7 @@ use dataplane::{Instant, Nanos};
 
 /// Turns the times of a capture into virtual ones.
 #[derive(Debug)]
-pub(super) struct Pacer {
+pub(crate) struct Pacer {
     timing: Timing,
     start: Instant,
     /// The times of the capture's frames, selected or not.

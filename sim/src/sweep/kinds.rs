@@ -7,7 +7,7 @@
 //! Invariant: the same first run gives the same faults, in the same order. Not here: trying them
 //! (`sweep.rs`), what a fault does (`fault.rs`).
 
-use crate::fault::{Fault, FaultKind, Harm, Reach, Strike};
+use crate::fault::{Fault, FaultKind, Harm, Reach, Strike, nth_of};
 use crate::trace::{Observer, Outside, Record, Run, Way, What};
 use dataplane::{Instant, LcoreId, Nanos, PortId};
 use std::fmt;
@@ -28,27 +28,27 @@ const HEADERS: u64 = 42;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Kind(usize);
 
-/// The kinds by the words that begin their faults, and what a sweep does with each.
-const KINDS: [(&str, &str); 19] = [
-    ("alloc", "the pool has no buffer"),
-    ("ring", "another lcore's ring is full"),
-    ("tx", "a port takes nothing of a burst"),
-    ("lose", "a frame is lost on its way"),
-    ("mute", "a frame that a peer sends is lost"),
-    ("deaf", "a frame to a peer is lost"),
-    ("dup", "a frame comes twice"),
-    ("late", "a frame comes 1 ms late"),
-    ("flip", "a bit of a frame is turned over, in its headers"),
-    ("cut", "a frame is cut short, in its headers"),
-    ("full", "a receive queue is full"),
-    ("room", "a frame comes without room in front"),
-    ("back", "the clock of a capture is set back by 1 s"),
-    ("down", "a link is down for 1 ms as a frame comes"),
-    ("stall", "an lcore stands still for 100 us as it finds work"),
-    ("cost", "a run that finds work takes 100 us"),
-    ("ahead", "the clock of an lcore is ahead by 1 s"),
-    ("drift", "the clock of an lcore is fast by 1 percent"),
-    ("order", "an order is told as an lcore finds work"),
+/// What a sweep does with each kind, in the order of the words that begin faults.
+const EXPLAINED: [&str; Fault::WORDS.len()] = [
+    "the pool has no buffer",
+    "another lcore's ring is full",
+    "a port takes nothing of a burst",
+    "a frame is lost on its way",
+    "a frame that a peer sends is lost",
+    "a frame to a peer is lost",
+    "a frame comes twice",
+    "a frame comes 1 ms late",
+    "a bit of a frame is turned over, in its headers",
+    "a frame is cut short, in its headers",
+    "a receive queue is full",
+    "a frame comes without room in front",
+    "the clock of a capture is set back by 1 s",
+    "a link is down for 1 ms as a frame comes",
+    "an lcore stands still for 100 us as it finds work",
+    "a run that finds work takes 100 us",
+    "the clock of an lcore is ahead by 1 s",
+    "the clock of an lcore is fast by 1 percent",
+    "an order is told as an lcore finds work",
 ];
 
 impl Kind {
@@ -57,34 +57,33 @@ impl Kind {
 
     /// Every kind.
     pub fn all() -> impl Iterator<Item = Kind> {
-        (0..KINDS.len()).map(Kind)
+        (0..EXPLAINED.len()).map(Kind)
     }
 
     /// The word that begins its faults.
     pub fn name(self) -> &'static str {
-        KINDS[self.0].0
+        Fault::WORDS[self.0]
     }
 
     /// What a sweep does with it.
     pub fn explain(self) -> &'static str {
-        KINDS[self.0].1
+        EXPLAINED[self.0]
     }
 
     /// Where it can strike in the run that was seen: so many places.
     pub(super) fn places(self, seen: &Seen, reach: &Reach) -> u64 {
-        let frames = || reach.frames.iter().map(|(_, frames)| frames).sum();
         match self.name() {
             "alloc" => reach.calls[FaultKind::Alloc.index()],
             "ring" => reach.calls[FaultKind::Ring.index()],
             "tx" => reach.calls[FaultKind::Tx.index()],
-            "mute" => reach.peers.iter().map(|(_, from, _)| from).sum(),
-            "deaf" => reach.peers.iter().map(|(.., to)| to).sum(),
+            "mute" => reach.passed(Way::In).map(|(_, frames)| frames).sum(),
+            "deaf" => reach.passed(Way::Out).map(|(_, frames)| frames).sum(),
             "ahead" | "drift" => reach.lcores.len() as u64,
             "down" => seen.came.len() as u64,
             "stall" => seen.runs.len() as u64,
             "cost" => reach.lcores.iter().map(|(_, runs)| runs).sum(),
             "order" => reach.orders * seen.moments.len() as u64,
-            _ => frames(),
+            _ => reach.wires().map(|(_, frames)| frames).sum(),
         }
     }
 
@@ -92,36 +91,26 @@ impl Kind {
     pub(super) fn fault(self, n: u64, seen: &Seen, reach: &Reach) -> Option<Fault> {
         let index = usize::try_from(n).ok()?;
         let call = |kind| Some(Fault::Call(Strike { kind, nth: n + 1 }));
-        let frame = |harm| {
-            let (port, nth) = nth_of(n, reach.frames.iter().map(|(port, n)| (port, *n)))?;
-            Some(Fault::Frame { port: port.clone(), nth, harm })
+        let on_wire = || nth_of(n, reach.wires()).map(|(port, nth)| (port.clone(), nth));
+        let frame = |harm| on_wire().map(|(port, nth)| Fault::Frame { port, nth, harm });
+        let between = |way| {
+            let (peer, nth) = nth_of(n, reach.passed(way))?;
+            Some(Fault::Peer { peer: peer.clone(), way, first: nth, last: nth })
         };
         match self.name() {
             "alloc" => call(FaultKind::Alloc),
             "ring" => call(FaultKind::Ring),
             "tx" => call(FaultKind::Tx),
-            "lose" => {
-                let (port, nth) = nth_of(n, reach.frames.iter().map(|(port, n)| (port, *n)))?;
-                Some(Fault::Lose { port: port.clone(), first: nth, last: nth })
-            }
-            "mute" => {
-                let (peer, nth) = nth_of(n, reach.peers.iter().map(|(peer, n, _)| (peer, *n)))?;
-                Some(Fault::Peer { peer: peer.clone(), way: Way::In, first: nth, last: nth })
-            }
-            "deaf" => {
-                let (peer, nth) = nth_of(n, reach.peers.iter().map(|(peer, _, n)| (peer, *n)))?;
-                Some(Fault::Peer { peer: peer.clone(), way: Way::Out, first: nth, last: nth })
-            }
+            "lose" => on_wire().map(|(port, nth)| Fault::Lose { port, first: nth, last: nth }),
+            "mute" => between(Way::In),
+            "deaf" => between(Way::Out),
             "dup" => frame(Harm::Twice),
             "late" => frame(Harm::Late(LATE)),
             "flip" => frame(Harm::Flip(u32::try_from(n * 37 % (HEADERS * 8)).ok()?)),
             "cut" => frame(Harm::Cut(u32::try_from(1 + n * 5 % HEADERS).ok()?)),
             "full" => frame(Harm::Full),
             "room" => frame(Harm::Room(0)),
-            "back" => {
-                let (port, nth) = nth_of(n, reach.frames.iter().map(|(port, n)| (port, *n)))?;
-                Some(Fault::Back { port: port.clone(), nth, by: BACK })
-            }
+            "back" => on_wire().map(|(port, nth)| Fault::Back { port, nth, by: BACK }),
             "down" => {
                 let (port, at) = *seen.came.get(index)?;
                 let port = seen.ports.get(port.index())?.clone();
@@ -151,17 +140,6 @@ impl Kind {
             _ => None,
         }
     }
-}
-
-/// Place `n`, from 0, of all places of several: of whom, and the how manieth there, from 1.
-fn nth_of<T>(mut n: u64, of: impl Iterator<Item = (T, u64)>) -> Option<(T, u64)> {
-    for (one, places) in of {
-        if n < places {
-            return Some((one, n + 1));
-        }
-        n -= places;
-    }
-    None
 }
 
 impl FromStr for Kind {

@@ -124,9 +124,7 @@ fn one(line: &'static Line, pairs: usize, place: &Place) -> Result<Done, Stop> {
             }
         };
         let shown: Vec<String> = round_of.iter().map(|s| print::nanos(s.nanos())).collect();
-        if !shown.is_empty() {
-            eprintln!("      {round}: {}", shown.join("  "));
-        }
+        eprintln!("      {round}: {}", shown.join("  "));
         samples.push(round_of);
     }
     Ok(Done { line, samples })

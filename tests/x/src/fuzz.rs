@@ -10,6 +10,7 @@ use super::{ENVIRONMENT, Stop, USAGE, cargo, cargo_command, root, say, setup};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::str::FromStr;
 use std::time::Duration;
 
 const HELP: &str = "\
@@ -146,8 +147,12 @@ pub(super) fn rate(target: &str, runs: &str, scratch: &Path) -> Result<Rate, Sto
 
 /// How many executions libFuzzer says that there were.
 fn executed(said: &str) -> Option<f64> {
-    let executed = said.rsplit_once("stat::number_of_executed_units:")?.1;
-    executed.split_whitespace().next()?.parse().ok()
+    last_number(said, "stat::number_of_executed_units:")
+}
+
+/// The number behind the last of these words.
+fn last_number<N: FromStr>(said: &str, words: &str) -> Option<N> {
+    said.rsplit_once(words)?.1.split_whitespace().next()?.parse().ok()
 }
 
 fn read<'a>(args: &[&'a str]) -> Result<Asked<'a>, String> {
@@ -240,14 +245,10 @@ fn fuzz(target: &str, seconds: u64, jobs: u64) -> Result<bool, Stop> {
 
 /// `123456 executions, 2057 a second, 7562 edges`, out of what libFuzzer says.
 fn figures(said: &str, seconds: u64) -> String {
-    let last_number = |before: &str| {
-        let at = said.rfind(before)?;
-        said[at + before.len()..].split_whitespace().next()?.parse::<u64>().ok()
-    };
     // A process that forks others counts only in its lines: `#12345: cov: …`.
     let counted = || said.rsplit('#').find_map(|line| line.split(':').next()?.parse().ok());
-    let executions = last_number("number_of_executed_units:").or_else(counted).unwrap_or(0);
-    let edges = last_number("cov:").unwrap_or(0);
+    let executions = last_number(said, "number_of_executed_units:").or_else(counted).unwrap_or(0);
+    let edges: u64 = last_number(said, "cov:").unwrap_or(0);
     format!("{executions} executions, {} a second, {edges} edges", executions / seconds)
 }
 
