@@ -435,7 +435,7 @@ impl<'a, F: Fabric, O: Observer> Engine<'a, F, O> {
             core.release(&mut self.world);
         }
         let inputs = self.inputs.totals().cloned().collect();
-        let messages_waiting = self.world.waiting(Ring::Msg);
+        let messages_waiting = self.world.waiting(|ring| ring == Ring::Msg);
         // What was read ahead goes home before the pool is looked at.
         drop(self.inputs);
         let missing = self.world.drain();

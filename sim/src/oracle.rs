@@ -372,8 +372,11 @@ impl Oracles {
         if self.egress.is_kernels(life, port) {
             return;
         }
-        let frame = Frame::read(bytes);
-        if let Some(frame) = frame.filter(|_| life.birth == Birth::Made(Made::ArpRequest))
+        let Some(frame) = Frame::read(bytes) else {
+            let wrong = "is shorter than an Ethernet header";
+            return self.lives.say_for(egress::NAME, packet, moment, wrong, &mut self.found);
+        };
+        if life.birth == Birth::Made(Made::ArpRequest)
             && let Some(dev) = self.routing.device(port, frame.vid)
         {
             self.neighbours.asks((at, run), packet, dev, &frame, &mut self.found);
@@ -382,9 +385,6 @@ impl Oracles {
             if let Err(wrong) = wrong {
                 self.lives.say_for(oracle, packet, moment, &wrong, &mut self.found);
             }
-        };
-        let Some(frame) = frame else {
-            return say(egress::NAME, Err("is shorter than an Ethernet header".to_owned()));
         };
         let inside = frame.ipv4();
         say(trees::NAME, self.trees.leaves(life, port, frame.vid));

@@ -98,6 +98,13 @@ struct Attempt {
     events: u64,
 }
 
+impl Attempt {
+    /// Events after which a run with a defect is given up.
+    fn most(&self) -> u64 {
+        self.events * EVENTS_MOST.0 + EVENTS_MOST.1
+    }
+}
+
 /// An oracle said something although there is no defect: one of the oracle, or of the dataplane.
 #[derive(Clone, Debug)]
 pub struct Alarm {
@@ -247,8 +254,8 @@ impl Course {
             if over {
                 break;
             }
-            let most = attempt.events * EVENTS_MOST.0 + EVENTS_MOST.1;
-            let verdict = self.attempt(attempt, Planted::one(defect), Some(most), &mut fabric)?;
+            let most = Some(attempt.most());
+            let verdict = self.attempt(attempt, Planted::one(defect), most, &mut fabric)?;
             row.runs += 1;
             let digest = verdict.outcome().map(|outcome| outcome.digests.trace);
             let mut breaches = verdict.breaches;

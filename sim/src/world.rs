@@ -98,7 +98,8 @@ impl<'f, F: Fabric, O: Observer> SimWorld<'f, F, O> {
         }
         let id = lcores.first().map_or(LcoreId(0), |lcore| lcore.id);
         let mut trace = Trace::new(config, plan, observer);
-        trace.oracles.set_clocks(Skews::of(&plan.faults));
+        let skews = Skews::of(&plan.faults);
+        trace.oracles.set_clocks(skews.clone());
         SimWorld {
             fabric,
             trace,
@@ -109,7 +110,7 @@ impl<'f, F: Fabric, O: Observer> SimWorld<'f, F, O> {
             left: Vec::new(),
             now: Instant::EPOCH,
             local: Instant::EPOCH,
-            skews: Skews::of(&plan.faults),
+            skews,
             index: 0,
             run: Run { lcore: id, tick: 0, job: JobKind::RecvFwd },
             pool: PoolAccount::new(plan.config.limits.pool),
@@ -163,17 +164,10 @@ impl<'f, F: Fabric, O: Observer> SimWorld<'f, F, O> {
             + self.ports.iter().map(Lines::held).sum::<u64>()
     }
 
-    /// Parcels in all rings of a kind.
-    pub fn waiting(&self, ring: Ring) -> u64 {
+    /// Parcels in all rings of some kinds.
+    pub fn waiting(&self, which: impl Fn(Ring) -> bool) -> u64 {
         let rings = self.lcores.iter().flat_map(|mailbox| &mailbox.rings);
-        rings.filter(|other| other.ring == ring).map(|other| u64::from(other.parcels)).sum()
-    }
-
-    /// Traffic samples in all rings.
-    pub fn samples_waiting(&self) -> u64 {
-        let rings = self.lcores.iter().flat_map(|mailbox| &mailbox.rings);
-        let samples = rings.filter(|ring| matches!(ring.ring, Ring::Iftraf(_)));
-        samples.map(|ring| u64::from(ring.parcels)).sum()
+        rings.filter(|other| which(other.ring)).map(|other| u64::from(other.parcels)).sum()
     }
 
     /// Charges the pool for a packet, if it has so many buffers and no fault strikes.

@@ -21,10 +21,10 @@ impl<F: Fabric, O: Observer> Engine<'_, F, O> {
             let (schedule, at) = (core.schedule(), core.position());
             broken.extend(oracle::check_schedule(core.id(), schedule, at, core.counters()));
         }
-        let waiting = self.world.samples_waiting();
+        let waiting = self.world.waiting(|ring| matches!(ring, Ring::Iftraf(_)));
         broken.extend(oracle::check_samples(cores.iter().map(Lcore::counters), waiting));
         let orders = self.orders.list();
-        let settled = self.world.waiting(Ring::Msg) == 0
+        let settled = self.world.waiting(|ring| ring == Ring::Msg) == 0
             && !cores.iter().any(Lcore::waits_for_answers)
             && orders.iter().all(|order| order.answered.is_some());
         // DPVS sends a multicast up to the first worker whose ring is full: then there is no law.

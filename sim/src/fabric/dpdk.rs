@@ -233,16 +233,7 @@ impl Fabric for DpdkFabric {
             buf.extend(bytes, pool).ok()?;
             Some(buf)
         };
-        let mut cuts = self.look.cuts(frame.len());
-        let (head, mut rest) = frame.split_at(cuts.next().unwrap_or(frame.len()));
-        let mut buf = laid(head)?;
-        while !rest.is_empty() {
-            let (now, later) = rest.split_at(cuts.next().unwrap_or(rest.len()));
-            // There are few of them: the chain is never too long.
-            buf.chain(laid(now)?).ok()?;
-            rest = later;
-        }
-        Some(buf)
+        self.look.lay(frame, laid, Mbuf::chain)
     }
 
     fn make_tight(&mut self, frame: &[u8], room: usize) -> Option<Mbuf> {

@@ -209,17 +209,8 @@ fn holding(look: Look, frame: &[u8]) -> HeapBuf {
     let laid = |bytes: &[u8]| {
         let mut buf = HeapBuf::fresh(Meta::default(), fresh(look));
         buf.extend(bytes);
-        buf
+        Some(buf)
     };
-    let mut cuts = look.cuts(frame.len());
-    let (head, mut rest) = frame.split_at(cuts.next().unwrap_or(frame.len()));
-    let mut buf = laid(head);
-    while !rest.is_empty() {
-        let (now, later) = rest.split_at(cuts.next().unwrap_or(rest.len()));
-        if buf.chain(laid(now)).is_err() {
-            unreachable!("there are few of them")
-        }
-        rest = later;
-    }
-    buf
+    let buf = look.lay(frame, laid, HeapBuf::chain);
+    buf.unwrap_or_else(|| unreachable!("there is memory, and there are few segments"))
 }

@@ -58,6 +58,25 @@ impl Look {
         let first = cut.then_some(first);
         first.into_iter().chain(std::iter::repeat_n(each, more))
     }
+
+    /// A frame in one buffer behind the other, as it is to lie; nothing: there is no buffer. There are few
+    /// segments: the chain is never too long.
+    pub fn lay<B>(
+        &self,
+        frame: &[u8],
+        laid: impl Fn(&[u8]) -> Option<B>,
+        chain: impl Fn(&mut B, B) -> Result<(), B>,
+    ) -> Option<B> {
+        let mut cuts = self.cuts(frame.len());
+        let (head, mut rest) = frame.split_at(cuts.next().unwrap_or(frame.len()));
+        let mut buf = laid(head)?;
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(cuts.next().unwrap_or(rest.len()));
+            chain(&mut buf, laid(now)?).ok()?;
+            rest = later;
+        }
+        Some(buf)
+    }
 }
 
 #[cfg(test)]

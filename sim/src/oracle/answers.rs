@@ -10,7 +10,7 @@
 //! Invariant: frames are read by `frame.rs` alone. Not here: whether a frame is well formed
 //! (`egress.rs`), and what is in a piece (`fragments.rs`).
 
-use super::frame::{Frame, Packet};
+use super::frame::{Frame, Packet, address};
 use super::identity::Life;
 use dataplane::config::{Config, PortConfig};
 use dataplane::control::Order;
@@ -172,7 +172,7 @@ impl Answers {
     }
 
     fn ipv4(&mut self, life: &Life, packet: &Packet<'_>) -> Result<(), String> {
-        let (src, dst) = (address(packet.header, 12), address(packet.header, 16));
+        let (src, dst) = (address(packet.header, 12), packet.dst());
         if let Some((port, _)) = life.entry {
             let to = life.asked.to;
             if !to.is_multicast() && !self.macs[port.index()].contains(&to) {
@@ -280,11 +280,6 @@ fn stray_option(mut options: &[u8]) -> Option<u8> {
             }
         }
     }
-}
-
-/// Four bytes of what is long enough.
-fn address(bytes: &[u8], at: usize) -> Ipv4Addr {
-    Ipv4Addr::new(bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3])
 }
 
 fn mac(bytes: &[u8], at: usize) -> Mac {

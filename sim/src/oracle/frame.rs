@@ -77,15 +77,18 @@ pub(crate) struct Packet<'a> {
     pub trailer: &'a [u8],
 }
 
+/// Four bytes of what is long enough.
+pub(super) fn address(bytes: &[u8], at: usize) -> Ipv4Addr {
+    Ipv4Addr::new(bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3])
+}
+
 impl<'a> Packet<'a> {
     pub fn total_len(&self) -> usize {
         self.header.len() + self.payload.len()
     }
 
     pub fn dst(&self) -> Ipv4Addr {
-        let mut dst = [0; 4];
-        dst.copy_from_slice(&self.header[16..20]);
-        dst.into()
+        address(self.header, 16)
     }
 
     pub fn ttl(&self) -> u8 {

@@ -11,7 +11,7 @@
 //! (`limits.rs`), and how long a state lasts (`timers.rs`).
 
 use super::Findings;
-use super::frame::Frame;
+use super::frame::{Frame, address};
 use crate::trace::Run;
 use dataplane::config::Config;
 use dataplane::event::{Made, NeighMove};
@@ -137,8 +137,7 @@ impl Neighbours {
     ) {
         let Some((lcore, made)) = self.made.remove(&packet) else { return };
         let Some((arp, _)) = frame.arp() else { return };
-        let target = arp.get(24..).and_then(|target| target.first_chunk::<4>()).copied();
-        let Some(target) = target.map(Ipv4Addr::from) else { return };
+        let target = address(arp, 24);
         let known = self.entry(lcore, dev, target);
         let asking = matches!(known.state, Some("send" | "delay"));
         if !asking || made < known.since.0 {

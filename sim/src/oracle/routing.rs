@@ -74,8 +74,7 @@ impl Routing {
         match event {
             Event::AddressExpired { port, address, order } => {
                 if let Some(dev) = self.table.name(*port) {
-                    let order = (*order, Order::AddressDel { dev, address: *address });
-                    self.told(order.0, &order.1, newest);
+                    self.told(*order, &Order::AddressDel { dev, address: *address }, newest);
                 }
             }
             Event::Device { port, name, added: true } => self.table.came(*port, *name),
@@ -145,9 +144,8 @@ impl Routing {
     /// # Errors
     /// What is wrong: a sentence without its beginning.
     pub fn waits(&self, life: &Life, next: Ipv4Addr) -> Result<(), String> {
-        let Some((dst, _)) = life.came.to().filter(|_| is_forwarded(life)) else { return Ok(()) };
-        match self.way(life.root, dst) {
-            Some(Some(hop)) if hop.next != next => Err(format!(
+        match self.of(life) {
+            Some((dst, _, hop)) if hop.next != next => Err(format!(
                 "waits for {next}, and {} is the next address on the way to {dst}",
                 hop.next
             )),
@@ -160,18 +158,21 @@ impl Routing {
     /// # Errors
     /// What is wrong: a sentence without its beginning.
     pub fn too_long(&self, life: &Life) -> Result<(), String> {
-        let Some((dst, len)) = life.came.to().filter(|_| is_forwarded(life)) else { return Ok(()) };
-        match self.way(life.root, dst) {
-            Some(Some(hop)) if len <= hop.mtu => Err(format!(
+        match self.of(life) {
+            Some((dst, len, hop)) if len <= hop.mtu => Err(format!(
                 "is too long for its way to {dst} with {len} bytes, and its route takes {}",
                 hop.mtu
             )),
             _ => Ok(()),
         }
     }
-}
 
-/// Whether a packet came, and goes on as it came: no answer to one, and not put together of several.
-fn is_forwarded(life: &Life) -> bool {
-    life.entry.is_some() && !life.answered && !life.whole && life.cut_of.is_none()
+    /// Where a packet goes that came and goes on as it came (no answer to one, and not put together of
+    /// several), its bytes, and its way; nothing: it is none, or has no way, or it cannot be said.
+    fn of(&self, life: &Life) -> Option<(Ipv4Addr, u16, Hop)> {
+        let forwarded =
+            life.entry.is_some() && !life.answered && !life.whole && life.cut_of.is_none();
+        let (dst, len) = life.came.to().filter(|_| forwarded)?;
+        Some((dst, len, self.way(life.root, dst)??))
+    }
 }

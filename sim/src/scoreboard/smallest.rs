@@ -3,7 +3,7 @@
 //! Invariant: the smallest case is silent without the defect; one that is not is an alarm, as any other
 //! run of the course. Not here: how a case is made smaller (`shrink.rs`).
 
-use super::{Alarm, Course, EVENTS_MOST, PACE, Row, Way};
+use super::{Alarm, Course, PACE, Row, Way};
 use crate::bundle::{BundleError, Case};
 use crate::fabric::HeapFabric;
 use crate::oracle::Breach;
@@ -54,7 +54,7 @@ impl Course {
             Err(BundleError::Polled(_)) => return Ok(None),
             Err(error) => unreachable!("it was run before: {error}"),
         };
-        let events = attempt.events * EVENTS_MOST.0 + EVENTS_MOST.1;
+        let events = attempt.most();
         let under = Under { planted: Planted::one(row.defect), events: Some(events) };
         let (watch, mut fabric) = (Stopwatch::start(), HeapFabric::new());
         let shrinking = Shrinking {

@@ -56,25 +56,17 @@ impl Table {
     /// Those of a configuration.
     pub fn new(config: &Config) -> Table {
         let mut table = Table { devices: Vec::new(), routes: Vec::new(), came: None };
-        let mut nets = Vec::new();
         for (port, id) in config.ports.iter().zip((0..).map(PortId)) {
             let (name, mtu, at) = (port.name.clone(), port.mtu, (id, UNTAGGED));
-            table.devices.push(Device { id, name, at, mtu, nets: Vec::new() });
-            nets.push((id, &port.addresses));
+            table.put(Device { id, name, at, mtu, nets: Vec::new() }, &port.addresses);
         }
         for (port, id) in config.ports.iter().zip((0..).map(PortId)) {
             for vlan in &port.vlans {
                 let dev = PortId(u16::try_from(table.devices.len()).unwrap_or(u16::MAX));
                 let (name, at) = (vlan.name.clone(), (id, vlan.vid.get()));
                 let mtu = vlan.mtu.unwrap_or(port.mtu);
-                table.devices.push(Device { id: dev, name, at, mtu, nets: Vec::new() });
-                nets.push((dev, &vlan.addresses));
+                table.put(Device { id: dev, name, at, mtu, nets: Vec::new() }, &vlan.addresses);
             }
-        }
-        for (dev, net) in
-            nets.into_iter().flat_map(|(dev, nets)| nets.iter().map(move |n| (dev, n)))
-        {
-            table.connect(dev, *net);
         }
         for route in &config.routes {
             let there = |r: &Route| (r.to, r.dev) == (route.to.trunc(), route.dev);
@@ -85,6 +77,17 @@ impl Table {
         table
     }
 
+    /// A device of the configuration, with its addresses.
+    fn put(&mut self, device: Device, nets: &[Ipv4Net]) {
+        let dev = device.id;
+        self.devices.push(device);
+        nets.iter().for_each(|net| self.connect(dev, *net));
+    }
+
+    fn get(&self, id: PortId) -> Option<&Device> {
+        self.devices.iter().find(|device| device.id == id)
+    }
+
     /// A device came, before the order for it is over.
     pub fn came(&mut self, id: PortId, name: DeviceName) {
         self.came = Some((id, name));
@@ -92,17 +95,12 @@ impl Table {
 
     /// The name of a device.
     pub fn name(&self, id: PortId) -> Option<DeviceName> {
-        self.devices
-            .iter()
-            .find(|device| device.id == id)
-            .map(|device| device.name.as_str())
-            .and_then(DeviceName::try_new)
+        DeviceName::try_new(&self.get(id)?.name)
     }
 
     /// The same, to be read.
     pub fn told(&self, id: PortId) -> &str {
-        let device = self.devices.iter().find(|device| device.id == id);
-        device.map_or("a device that is gone", |device| &device.name)
+        self.get(id).map_or("a device that is gone", |device| &device.name)
     }
 
     /// The device of a port and a VLAN.
@@ -124,7 +122,7 @@ impl Table {
         // Of several that are equal, the first is the least.
         let Route { via, dev, mtu, .. } =
             *fits.min_by_key(|route| Reverse(route.to.prefix_len()))?;
-        let has = self.devices.iter().find(|device| device.id == dev)?.mtu;
+        let has = self.get(dev)?.mtu;
         Some(Hop { dev, next: via.unwrap_or(dst), mtu: mtu.map_or(has, |mtu| mtu.min(has)) })
     }
 
