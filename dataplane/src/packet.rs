@@ -46,12 +46,8 @@ pub struct NoRoom;
 
 /// Adds bytes of a packet to a checksum, across segments. What would be beyond its end is not there.
 pub fn add(sum: &mut Sum, buf: &impl Buf, bytes: Range<usize>) {
-    let mut begin = 0;
-    for segment in buf.slices() {
-        let within = |at: usize| at.saturating_sub(begin).min(segment.len());
-        sum.add(&segment[within(bytes.start)..within(bytes.end)]);
-        begin += segment.len();
-    }
+    let end = bytes.end.min(buf.len());
+    parts(buf, bytes.start.min(end)..end).for_each(|part| sum.add(part));
 }
 
 /// Bytes of one frame, with room to grow in front.

@@ -53,13 +53,27 @@ fn ran(plan: &Plan) -> (Outcome, Seen) {
 
 /// Clears what nobody promises of a packet that a router makes itself: its identification (RFC 6864),
 /// and the checksum that covers it. `at` is where its IPv4 header begins.
-fn clear_identification(frame: &mut [u8], at: usize) {
+pub fn clear_identification(frame: &mut [u8], at: usize) {
     frame[at + 4..at + 6].fill(0);
     frame[at + 10..at + 12].fill(0);
 }
 
-fn told(port: usize, name: &str, frame: &[u8]) -> String {
-    format!("{name}{} {}", ["a", "b"][port], sim::decode::line(frame))
+/// A frame of R's without what is not compared: the identification of its own packets, by their source
+/// address, and what Ethernet has behind ARP.
+fn compared(mut frame: Vec<u8>, is_own: impl Fn([u8; 4]) -> bool) -> Vec<u8> {
+    let tagged = frame.get(12..14) == Some(&[0x81, 0x00]);
+    let at = if tagged { 18 } else { 14 };
+    let source = frame.get(at + 12..at + 16).and_then(|bytes| <[u8; 4]>::try_from(bytes).ok());
+    match frame.get(at - 2..at) {
+        Some([0x08, 0x06]) => frame.truncate(at + 28),
+        Some([0x08, 0x00]) if source.is_some_and(is_own) => clear_identification(&mut frame, at),
+        _ => {}
+    }
+    frame
+}
+
+fn told(port: usize, frame: &[u8]) -> String {
+    format!("{} {}", ["ra", "rb"][port], sim::decode::line(frame))
 }
 
 /// What Linux did and what we did, where it is not the same.
@@ -70,6 +84,19 @@ struct Difference {
 }
 
 impl Difference {
+    /// That of the frames that left by both ports.
+    fn of(
+        theirs: &[Vec<Vec<u8>>; 2],
+        ours: &[Vec<Vec<u8>>; 2],
+        compared: impl Fn(Vec<u8>) -> Vec<u8>,
+    ) -> Difference {
+        let mut different = Difference::default();
+        for (port, (theirs, ours)) in theirs.iter().zip(ours).enumerate() {
+            different.frames(port, theirs, ours, &compared);
+        }
+        different
+    }
+
     /// Notes the frames that left by a port, if they are not the same once `compared` has taken away
     /// what is not compared.
     fn frames(
@@ -91,7 +118,7 @@ impl Difference {
                 found.map(|at| other.swap_remove(at)).is_none()
             };
             let pairs = of.iter().zip(frames).filter(|(frame, _)| missing(frame));
-            pairs.map(|(_, frame)| told(port, "r", frame)).collect()
+            pairs.map(|(_, frame)| told(port, frame)).collect()
         };
         let mut linux = only(&a, theirs, &b);
         let mut here = only(&b, ours, &a);

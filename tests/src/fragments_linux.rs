@@ -10,6 +10,7 @@
 
 use crate::captures::folder;
 use crate::cli::repository;
+use crate::conformance::clear_identification;
 use dataplane::Counters;
 use dataplane::{Mac, Nanos, PortId};
 use sim::capture::CaptureReader;
@@ -110,8 +111,7 @@ impl Observer for Leaving {
 /// checksum that covers it.
 fn own(frame: &[u8]) -> Vec<u8> {
     let mut frame = frame.to_vec();
-    frame[18..20].fill(0);
-    frame[24..26].fill(0);
+    clear_identification(&mut frame, 14);
     frame
 }
 

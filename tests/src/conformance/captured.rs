@@ -1,7 +1,7 @@
 //! The cases of the folder of captures, which is looked for where `captures.rs` looks. Where there is
 //! none, the test says that it was skipped.
 
-use super::{Difference, Page, START, clear_identification, ran};
+use super::{Difference, Page, START, ran};
 use crate::captures;
 use dataplane::config::{NeighConfig, RouteConfig};
 use dataplane::{Mac, PortId};
@@ -93,25 +93,12 @@ fn is_double_tagged(frame: &[u8]) -> bool {
     frame.get(12..14) == Some(&[0x88, 0xa8]) || frame.windows(3).any(|bytes| bytes == network)
 }
 
-/// What of a frame of R's is compared: all but the identification of its own packets, the checksum
-/// that has it, the priority in a tag (R was told to map it), and what Ethernet has behind ARP.
+/// What of a frame of R's is compared: not the priority in a tag either, which R was told to map.
 fn compared(mut frame: Vec<u8>) -> Vec<u8> {
-    let mut at = 12;
-    if frame.get(at..at + 2) == Some(&[0x81, 0x00]) {
-        frame[at + 2] &= 0x1f;
-        at += 4;
+    if frame.get(12..14) == Some(&[0x81, 0x00]) {
+        frame[14] &= 0x1f;
     }
-    match frame.get(at..at + 2) {
-        Some([0x08, 0x06]) => frame.truncate(at + 2 + 28),
-        Some([0x08, 0x00]) => {
-            let source = frame.get(at + 14..at + 18);
-            if source.is_some_and(|source| source[0] == 10 && source[3] == 1) {
-                clear_identification(&mut frame, at + 2);
-            }
-        }
-        _ => {}
-    }
-    frame
+    super::compared(frame, |source| source[0] == 10 && source[3] == 1)
 }
 
 /// A row of `verdicts.tsv`, by its columns.
@@ -171,10 +158,7 @@ fn difference(
     }
     net.plan.until = Some(end + ms(REST));
     let (outcome, seen) = ran(&net.plan);
-    let mut different = Difference::default();
-    for (port, (theirs, ours)) in expected.iter().zip(&seen.sent).enumerate() {
-        different.frames(port, theirs, ours, compared);
-    }
+    let mut different = Difference::of(&expected, &seen.sent, compared);
     if let Ok(address) = column("neigh_of").parse::<Ipv4Addr>() {
         let fixed = net.plan.config.neighbours.iter().find(|n| n.address == address);
         let ours = fixed.map(|n| n.mac).or(seen.known.get(&address).copied());

@@ -1,8 +1,8 @@
 //! The cases of `fixtures/kernel`, which `cargo x record-kernel` put to a Linux kernel: from committed
 //! files alone, on any machine.
 
-use super::{Difference, Page, START, clear_identification, ran};
-use ::kernel::{Case, Group, Recorded, Recording, Side, groups, recordings};
+use super::{Difference, Page, START, compared, ran};
+use ::kernel::{Case, Group, Recorded, Recording, Side, groups};
 use dataplane::Nanos;
 use dataplane::device::Devices;
 use sim::engine::Outcome;
@@ -13,13 +13,8 @@ use tests::{LAN, WAN, dut, ms};
 const LATE: Nanos = ms(100);
 
 fn recording(group: &Group) -> Recording {
-    let path = recordings().join(format!("{}.pcapng", group.name));
+    let path = group.recording();
     Recording::read(&path).unwrap_or_else(|why| panic!("{}: {why}", path.display()))
-}
-
-/// Whether not every kernel can be put to a case.
-fn needs_vlans(case: &Case) -> bool {
-    case.plan.config.ports.iter().any(|port| !port.vlans.is_empty())
 }
 
 /// The addresses of the router.
@@ -27,22 +22,6 @@ fn own(case: &Case) -> Vec<Ipv4Addr> {
     let devices = Devices::new(&case.plan.config);
     let addresses = devices.iter().flat_map(|device| device.addresses.clone());
     addresses.map(|address| address.addr()).collect()
-}
-
-/// What of a frame of R's is compared: all but the identification of its own packets, and what
-/// Ethernet has behind ARP.
-fn compared(mut frame: Vec<u8>, own: &[Ipv4Addr]) -> Vec<u8> {
-    let tagged = frame.get(12..14) == Some(&[0x81, 0x00]);
-    let at = if tagged { 18 } else { 14 };
-    let source = frame.get(at + 12..at + 16).and_then(|bytes| <[u8; 4]>::try_from(bytes).ok());
-    match frame.get(at - 2..at) {
-        Some([0x08, 0x06]) => frame.truncate(at + 28),
-        Some([0x08, 0x00]) if source.is_some_and(|source| own.contains(&source.into())) => {
-            clear_identification(&mut frame, at);
-        }
-        _ => {}
-    }
-    frame
 }
 
 fn difference(case: &Case, recorded: &Recorded) -> (Difference, Outcome) {
@@ -61,10 +40,8 @@ fn difference(case: &Case, recorded: &Recorded) -> (Difference, Outcome) {
     net.plan.until = Some(last + case.listen);
     let (outcome, seen) = ran(&net.plan);
     let own = own(case);
-    let mut different = Difference::default();
-    for (port, (theirs, ours)) in expected.iter().zip(&seen.sent).enumerate() {
-        different.frames(port, theirs, ours, |frame| compared(frame, &own));
-    }
+    let is_own = |source: [u8; 4]| own.contains(&source.into());
+    let different = Difference::of(&expected, &seen.sent, |frame| compared(frame, is_own));
     (different, outcome)
 }
 
@@ -115,7 +92,7 @@ fn every_case_is_recorded_as_it_is_written_and_nothing_else_is() {
         for case in &group.cases {
             let recorded = recording.case(&case.name);
             let id = format!("{}/{}", group.name, case.name);
-            if recorded.is_none() && needs_vlans(case) {
+            if recorded.is_none() && case.needs_vlans() {
                 waiting.push(id);
             } else if let Some(why) = outdated(case, recorded) {
                 wrong += &format!("{id}: {why}; record it: cargo x record-kernel {id}\n");
