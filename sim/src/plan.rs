@@ -14,6 +14,7 @@ use crate::fault::Fault;
 use dataplane::control::Order;
 use dataplane::job::JobKind;
 use dataplane::{Config, Instant, LcoreId, Nanos, PortId};
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 /// All that decides a run. The same plan gives the same run, byte for byte.
@@ -34,12 +35,23 @@ pub struct Plan {
     pub peers: Vec<PeerPlan>,
     /// What the control plane is told, and when. In order of time.
     pub commands: Vec<Command>,
+    /// The files that configurations in `commands` were read from.
+    pub reloads: Vec<ReloadFile>,
     /// What happens to a frame of which the capture holds only the front.
     pub snapped: Snapped,
     /// What goes wrong on purpose.
     pub faults: Vec<Fault>,
     /// What the user calls a failure. It makes no difference to what happens in the run.
     pub asked: Vec<Asked>,
+}
+
+/// A file that another configuration was read from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReloadFile {
+    /// Its name, as the scenario has it.
+    pub file: String,
+    /// The digest of its text, 64 bits of xxh3; nothing: it could not be read.
+    pub xxh3_64: Option<String>,
 }
 
 /// What is behind a physical port.

@@ -26,7 +26,7 @@ pub use request::{CaptureArg, Request, RequestError};
 use crate::asked::Asked;
 use crate::capture::CaptureInfo;
 use crate::fault::Fault;
-use crate::plan::{Ours, Plan, Snapped, Timing};
+use crate::plan::{Ours, Plan, ReloadFile, Snapped, Timing};
 use build::Part;
 use dataplane::Nanos;
 use dataplane::control::Reload;
@@ -36,6 +36,7 @@ use file::ScenarioFile;
 use schemars::Schema;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
+use xxhash_rust::xxh3::xxh3_64;
 
 /// A scenario that was read and found right.
 #[derive(Clone, Debug)]
@@ -119,20 +120,28 @@ impl Scenario {
 /// The configuration in the scenario file `file`, relative to `dir`, to be put in the place of one
 /// that is used; or what is wrong with it. What it loads itself, later, is not read. With `text`
 /// the file is only a name.
-pub(crate) fn reload(dir: &Path, file: &str, text: Option<&str>, overrides: &Overrides) -> Reload {
+pub(crate) fn reload(
+    dir: &Path,
+    file: &str,
+    text: Option<&str>,
+    overrides: &Overrides,
+) -> (Reload, ReloadFile) {
     let path = dir.join(file);
+    let text = match text {
+        Some(text) => Ok(text.to_owned()),
+        None => read_text(&path).map_err(|error| error.to_string()),
+    };
+    let digest = text.as_ref().ok().map(|text| format!("{:016x}", xxh3_64(text.as_bytes())));
     let config = || {
-        let text = match text {
-            Some(text) => text.to_owned(),
-            None => read_text(&path).map_err(|error| error.to_string())?,
-        };
+        let text = text?;
         let wrong = |mistakes| ScenarioError::new(file, &text, mistakes).to_string();
         let tables: ScenarioFile =
             toml::from_str(&text).map_err(|e| wrong(vec![Mistake::from_toml(&e, &text)]))?;
         build::plan(&tables, path.parent().unwrap_or(dir), overrides, Part::Config).map_err(wrong)
     };
     let config = config().map(|plan| plan.config).map_err(|why| why.replace('\n', "; "));
-    Reload { file: file.to_owned(), config }
+    let file = file.to_owned();
+    (Reload { file: file.clone(), config }, ReloadFile { file, xxh3_64: digest })
 }
 
 /// Where the value of `until` stands in a scenario, if it has one.

@@ -219,10 +219,11 @@ impl<'a, F: Fabric> Shrinker<'a, F> {
             seen_again: 0,
             no_plan: 0,
         };
-        let plan = shrinker.plan(bare_digest(case), case).map_or_else(
-            || case.request("the bundle").plan().map(|scenario| scenario.plan).ok(),
-            Some,
-        );
+        let plan = shrinker.plan(bare_digest(case), case).or_else(|| {
+            let mut plan = case.request("the bundle").plan().ok()?.plan;
+            plan.config.planted = under.planted;
+            Some(plan)
+        });
         let oracle = shrinker.how.oracle.clone();
         let Some(plan) = plan else {
             let is = "it makes no plan".to_owned();

@@ -193,6 +193,11 @@ fn changed(
     if manifest.seed != plan.config.seed {
         return Ok(Some(Difference::Input("the seed is another one".to_owned())));
     }
+    let reloaded = manifest.reloads.iter().zip(&plan.reloads);
+    if let Some((was, _)) = reloaded.into_iter().find(|(was, is)| was != is) {
+        let what = format!("{} is not the configuration that was read", was.file);
+        return Ok(Some(Difference::Input(what)));
+    }
     for input in &manifest.inputs {
         let (Some(file), Some(was)) = (&input.file, &input.xxh3_128) else { continue };
         let info = crate::capture::CaptureInfo::scan(file).map_err(RunError::from)?;

@@ -280,8 +280,11 @@ impl Teller<'_> {
         let (text, caller) = match why {
             MsgDrop::Expired => {
                 let waited = self.waited(seq, (from, seq, me, false), line.at);
-                let late = line.at.saturating_since(note.deadline.unwrap_or(line.at));
-                (format!("{waited}, {} too late: dropped", span(late)), from)
+                let late = match note.deadline.filter(|deadline| *deadline < line.at) {
+                    Some(deadline) => format!("{} too late", span(line.at - deadline)),
+                    None => "too late by its own clock".to_owned(),
+                };
+                (format!("{waited}, {late}: dropped"), from)
             }
             MsgDrop::Unregistered => {
                 self.waited(seq, (from, seq, me, false), line.at);

@@ -119,7 +119,7 @@ impl Session {
         let (order, file) = match grammar::parse(line, &names) {
             Ok(Verb::Order(order)) => (order, None),
             Ok(Verb::Reload(file)) => {
-                let reload = scenario::reload(&self.dir, &file, None, &self.overrides);
+                let (reload, _) = scenario::reload(&self.dir, &file, None, &self.overrides);
                 (Order::Reload(Box::new(reload)), Some(file))
             }
             Err(error) => return Ok((Reply::unread(line, &error, at), None)),

@@ -1,7 +1,7 @@
 //! manifest.json: what it takes to run the run again, and digests to compare.
 
 use crate::engine::Outcome;
-use crate::plan::{Input, Plan, Source};
+use crate::plan::{Input, Plan, ReloadFile, Source};
 use crate::scenario::Request;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -24,6 +24,9 @@ pub struct Manifest {
     pub scenario: Option<String>,
     /// What came in.
     pub inputs: Vec<InputEntry>,
+    /// Other configurations that came in.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reloads: Vec<ReloadFile>,
     /// The virtual time at the end, in nanoseconds.
     pub end: u64,
     /// Why it ended: `quiet`, `until` or `interrupted`.
@@ -104,6 +107,7 @@ impl Manifest {
             request: request.map(|request| Request { scenario: String::new(), ..request.clone() }),
             scenario,
             inputs: inputs(plan, outcome),
+            reloads: plan.reloads.clone(),
             end: outcome.end.as_nanos(),
             ended: outcome.ended.name().to_owned(),
             packets: Totals {

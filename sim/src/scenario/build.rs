@@ -86,8 +86,12 @@ pub(super) fn plan(
     let (iftraf, switches) = builder.iftraf();
     commands.extend(switches);
     commands.extend(builder.controls(&lcores));
+    let mut reloads = Vec::new();
     if part == Part::All {
-        commands.extend(builder.reloads());
+        for (command, file) in builder.reloads() {
+            commands.push(command);
+            reloads.push(file);
+        }
     }
     commands.sort_by_key(|command| command.at);
     let limits = builder.limits();
@@ -128,6 +132,7 @@ pub(super) fn plan(
         inputs,
         peers,
         commands,
+        reloads,
         snapped: overrides.snapped.unwrap_or(snapped(file)),
         faults: Vec::new(),
         asked: overrides.asked.clone(),

@@ -27,7 +27,15 @@ struct Left {
 
 impl Left {
     fn new(name: &str, backend: Backend) -> Left {
+        Left::of(name, backend, SCENARIO, &[])
+    }
+
+    /// That of a scenario with other files beside it.
+    fn of(name: &str, backend: Backend, scenario: &str, files: &[(&str, &str)]) -> Left {
         let left = Left { temp: TempDir::new(name) };
+        for (name, text) in files {
+            fs::write(left.temp.join(name), text).unwrap();
+        }
         let mut writer = PcapngWriter::new(Vec::new(), &["lan"], None).unwrap();
         for n in 0..4 {
             let frame = if n < 2 { icmp_echo(ALICE, DUT_LAN) } else { udp(ALICE, BOB) };
@@ -45,7 +53,8 @@ impl Left {
         fs::write(left.capture(), writer.finish().unwrap()).unwrap();
         let request = Request {
             file: "two-pings.toml".to_owned(),
-            scenario: SCENARIO.to_owned(),
+            dir: left.temp.join(""),
+            scenario: scenario.to_owned(),
             captures: vec![CaptureArg { port: Some("lan".to_owned()), path: left.capture() }],
             ..Request::default()
         };
@@ -130,6 +139,24 @@ fn a_change_in_any_other_file_is_found_too() {
         let again = Left::new("verify-files-again", Backend::Heap);
         fs::copy(again.dir().join(name), left.dir().join(name)).unwrap();
     }
+}
+
+#[test]
+fn another_configuration_is_named() {
+    let scenario = format!("{SCENARIO}[[reload]]\nat = \"1ms\"\nfile = \"other.toml\"\n");
+    let left = Left::of("verify-reload", Backend::Heap, &scenario, &[("other.toml", SCENARIO)]);
+    let (verdict, report) = left.verify().unwrap();
+    assert_eq!(verdict, Verdict::Clean, "{report}");
+
+    // Also one that differs in what no event tells.
+    fs::write(left.temp.join("other.toml"), format!("{SCENARIO}# the same\n")).unwrap();
+    let (verdict, report) = left.verify().unwrap();
+    assert_eq!(verdict, Verdict::Found);
+    assert_eq!(report, "different: other.toml is not the configuration that was read\n");
+
+    fs::remove_file(left.temp.join("other.toml")).unwrap();
+    let (_, report) = left.verify().unwrap();
+    assert_eq!(report, "different: other.toml is not the configuration that was read\n");
 }
 
 #[test]

@@ -60,6 +60,7 @@ pub fn dut(workers: u16) -> Plan {
         inputs: Vec::new(),
         peers: Vec::new(),
         commands: Vec::new(),
+        reloads: Vec::new(),
         snapped: Snapped::Pad,
         faults: vec![],
         asked: vec![],

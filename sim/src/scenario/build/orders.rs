@@ -6,7 +6,7 @@ use super::super::ranges;
 use super::super::value::At;
 use super::Builder;
 use crate::control::{Names, ParseError, Verb, parse};
-use crate::plan::Command;
+use crate::plan::{Command, ReloadFile};
 use dataplane::config::{IftrafConfig, LcoreConfig};
 use dataplane::control::{Hello, Order, Switch, Target};
 use dataplane::job::Role;
@@ -75,12 +75,12 @@ impl Builder<'_> {
     }
 
     /// The other configurations. What is wrong with one is wrong when it is to be used.
-    pub(super) fn reloads(&self) -> Vec<Command> {
+    pub(super) fn reloads(&self) -> Vec<(Command, ReloadFile)> {
         let reload = |table: &At<super::super::file::ReloadTable>| {
             let at = Instant::from_nanos(table.value.at.value.0.get());
             let (file, text) = (&table.value.file.value, table.value.text.as_deref());
-            let reload = super::super::reload(self.dir, file, text, self.overrides);
-            Command { at, what: Order::Reload(Box::new(reload)) }
+            let (reload, read) = super::super::reload(self.dir, file, text, self.overrides);
+            (Command { at, what: Order::Reload(Box::new(reload)) }, read)
         };
         self.file.reload.iter().map(reload).collect()
     }
