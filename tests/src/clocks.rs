@@ -116,7 +116,8 @@ fn a_worker_that_is_ahead_takes_every_message_for_late_and_the_order_is_undone()
               master            worker            worker
     1.002000  ├─ ROUTE_ADD #1 ─▶┃────────────────▶┃  tick 72: sync to all, within 2 ms
     1.012000  ┃◀──── ok #1 ─────●                 ┃  tick 101: #1 waited 10 us
-              ┃                 │                 ×  tick 101: #1 waited 10 us, too late by its own clock: dropped
+              ┃                 │                 ×  tick 101: #1 waited 10 us, too late by its own
+              ┃                 │                 │  clock: dropped
     1.015000  +                 │                 │  tick 73: #1 answered by 1
            ⋮  ┊                 ┊                 ┊  (1.989 ms)
     3.004000  ◇                 │                 │  tick 215: #1 not answered by 2: timed out

@@ -445,6 +445,11 @@ fn traffic_control_is_told_in_the_words_of_dpip() {
         shaping("qsch add dev wan root tbf rate 8M burst 10000 latency 20ms"),
         TcChange::Qsch(TcVerb::Add, top(tbf))
     );
+    // As much as may wait; one more is refused.
+    assert_eq!(
+        shaping("qsch add dev wan tbf rate 8M burst 9000 latency 4294958295us"),
+        shaping("qsch add dev wan tbf rate 8M burst 9000 limit 4294967295")
+    );
     assert_eq!(
         shaping("qsch replace dev wan pfifo limit 7"),
         TcChange::Qsch(TcVerb::Replace, top(Kind::Pfifo { limit: 7 }))
@@ -503,6 +508,7 @@ fn what_traffic_control_cannot_be_told_is_refused_with_its_column() {
         "qsch add dev wan tbf rate 8 burst 0",
         "qsch add dev wan pfifo rate 8M",
         "qsch add dev wan tbf rate 8M burst 9000 limit 1 latency 1ms",
+        "qsch add dev wan tbf rate 8M burst 9000 latency 4294958296us",
         "qsch add dev wan root root pfifo",
         "qsch add dev wan handle x pfifo",
         "qsch add dev wan tbf rate 8M burst 9000 peakrate 9M",
@@ -528,6 +534,8 @@ fn what_traffic_control_cannot_be_told_is_refused_with_its_column() {
       column 31: `rate`, `burst`, `latency` and `peakrate` are a tbf's
     qsch add dev wan tbf rate 8M burst 9000 limit 1 latency 1ms
       column 60: `limit` and `latency` both say what waits
+    qsch add dev wan tbf rate 8M burst 9000 latency 4294958296us
+      column 61: in 4294958296us come 4294967296 bytes, and 4294967295 may wait
     qsch add dev wan root root pfifo
       column 23: `root` is there twice, expected it once
     qsch add dev wan handle x pfifo

@@ -156,7 +156,15 @@ impl Qsch {
                     }
                     (Some(limit), None) => limit,
                     (None, latency) => {
-                        Tbf::limit_of(rate, peak, latency.unwrap_or(DEFAULT_LATENCY))
+                        let latency = latency.unwrap_or(DEFAULT_LATENCY);
+                        let (limit, max) =
+                            (Tbf::limit_of(rate, peak, latency), Limits::QSCH_LIMIT.1);
+                        if limit > max {
+                            let why =
+                                format!("in {latency} come {limit} bytes, and {max} may wait");
+                            return Err(words.misplaced(&why));
+                        }
+                        limit
                     }
                 };
                 Kind::Tbf(Tbf { rate, peak, limit })
