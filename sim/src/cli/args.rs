@@ -367,7 +367,10 @@ pub struct SimArgs {
     /// from N to M: alloc:N[-M] (no buffer), ring:N[-M] (another lcore's ring is full), tx:N[-M] (a port
     /// takes nothing of a burst), tx:N=K (it takes K packets). Something happens to the N-th frame
     /// towards a port: lose:PORT:N[-M], dup:PORT:N, late:PORT:N=DUR, flip:PORT:N=BIT, cut:PORT:N=LEN,
-    /// full:PORT:N. Or down:PORT@TIME=DUR (link), stall:LCORE@TIME=DUR, order:N@TIME
+    /// full:PORT:N (its ring is), room:PORT:N=BYTES (of headroom), back:PORT:N=DUR (the capture's clock
+    /// is set back); or from or to a peer: mute:PEER:N[-M], deaf:PEER:N[-M]. Or down:PORT@TIME=DUR
+    /// (link), stall:LCORE@TIME=DUR, cost:LCORE:N[-M]=DUR (a run of a job), ahead:LCORE=DUR and
+    /// drift:LCORE=PPM (its clock), order:N@TIME
     #[arg(long, value_name = "FAULT")]
     pub fault: Vec<Fault>,
     /// Call it a failure if this happens: drop:REASON (a packet is dropped for it) or

@@ -486,6 +486,19 @@ fn pcapng(time: u64, interfaces: &[Option<&str>], frames: &[Vec<u8>]) -> Vec<u8>
 }
 
 #[test]
+fn the_help_of_fault_names_every_fault() {
+    use clap::CommandFactory;
+    let mut cli = Cli::command();
+    let run = cli.find_subcommand_mut("run").unwrap();
+    let fault = run.get_arguments().find(|arg| arg.get_long() == Some("fault")).unwrap();
+    let help = fault.get_help().unwrap().to_string();
+    for kind in Kind::all() {
+        let named = |end| help.contains(&format!("{}{end}", kind.name()));
+        assert!(named(':') || named('@'), "{}: {help}", kind.name());
+    }
+}
+
+#[test]
 fn a_sweep_tries_all_faults_or_those_that_are_named() {
     let folder = Folder::new("sweep");
     let faults = |words: &str| {
