@@ -99,6 +99,7 @@ pub fn dut_with_workers(workers: u8) -> Dut {
         inputs: vec![],
         peers: vec![],
         commands: vec![],
+        reloads: vec![],
         snapped: Snapped::Pad,
         faults: vec![],
         asked: vec![],
