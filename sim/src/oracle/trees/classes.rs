@@ -83,6 +83,8 @@ struct Ip {
     src: Ipv4Addr,
     dst: Ipv4Addr,
     ports: Option<[u16; 2]>,
+    /// Whether these are behind its end: what is there is cut off before it leaves.
+    is_behind: bool,
 }
 
 impl Look {
@@ -118,14 +120,23 @@ impl Look {
         let is_first = header[6] & 0x1f == 0 && header[7] == 0;
         let has_ports = is_first && matches!(header[9], 6 | 17 | 132);
         let ports = rest.first_chunk::<4>().filter(|_| has_ports);
+        let number = |at: usize, of: &[u8]| u16::from_be_bytes([of[at], of[at + 1]]);
         self.tos = header[1];
         self.ip = Some(Ip {
             protocol: header[9],
             src: address(header, 12),
             dst: address(header, 16),
-            ports: ports
-                .map(|[a, b, c, d]| [u16::from_be_bytes([*a, *b]), u16::from_be_bytes([*c, *d])]),
+            ports: ports.map(|ports| [number(0, ports), number(2, ports)]),
+            is_behind: usize::from(number(2, header)) < len + 4,
         });
+    }
+
+    /// The same, when what is behind the packet is gone.
+    fn trimmed(mut self) -> Look {
+        if let Some(ip) = self.ip.as_mut().filter(|ip| ip.is_behind) {
+            ip.ports = None;
+        }
+        self
     }
 
     /// Its band in a pfifo_fast.
@@ -228,15 +239,17 @@ impl Classes {
         let looks = TYPE.map(|at| Look::of(bytes.get(at..).unwrap_or_default()));
         let is_tagged = looks[0].types[0] == Some(VLAN);
         let [came, bare] = if is_tagged { looks } else { [looks[0]; 2] };
-        // As it leaves by a VLAN device's port.
-        let tagged = Look { types: [Some(VLAN), bare.types[1]], ..bare };
+        // As it leaves by a device, and by the port of a VLAN device.
+        let plain = bare.trimmed();
+        let tagged = Look { types: [Some(VLAN), plain.types[1]], ..plain };
         let fate = |dev: Option<PortId>, look| {
             let dev = dev?;
             self.fate((dev, Hook::Ingress), look).map(|fate| (dev, fate))
         };
         let tops = self.parents.keys().filter(|(_, handle)| *handle == Handle::ROOT);
-        let out = tops
-            .flat_map(|(dev, _)| [bare, tagged].map(|look| self.fate((*dev, Hook::Egress), &look)));
+        let out = tops.flat_map(|(dev, _)| {
+            [plain, tagged].map(|look| self.fate((*dev, Hook::Egress), &look))
+        });
         let mut lost = [false; 2];
         for fate in out {
             lost[0] |= fate == Some(Fate::Dropped);

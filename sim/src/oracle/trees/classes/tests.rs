@@ -126,6 +126,9 @@ fn what_classes_drop_is_dropped_and_nothing_else() {
     let said = dropped(&to(6), DropReason::TcDropped);
     insta::assert_snapshot!(said, @"is dropped by a class, and none says so");
     assert_eq!(dropped(&to(9), DropReason::TcTooDeep), said);
+    // Bytes behind a packet look like ports until it leaves.
+    let short = life(&trees, &udp(ALICE, BOB).ports(9, 9).total_len(20));
+    assert_eq!(dropped(&short, DropReason::TcDropped), said);
     let mut answer = to(6);
     answer.answered = true;
     assert_eq!(dropped(&answer, DropReason::TcDropped), "", "it is not what it was");
