@@ -11,7 +11,8 @@
 //! The classes: `Bnn` and commits are rows of tests/defects.md, defects that DPVS has or had;
 //! `classic` is what every dataplane gets wrong once. A double free is not among them: a buffer is
 //! moved to whoever frees it, so that the compiler refuses a second one. What is left of it is
-//! planted instead, an end that is booked twice.
+//! planted instead, an end that is booked twice. Nor are bands in the wrong order by themselves: a
+//! pfifo_fast holds nothing back, so that no two packets ever meet in one; the defect makes it wait.
 
 use std::fmt;
 use std::str::FromStr;
@@ -223,6 +224,18 @@ defects! {
     TokensPerLcore = "tokens-per-lcore", "classic";
     /// One byte more than its limit waits in a tbf.
     TbfOneOver = "tbf-one-over", "B58";
+    /// What waits in a Qsch leaves in reverse order.
+    QschReversed = "qsch-reversed", "classic";
+    /// A pfifo_fast lets nothing go before its lcore's next turn, and then its last band first.
+    BandsReversed = "bands-reversed", "classic";
+    /// Classifiers are asked from the lowest priority up.
+    ClsLowestFirst = "cls-lowest-first", "classic";
+    /// A classifier compares the destination with the range of the source.
+    ClsDstBySrc = "cls-dst-by-src", "15b71f09";
+    /// A classifier reads a type with its bytes exchanged.
+    ClsTypeSwapped = "cls-type-swapped", "B64";
+    /// A classifier reads the ports of fragments that have none.
+    ClsFragmentPorts = "cls-fragment-ports", "B69";
     /// What waits in a Qsch that is deleted is not freed.
     QschDeletedLeaks = "qsch-deleted-leaks", "B62";
     /// A reply to a multicast counts for two lcores.

@@ -252,7 +252,11 @@ impl<B: Buf> Tc<B> {
     /// not to be dropped. One whose target is gone says nothing.
     fn verdict(&self, at: usize, key: &Key) -> Option<(usize, Option<usize>)> {
         let qsch = &self.qschs[at];
-        let asked = qsch.classes.iter().enumerate();
+        let asked = (0..qsch.classes.len()).map(|nth| {
+            let lowest_first = key.planted.is(Defect::ClsLowestFirst);
+            let index = if lowest_first { qsch.classes.len() - 1 - nth } else { nth };
+            (index, &qsch.classes[index])
+        });
         asked.filter(|(_, cls)| cls.config.pattern.matches(key)).find_map(|(index, cls)| match cls
             .config
             .verdict
@@ -294,13 +298,17 @@ pub fn hook<W: World>(
     let Some(top) = tc.tops.get(dev.index()).and_then(|tops| tops[hook as usize]) else {
         return next.push(behind(hook, dev, buf, env));
     };
-    let key = Key::of(buf.head(), dev);
+    let key = Key::read(buf.head(), dev, env.planted);
     let at = match tc.classify(top, &key) {
         Ok(at) => at,
         Err((at, reason)) => return tc.qschs[at].refuse(buf, reason, env),
     };
     if tc.qschs[at].enqueue(&key, buf, env) {
         tc.held += 1;
+        let kind = &tc.qschs[at].planned().config.kind;
+        if env.planted.is(Defect::BandsReversed) && matches!(kind, Kind::PfifoFast { .. }) {
+            return;
+        }
         for _ in 0..QUOTA {
             let Some(step) = tc.let_go(at, env) else { break };
             next.push(step);

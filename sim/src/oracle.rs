@@ -11,9 +11,10 @@
 //! (`order`), well formed (`egress`), as its pieces were (`fragments`), and fit to what came (`answers`).
 //! Rates are kept (`shaping`), and limits (`limits`, `rings`); timers are in time (`timers`, `lifetime`),
 //! and messages (`calls`); static neighbours stay where they are (`fixed`). Packets go by the route
-//! (`routing`), the neighbour (`neighbours`) and the Qschs (`trees`) that are theirs, and once to the
-//! kernel (`kernel`). What one lcore learns all hear (`spread`), and who works for another takes turns
-//! (`turns`). When it ends: `liveness`, `samples`, `schedule`, `tables`.
+//! (`routing`), the neighbour (`neighbours`) and the Qschs (`trees`, `classes`) that are theirs, and once
+//! to the kernel (`kernel`); a Qsch lets them go in order (`bands`). What one lcore learns all hear
+//! (`spread`), and who works for another takes turns (`turns`). When it ends: `liveness`, `samples`,
+//! `schedule`, `tables`.
 //!
 //! Invariant: what an oracle says depends on the plan alone, on no fabric and no pace; and nothing in a
 //! run depends on what an oracle says. Not here: the books that some of them read (`ledger.rs`).
@@ -73,7 +74,7 @@ use shaping::Shaping;
 use spread::Spread;
 use std::fmt;
 use timers::Timers;
-use trees::Trees;
+use trees::{Trees, classes};
 use turns::Turns;
 
 /// Something that does not hold, though it should in every run.
@@ -218,12 +219,14 @@ impl Oracles {
         match event {
             Event::QschSent { dev, handle, len, .. } => {
                 self.shaping.sent((at, run), packet, (*dev, *handle, *len), &mut self.found);
+                self.trees.sent((at, run), packet, (*dev, *handle), &mut self.found);
             }
             Event::QschQueued { dev, handle, qlen, bytes, .. } => {
                 let life = (packet, self.lives.get(packet));
                 let holds = (*qlen, *bytes);
                 self.trees.queued((at, run), life, (*dev, *handle), holds, &mut self.found);
             }
+            Event::Dropped { reason, .. } => self.trees.dropped(run.lcore, packet, *reason),
             Event::Reassembly(note) => self.timers.datagram(local, run, note, &mut self.found),
             _ => {}
         }
@@ -247,6 +250,13 @@ impl Oracles {
             }
             Event::Dropped { reason: DropReason::EtherTypeUnknown, .. } => {
                 Egress::type_unknown(life).map_err(named(egress::NAME))
+            }
+            Event::Dropped {
+                reason: reason @ (DropReason::TcDropped | DropReason::TcTooDeep),
+                ..
+            } => self.trees.classes.dropped(life, *reason).map_err(named(classes::NAME)),
+            Event::QschQueued { dev, handle, .. } => {
+                self.trees.taken(life, (*dev, *handle)).map_err(named(classes::NAME))
             }
             Event::Dropped { reason, .. } => {
                 self.answers.dropped(life, *reason).map_err(named(answers::NAME))
@@ -329,6 +339,9 @@ impl Oracles {
         if let Some(life) = self.lives.get(packet) {
             life.came = Came::of(&frame, inside.as_ref());
             life.asked = Asked::of(&frame, inside.as_ref());
+            if let Birth::Wire(port, _) = life.birth {
+                life.due = self.trees.due(port, frame.vid, bytes);
+            }
         }
         if let Some(inside) = &inside {
             self.fragments.came(packet, inside);
@@ -388,6 +401,7 @@ impl Oracles {
         };
         let inside = frame.ipv4();
         say(trees::NAME, self.trees.leaves(life, port, frame.vid));
+        say(classes::NAME, self.trees.sent_by(life, port, frame.vid, bytes));
         say(egress::NAME, self.egress.check(life, port, &frame, inside.as_ref()));
         say(answers::NAME, self.answers.leaves(life, &frame, inside.as_ref()));
         let Some(inside) = inside else { return };

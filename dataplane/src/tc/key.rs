@@ -7,6 +7,7 @@
 //! (B64); ports are read from fragments that have none, and header lengths are believed (B69).
 
 use super::config::{Match, Range};
+use crate::planted::{Defect, Planted};
 use crate::types::PortId;
 use crate::wire::ethernet::{self, EtherType};
 use crate::wire::{ipv4, l4, vlan};
@@ -27,6 +28,7 @@ pub struct Key {
     ip: Option<Ip>,
     /// Type of service, traffic class; 0 for what has none.
     tos: u8,
+    pub(super) planted: Planted,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +42,11 @@ struct Ip {
 impl Key {
     /// Reads a frame from its Ethernet header on.
     pub fn of(frame: &[u8], dev: PortId) -> Key {
-        let mut key = Key { dev, outer: None, inner: None, ip: None, tos: 0 };
+        Key::read(frame, dev, Planted::default())
+    }
+
+    pub(super) fn read(frame: &[u8], dev: PortId, planted: Planted) -> Key {
+        let mut key = Key { dev, outer: None, inner: None, ip: None, tos: 0, planted };
         let Ok(header) = ethernet::Header::parse(frame) else { return key };
         (key.outer, key.inner) = (Some(header.ether_type), Some(header.ether_type));
         let mut rest = frame;
@@ -61,7 +67,7 @@ impl Key {
             Some(EtherType::Ipv4) => {
                 if let Ok(view) = ipv4::View::new(packet) {
                     key.tos = view.tos();
-                    key.ip = Some(Ip::of(&view, packet));
+                    key.ip = Some(Ip::of(&view, packet, planted));
                 }
             }
             Some(EtherType::Ipv6) => {
@@ -90,8 +96,9 @@ impl Key {
 }
 
 impl Ip {
-    fn of(view: &ipv4::View<'_>, packet: &[u8]) -> Ip {
-        let first = view.fragment_offset() == ipv4::FragOffset::ZERO;
+    fn of(view: &ipv4::View<'_>, packet: &[u8], planted: Planted) -> Ip {
+        let first = view.fragment_offset() == ipv4::FragOffset::ZERO
+            || planted.is(Defect::ClsFragmentPorts);
         let ports = packet
             .get(view.header_len()..)
             .filter(|_| first)
@@ -103,12 +110,16 @@ impl Ip {
 impl Match {
     /// Whether a packet looks like this.
     pub fn matches(&self, key: &Key) -> bool {
-        let typed = |wanted| key.outer == Some(wanted) || key.inner == Some(wanted);
+        let typed = |wanted: EtherType| {
+            let swapped = key.planted.is(Defect::ClsTypeSwapped);
+            let wanted = if swapped { u16::from(wanted).swap_bytes().into() } else { wanted };
+            key.outer == Some(wanted) || key.inner == Some(wanted)
+        };
         let here = |dev| dev == key.dev;
         self.ether_type.is_none_or(typed)
             && self.iif.is_none_or(here)
             && self.oif.is_none_or(here)
-            && (!self.needs_ip() || key.ip.is_some_and(|ip| self.matches_ip(&ip)))
+            && (!self.needs_ip() || key.ip.is_some_and(|ip| self.matches_ip(&ip, key.planted)))
     }
 
     fn needs_ip(&self) -> bool {
@@ -116,13 +127,14 @@ impl Match {
         self.protocol.is_some() || self.src.is_some() || self.dst.is_some() || ports
     }
 
-    fn matches_ip(&self, ip: &Ip) -> bool {
+    fn matches_ip(&self, ip: &Ip, planted: Planted) -> bool {
+        let dst = if planted.is(Defect::ClsDstBySrc) { self.dst.and(self.src) } else { self.dst };
         let port = |wanted: Option<Range<u16>>, of: fn((u16, u16)) -> u16| {
             wanted.is_none_or(|range| ip.ports.is_some_and(|ports| range.contains(of(ports))))
         };
         self.protocol.is_none_or(|protocol| protocol == ip.protocol)
             && self.src.is_none_or(|range| range.contains(ip.src))
-            && self.dst.is_none_or(|range| range.contains(ip.dst))
+            && dst.is_none_or(|range| range.contains(ip.dst))
             && port(self.sport, |(src, _)| src)
             && port(self.dport, |(_, dst)| dst)
     }

@@ -4,6 +4,7 @@ use super::config::Kind;
 use super::key::Key;
 use crate::drop::DropReason;
 use crate::packet::Buf;
+use crate::planted::Defect;
 use std::collections::VecDeque;
 
 /// Packets in three bands, of which all but pfifo_fast use one.
@@ -42,10 +43,17 @@ impl<B: Buf> Queue<B> {
 
     /// Appends a packet to its band.
     pub fn push(&mut self, kind: &Kind, key: &Key, buf: B) {
-        let band = if matches!(kind, Kind::PfifoFast { .. }) { key.band() } else { 0 };
+        let band = match (kind, key.band()) {
+            (Kind::PfifoFast { .. }, band) if key.planted.is(Defect::BandsReversed) => 2 - band,
+            (Kind::PfifoFast { .. }, band) => band,
+            _ => 0,
+        };
         self.len += 1;
         self.bytes += buf.len() as u64;
         self.bands[band].push_back(buf);
+        if key.planted.is(Defect::QschReversed) {
+            self.bands[band].rotate_right(1);
+        }
     }
 
     /// The packet that is next.

@@ -11,7 +11,7 @@ use std::ops::Range;
 pub(crate) const UNTAGGED: u16 = u16::MAX;
 pub(crate) const ARP: u16 = 0x0806;
 pub(crate) const IPV4: u16 = 0x0800;
-const VLAN: u16 = 0x8100;
+pub(super) const VLAN: u16 = 0x8100;
 /// Bytes of an ARP packet for Ethernet and IPv4.
 const ARP_LEN: usize = 28;
 
@@ -166,7 +166,8 @@ impl<'a> Packet<'a> {
     }
 }
 
-fn word(bytes: &[u8]) -> Option<(u16, &[u8])> {
+/// Two bytes as a number, and what is behind them.
+pub(super) fn word(bytes: &[u8]) -> Option<(u16, &[u8])> {
     let (word, rest) = bytes.split_first_chunk::<2>()?;
     Some((u16::from_be_bytes(*word), rest))
 }

@@ -10,8 +10,10 @@
 use super::Findings;
 use super::answers::Asked;
 use super::egress::Came;
+use super::trees::Due;
 use crate::trace::Run;
 use dataplane::event::{Made, Reassembly};
+use dataplane::tc::Handle;
 use dataplane::{Event, Instant, PacketId, PortId, QueueId};
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -93,8 +95,10 @@ pub(super) struct Life {
     pub whole: bool,
     /// Whether the kernel has a copy of it.
     pub copied: bool,
-    /// The trees of Qschs that it went through: bits of `trees.rs`.
-    pub trees: u8,
+    /// What the trees of Qschs are to make of it.
+    pub due: Due,
+    /// The Qschs that took it, each in its place: see `trees.rs`.
+    pub took: [Handle; 4],
     state: State,
     last: Moment,
 }
@@ -112,7 +116,8 @@ impl Life {
             answered: false,
             whole: false,
             copied: false,
-            trees: 0,
+            due: Due::default(),
+            took: [Handle::NONE; 4],
             state: State::Alive,
             last: Moment { at: Instant::EPOCH, run: None, what: "" },
         }
@@ -126,7 +131,7 @@ impl Life {
         if what == Made::Fragment {
             self.cut_of = Some(id);
             (self.entry, self.came, self.asked) = (cause.entry, cause.came, cause.asked);
-            (self.answered, self.whole) = (cause.answered, cause.whole);
+            (self.answered, self.whole, self.due) = (cause.answered, cause.whole, cause.due);
         }
     }
 }

@@ -477,4 +477,6 @@ prop_state_machine! {
     fn the_tree_does_what_lists_do(sequential 1..60 => Tree<NONE>);
 }
 
-finds_what_is_planted!(Tree: TbfBurst, TbfOneOver, QschDeletedLeaks);
+finds_what_is_planted!(
+    Tree: TbfBurst, TbfOneOver, QschReversed, BandsReversed, ClsLowestFirst, QschDeletedLeaks
+);
