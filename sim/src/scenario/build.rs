@@ -86,13 +86,8 @@ pub(super) fn plan(
     let (iftraf, switches) = builder.iftraf();
     commands.extend(switches);
     commands.extend(builder.controls(&lcores));
-    let mut reloads = Vec::new();
-    if part == Part::All {
-        for (command, file) in builder.reloads() {
-            commands.push(command);
-            reloads.push(file);
-        }
-    }
+    let (others, reloads) = builder.reloads(part);
+    commands.extend(others);
     commands.sort_by_key(|command| command.at);
     let limits = builder.limits();
     let policy = builder.policy();

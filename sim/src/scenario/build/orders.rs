@@ -4,7 +4,7 @@ use super::super::error::Mistake;
 use super::super::file::{ControlTable, HelloTable, SwitchTable};
 use super::super::ranges;
 use super::super::value::At;
-use super::Builder;
+use super::{Builder, Part};
 use crate::control::{Names, ParseError, Verb, parse};
 use crate::plan::{Command, ReloadFile};
 use dataplane::config::{IftrafConfig, LcoreConfig};
@@ -74,15 +74,17 @@ impl Builder<'_> {
         commands
     }
 
-    /// The other configurations. What is wrong with one is wrong when it is to be used.
-    pub(super) fn reloads(&self) -> Vec<(Command, ReloadFile)> {
+    /// The other configurations, and the files they are from. What is wrong with one is wrong when it is
+    /// to be used.
+    pub(super) fn reloads(&self, part: Part) -> (Vec<Command>, Vec<ReloadFile>) {
         let reload = |table: &At<super::super::file::ReloadTable>| {
             let at = Instant::from_nanos(table.value.at.value.0.get());
             let (file, text) = (&table.value.file.value, table.value.text.as_deref());
             let (reload, read) = super::super::reload(self.dir, file, text, self.overrides);
             (Command { at, what: Order::Reload(Box::new(reload)) }, read)
         };
-        self.file.reload.iter().map(reload).collect()
+        let told = self.file.reload.iter().filter(|_| part == Part::All);
+        told.map(reload).unzip()
     }
 
     fn hello(&mut self, table: &At<HelloTable>, lcores: &[LcoreConfig]) -> Command {
