@@ -232,3 +232,34 @@ counters! {
     /// Conversations that were given up at their deadline.
     msg_timeouts,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burst_of_sixteen_is_in_the_lower_half_and_one_of_thirty_two_is_full() {
+        let mut bursts = Bursts::default();
+        [0, 1, 16, 17, 31, 32].into_iter().for_each(|n| bursts.poll(n));
+        let is = Bursts { polls: 6, zero: 1, zero_to_half: 3, half_to_full: 3, full: 1 };
+        assert_eq!(bursts, is);
+        bursts.idle_polls(4);
+        assert_eq!(bursts, Bursts { polls: 10, zero: 5, zero_to_half: 7, ..is });
+    }
+
+    #[test]
+    fn the_drops_of_two_lcores_are_added_by_reason() {
+        let (mut sum, mut other) = (Drops::default(), Drops::default());
+        sum[DropReason::TtlExceeded] = 2;
+        other[DropReason::TtlExceeded] = 3;
+        other[DropReason::IpNoRoute] = 4;
+        sum.add(&other);
+        let all: Vec<_> = sum.iter().collect();
+        assert_eq!(all.len(), 2);
+        assert!(
+            all.contains(&(DropReason::TtlExceeded, 5))
+                && all.contains(&(DropReason::IpNoRoute, 4))
+        );
+        assert_eq!(sum.total(), 9);
+    }
+}

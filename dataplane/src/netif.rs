@@ -353,3 +353,41 @@ fn flow_hash(buf: &impl Buf) -> u16 {
     let [a, b, c, d] = hash.to_le_bytes();
     u16::from_le_bytes([a ^ c, b ^ d])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::heap::HeapBuf;
+    use crate::packet::Meta;
+    use fixtures::{ALICE, BOB, icmp_echo, udp};
+
+    fn hash(frame: &fixtures::Frame) -> u16 {
+        flow_hash(&HeapBuf::from_frame(Meta::default(), &frame.build()))
+    }
+
+    #[test]
+    fn a_flow_has_its_ports_wherever_they_are() {
+        let frames = [
+            |ports| udp(ALICE, BOB).ports(ports, 53),
+            |ports| udp(ALICE, BOB).ports(ports, 53).vlan(100),
+            |ports| udp(ALICE, BOB).ports(ports, 53).options(&[1, 1, 1, 0]),
+            |ports| udp(ALICE, BOB).ports(ports, 53).options(&[1; 40]).vlan(100),
+        ];
+        for frame in frames {
+            // Also of another length, and of another tag.
+            assert_eq!(hash(&frame(4000)), hash(&frame(4000).len(7)));
+            assert_eq!(hash(&frame(4000)), hash(&udp(ALICE, BOB).ports(4000, 53)));
+            assert_ne!(hash(&frame(4000)), hash(&frame(4001)));
+        }
+        assert_ne!(hash(&udp(ALICE, BOB).ports(1, 2)), hash(&udp(BOB, ALICE).ports(1, 2)));
+    }
+
+    #[test]
+    fn fragments_of_a_datagram_are_one_flow_and_an_echo_is_one_too() {
+        let whole = udp(ALICE, BOB).ports(4000, 53).len(64);
+        let parts: Vec<u16> = whole.fragments(24).iter().map(hash).collect();
+        assert!(parts.len() > 2 && parts.iter().all(|part| *part == parts[0]), "{parts:?}");
+        let echo = |seq| hash(&icmp_echo(ALICE, BOB).echo_id_seq(7, seq));
+        assert_eq!(echo(1), echo(2));
+    }
+}
