@@ -22,7 +22,9 @@ impl Spread {
         let mut values: Vec<f64> = values.collect();
         values.sort_by(f64::total_cmp);
         let (least, most) = (*values.first()?, *values.last()?);
-        Some(Spread { median: values[values.len() / 2], least, most })
+        // Of an even number, what is between the two in the middle.
+        let (low, high) = (values[(values.len() - 1) / 2], values[values.len() / 2]);
+        Some(Spread { median: f64::midpoint(low, high), least, most })
     }
 }
 
