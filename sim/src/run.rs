@@ -216,12 +216,15 @@ pub fn steer(
     let simulation = Simulation { plan, conduct: conduct(server), observer };
     let Ran { outcome, observer: files, real } = on(options.backend, simulation)?;
     let report = report::text(&options.name, plan, &outcome);
+    let recorded = server.session().recorded();
+    let mut plan = plan.clone();
+    plan.reloads.extend(recorded.reloads().cloned());
     let request = options.request.as_ref().map(|request| Request {
-        scenario: server.session().recorded().scenario(&request.scenario, outcome.end),
+        scenario: recorded.scenario(&request.scenario, outcome.end),
         overrides: Overrides { until: None, ..request.overrides.clone() },
         ..request.clone()
     });
-    files.finish(plan, request.as_ref(), &outcome, &report)?;
+    files.finish(&plan, request.as_ref(), &outcome, &report)?;
     Ok(RunSummary { outcome, report, real })
 }
 

@@ -699,3 +699,24 @@ fn a_steered_run_that_is_interrupted_leaves_complete_files() {
     let scenario = std::fs::read_to_string(out.join("scenario.toml")).unwrap();
     assert!(scenario.contains("do = \"route flush\""), "{scenario}");
 }
+
+#[test]
+fn a_configuration_that_a_steered_run_was_told_to_read_is_in_its_manifest() {
+    let net = Listening::new("steer-reload", &["--backend", "heap"]);
+    let other = net.dir.join("other.toml");
+    std::fs::write(&other, BOX).unwrap();
+    assert_eq!(net.ctl("reload other.toml").0, 0);
+    assert_eq!(net.ctl("quit").0, 0);
+    let (code, out) = net.ended();
+    assert_eq!(code, 0);
+    let verify = || {
+        let verified = run(&["verify", out.to_str().unwrap()]);
+        (verified.status.code(), String::from_utf8(verified.stdout).unwrap())
+    };
+    let (code, said) = verify();
+    assert_eq!(code, Some(0), "{said}");
+    std::fs::write(&other, format!("{BOX}# the same\n")).unwrap();
+    let (code, said) = verify();
+    assert_eq!(code, Some(1), "{said}");
+    assert_eq!(said, "different: other.toml is not the configuration that was read\n");
+}

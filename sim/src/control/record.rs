@@ -1,6 +1,7 @@
 //! What was given while a run was steered, as tables of a scenario.
 
 use super::session::exact;
+use crate::plan::ReloadFile;
 use crate::scenario::until_span;
 use dataplane::Instant;
 use std::fmt::Write as _;
@@ -12,7 +13,7 @@ pub(crate) struct Recorded(Vec<(Instant, Given)>);
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Given {
     Order(String),
-    Reload(String),
+    Reload(ReloadFile),
 }
 
 impl Recorded {
@@ -22,8 +23,16 @@ impl Recorded {
     }
 
     /// Another configuration, by its file.
-    pub fn reload(&mut self, at: Instant, file: String) {
+    pub fn reload(&mut self, at: Instant, file: ReloadFile) {
         self.0.push((at, Given::Reload(file)));
+    }
+
+    /// The files of other configurations, in the order in which they were read.
+    pub fn reloads(&self) -> impl Iterator<Item = &ReloadFile> {
+        self.0.iter().filter_map(|(_, given)| match given {
+            Given::Order(_) => None,
+            Given::Reload(file) => Some(file),
+        })
     }
 
     /// The scenario of the same run without anybody who steers it: it is told the same at the same
@@ -44,7 +53,7 @@ impl Recorded {
             let at = exact(at.saturating_since(Instant::EPOCH));
             let (table, key, text) = match given {
                 Given::Order(words) => ("control", "do", words),
-                Given::Reload(file) => ("reload", "file", file),
+                Given::Reload(read) => ("reload", "file", &read.file),
             };
             // A JSON text is a TOML text.
             let text = crate::trace::quoted(text);

@@ -116,11 +116,11 @@ impl Session {
         let (at, until) = (run.status().at, run.status().until);
         let (shaped, lcores) = (self.shaped.clone(), self.lcores.clone());
         let names = Names { devices: run.present(), shaped, lcores };
-        let (order, file) = match grammar::parse(line, &names) {
+        let (order, reload) = match grammar::parse(line, &names) {
             Ok(Verb::Order(order)) => (order, None),
             Ok(Verb::Reload(file)) => {
-                let (reload, _) = scenario::reload(&self.dir, &file, None, &self.overrides);
-                (Order::Reload(Box::new(reload)), Some(file))
+                let (reload, read) = scenario::reload(&self.dir, &file, None, &self.overrides);
+                (Order::Reload(Box::new(reload)), Some(read))
             }
             Err(error) => return Ok((Reply::unread(line, &error, at), None)),
         };
@@ -128,8 +128,8 @@ impl Session {
             let why = "the run is at its end (`until`): nothing happens any more";
             return Ok((Reply::failed("IDLE", -12, why, at), None));
         }
-        match file {
-            Some(file) => self.recorded.reload(at, file),
+        match reload {
+            Some(read) => self.recorded.reload(at, read),
             None => self.recorded.order(at, super::words::order(&order, run.devices())),
         }
         let Some(answered) = run.order(order)? else {

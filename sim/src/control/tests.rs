@@ -380,7 +380,8 @@ fn orders_that_are_recorded_keep_the_scenario_as_it_was_written() {
     let mut recorded = record::Recorded::default();
     let at = dataplane::Instant::from_nanos(1_500);
     recorded.order(at, "route flush".to_owned());
-    recorded.reload(at, "a \"b\".toml".to_owned());
+    let read = crate::plan::ReloadFile { file: "a \"b\".toml".to_owned(), xxh3_64: None };
+    recorded.reload(at, read);
     let text = "# mine\nuntil = \"1s\" # soon\n[[port]]\nname = \"lan\"";
     insta::assert_snapshot!(recorded.scenario(text, dataplane::Instant::from_nanos(9)), @r#"
     # mine
