@@ -43,9 +43,9 @@ impl<B: Buf> Queue<B> {
 
     /// Appends a packet to its band.
     pub fn push(&mut self, kind: &Kind, key: &Key, buf: B) {
-        let band = match (kind, key.band()) {
-            (Kind::PfifoFast { .. }, band) if key.planted.is(Defect::BandsReversed) => 2 - band,
-            (Kind::PfifoFast { .. }, band) => band,
+        let band = match kind {
+            Kind::PfifoFast { .. } if key.planted.is(Defect::BandsReversed) => 2 - key.band(),
+            Kind::PfifoFast { .. } => key.band(),
             _ => 0,
         };
         self.len += 1;
