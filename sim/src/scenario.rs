@@ -117,6 +117,11 @@ impl Scenario {
     }
 }
 
+/// The digest of a scenario's text, as a manifest has it: 64 bits of xxh3.
+pub(crate) fn digest(text: &str) -> String {
+    format!("{:016x}", xxh3_64(text.as_bytes()))
+}
+
 /// The configuration in the scenario file `file`, relative to `dir`, to be put in the place of one
 /// that is used; or what is wrong with it. What it loads itself, later, is not read. With `text`
 /// the file is only a name.
@@ -131,7 +136,7 @@ pub(crate) fn reload(
         Some(text) => Ok(text.to_owned()),
         None => read_text(&path).map_err(|error| error.to_string()),
     };
-    let digest = text.as_ref().ok().map(|text| format!("{:016x}", xxh3_64(text.as_bytes())));
+    let xxh3_64 = text.as_deref().ok().map(digest);
     let config = || {
         let text = text?;
         let wrong = |mistakes| ScenarioError::new(file, &text, mistakes).to_string();
@@ -141,7 +146,7 @@ pub(crate) fn reload(
     };
     let config = config().map(|plan| plan.config).map_err(|why| why.replace('\n', "; "));
     let file = file.to_owned();
-    (Reload { file: file.clone(), config }, ReloadFile { file, xxh3_64: digest })
+    (Reload { file: file.clone(), config }, ReloadFile { file, xxh3_64 })
 }
 
 /// Where the value of `until` stands in a scenario, if it has one.

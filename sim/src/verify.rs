@@ -5,14 +5,13 @@
 use crate::output::{Manifest, beside};
 use crate::plan::{Backend, Plan};
 use crate::run::{RunError, RunOptions, execute};
-use crate::scenario::{Request, RequestError};
+use crate::scenario::{self, Request, RequestError};
 use serde_json::Value;
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
-use xxhash_rust::xxh3::xxh3_64;
 
 /// What a second run came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -185,8 +184,7 @@ fn changed(
     request: &Request,
     plan: &Plan,
 ) -> Result<Option<Difference>, VerifyError> {
-    let digest = format!("{:016x}", xxh3_64(request.scenario.as_bytes()));
-    if manifest.scenario.as_ref() != Some(&digest) {
+    if manifest.scenario != Some(scenario::digest(&request.scenario)) {
         let what = "scenario.toml is not the scenario that was run".to_owned();
         return Ok(Some(Difference::Input(what)));
     }

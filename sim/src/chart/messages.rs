@@ -129,8 +129,8 @@ impl Teller<'_> {
         let note = &line.note;
         let (me, seq, caller) = (line.run.lcore, note.seq, note.from);
         let mut text = self.waited(seq, (caller, seq, me, false), line.at);
-        if let Some(deadline) = note.deadline.filter(|deadline| *deadline < line.at) {
-            let _ = write!(text, ", {} too late", span(line.at - deadline));
+        if let Some(late) = too_late(line.at, note.deadline) {
+            let _ = write!(text, ", {late}");
         }
         let mark = if code == Code::Ok { '●' } else { '○' };
         let about = About::new(line, caller, Part::Handling);
@@ -280,10 +280,8 @@ impl Teller<'_> {
         let (text, caller) = match why {
             MsgDrop::Expired => {
                 let waited = self.waited(seq, (from, seq, me, false), line.at);
-                let late = match note.deadline.filter(|deadline| *deadline < line.at) {
-                    Some(deadline) => format!("{} too late", span(line.at - deadline)),
-                    None => "too late by its own clock".to_owned(),
-                };
+                let late = too_late(line.at, note.deadline);
+                let late = late.unwrap_or_else(|| "too late by its own clock".to_owned());
                 (format!("{waited}, {late}: dropped"), from)
             }
             MsgDrop::Unregistered => {
@@ -293,12 +291,8 @@ impl Teller<'_> {
             MsgDrop::Late | MsgDrop::ReplyLost => {
                 self.ring(me, -1);
                 let waited = self.waited(seq, (me, seq, from, true), line.at);
-                let deadline =
-                    self.deadlines.get(&(me, seq)).filter(|deadline| **deadline < line.at);
-                let late = match deadline {
-                    Some(deadline) => format!("{} too late", span(line.at - *deadline)),
-                    None => "nobody waits for it".to_owned(),
-                };
+                let late = too_late(line.at, self.deadlines.get(&(me, seq)).copied());
+                let late = late.unwrap_or_else(|| "nobody waits for it".to_owned());
                 (format!("reply to {waited}, {late}: dropped"), me)
             }
         };
@@ -363,6 +357,12 @@ impl Teller<'_> {
         let bits = self.rings.iter().zip(0..64).filter(|(ring, _)| **ring > 0);
         bits.fold(0, |waits, (_, lane)| waits | 1 << lane)
     }
+}
+
+/// How long after its deadline something is; nothing: it is not, or has none.
+fn too_late(at: Instant, deadline: Option<Instant>) -> Option<String> {
+    let deadline = deadline.filter(|deadline| *deadline < at)?;
+    Some(format!("{} too late", span(at - deadline)))
 }
 
 /// `HELLO #1`, or in less room `#1`.

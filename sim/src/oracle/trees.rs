@@ -214,17 +214,12 @@ impl Trees {
         self.classes.leaves([Some(port), self.vlan(port, vid)], took, bytes)
     }
 
-    /// Whether any packet has to go through anything.
-    pub fn are_there(&self) -> bool {
-        self.as_begun && !self.tops.is_empty()
-    }
-
     /// A packet leaves by a port, in a VLAN.
     ///
     /// # Errors
     /// What is wrong: a sentence without its beginning.
     pub fn leaves(&self, life: &Life, port: PortId, vid: u16) -> Result<(), String> {
-        if !self.are_there() {
+        if !self.as_begun || self.tops.is_empty() {
             return Ok(());
         }
         let has = |dev, hook| self.tops.contains(&(dev, hook));

@@ -2,10 +2,9 @@
 
 use crate::engine::Outcome;
 use crate::plan::{Input, Plan, ReloadFile, Source};
-use crate::scenario::Request;
+use crate::scenario::{Request, digest};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
-use xxhash_rust::xxh3::xxh3_64;
 
 /// What is known of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -98,8 +97,7 @@ impl Manifest {
             role: lcore.role.name().to_owned(),
             digest: digest.to_string(),
         });
-        let scenario =
-            request.map(|request| format!("{:016x}", xxh3_64(request.scenario.as_bytes())));
+        let scenario = request.map(|request| digest(&request.scenario));
         Manifest {
             lockstep: env!("CARGO_PKG_VERSION").to_owned(),
             backend: outcome.backend.clone(),

@@ -150,26 +150,32 @@ impl Qsch {
                 let rate =
                     TokenRate { bits, burst: words.required("`burst` and bytes", self.burst)? };
                 let peak = self.peak.map(|(bits, burst)| TokenRate { bits, burst });
-                let limit = match (self.limit, self.latency) {
-                    (Some(_), Some(_)) => {
-                        return Err(words.misplaced("`limit` and `latency` both say what waits"));
-                    }
-                    (Some(limit), None) => limit,
-                    (None, latency) => {
-                        let latency = latency.unwrap_or(DEFAULT_LATENCY);
-                        let (limit, max) =
-                            (Tbf::limit_of(rate, peak, latency), Limits::QSCH_LIMIT.1);
-                        if limit > max {
-                            let why =
-                                format!("in {latency} come {limit} bytes, and {max} may wait");
-                            return Err(words.misplaced(&why));
-                        }
-                        limit
-                    }
-                };
+                let limit = self.tbf_limit(words, rate, peak)?;
                 Kind::Tbf(Tbf { rate, peak, limit })
             }
         })
+    }
+
+    /// Bytes that wait in a tbf: its limit, or what comes in its latency.
+    fn tbf_limit(
+        &self,
+        words: &Words<'_>,
+        rate: TokenRate,
+        peak: Option<TokenRate>,
+    ) -> Result<u64, ParseError> {
+        let latency = match (self.limit, self.latency) {
+            (Some(_), Some(_)) => {
+                return Err(words.misplaced("`limit` and `latency` both say what waits"));
+            }
+            (Some(limit), None) => return Ok(limit),
+            (None, latency) => latency.unwrap_or(DEFAULT_LATENCY),
+        };
+        let (limit, max) = (Tbf::limit_of(rate, peak, latency), Limits::QSCH_LIMIT.1);
+        if limit > max {
+            let why = format!("in {latency} come {limit} bytes, and {max} may wait");
+            return Err(words.misplaced(&why));
+        }
+        Ok(limit)
     }
 }
 
