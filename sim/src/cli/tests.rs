@@ -387,6 +387,18 @@ fn mistakes_in_a_scenario_are_drawn_with_their_lines() {
 }
 
 #[test]
+fn a_file_that_is_no_text_is_shown_to_a_terminal_and_tells_it_nothing() {
+    let folder = Folder::new("no-text");
+    let bytes = b"seed = 1\n\xd4\xc3\xb2\xa1\x00\x1b[31m\x07 red\nat\xff";
+    fs::write(folder.0.join("box.toml"), bytes).unwrap();
+    let done = folder.lockstep("run @box.toml");
+    assert_eq!(done.code, exit::USAGE);
+    assert!(done.err.contains("this is no UTF-8 text") && done.err.contains("@box.toml:2:1"));
+    assert!(done.err.contains("..[31m. red"), "{}", done.err);
+    assert!(!done.err.chars().any(|c| c.is_control() && c != '\n'), "{}", done.err);
+}
+
+#[test]
 fn the_exit_code_says_what_it_came_to() {
     let folder = Folder::new("codes");
     let ended = |answer| {

@@ -174,7 +174,9 @@ fn distance(a: &str, b: &str) -> usize {
 impl ScenarioError {
     pub(super) fn new(file: &str, text: &str, mut mistakes: Vec<Mistake>) -> ScenarioError {
         mistakes.sort_by_key(|f| (f.span.start, f.span.end));
-        let text: Arc<str> = Arc::from(text);
+        // Whatever file it is, it says nothing to a terminal. A byte stays a byte: spans are of the text as it was.
+        let is_told = |c: char| c.is_ascii_control() && !matches!(c, '\n' | '\r' | '\t');
+        let text: Arc<str> = Arc::from(text.replace(is_told, "."));
         ScenarioError { problems: mistakes.into_iter().map(|f| f.locate(file, &text)).collect() }
     }
 
