@@ -15,7 +15,7 @@ use dataplane::config::Config;
 use dataplane::control::{Order, Outcome, Refused};
 use dataplane::event::{Consumer, Made, NeighMove};
 use dataplane::world::Ring;
-use dataplane::{Event, Instant, LcoreId, PacketId};
+use dataplane::{DropReason, Event, Instant, LcoreId, PacketId};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The name of the oracle.
@@ -83,7 +83,8 @@ impl Spread {
             }
             Event::Consumed { packet, by: Consumer::Arp }
             | Event::Answered { packet, what: "arp_reply" }
-            | Event::RingTx { packet, ring: Ring::Kni(_), .. } => packet,
+            | Event::RingTx { packet, ring: Ring::Kni(_), .. }
+            | Event::Dropped { packet, reason: DropReason::KniRingFull } => packet,
             _ => return,
         };
         let Some(learning) = self.learning.get_mut(&run.lcore).filter(|one| one.learnt) else {
@@ -162,6 +163,10 @@ mod tests {
         assert_eq!(told(&mut spread(), &[copy, copy, learnt, end, end]), "");
         assert_eq!(told(&mut spread(), &[copy, short, learnt, end]), "", "it was tried");
         assert_eq!(told(&mut spread(), &[copy, end]), "", "it was known before");
+        // The kernel, too, would have had the packet, but its ring was full.
+        let lost = Event::Dropped { packet: PACKET, reason: DropReason::KniRingFull };
+        let other = Event::Consumed { packet: PacketId(6), by: Consumer::Arp };
+        assert_eq!(told(&mut spread(), &[copy, copy, learnt, lost, other]), "", "it had its end");
         insta::assert_snapshot!(told(&mut spread(), &[copy, learnt, end]), @"spread: packet 4 taught lcore 1 a neighbour, and 1 of 2 other workers hear of it: at 0.000000000 s (tick 3, recv_fwd)");
         insta::assert_snapshot!(told(&mut spread(), &[learnt, end]), @"spread: packet 4 taught lcore 1 a neighbour, and 0 of 2 other workers hear of it: at 0.000000000 s (tick 3, recv_fwd)");
     }
