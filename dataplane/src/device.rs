@@ -8,6 +8,7 @@
 //! Not here: queues (`netif.rs`), routes (`route.rs`), who may change what (`change.rs`).
 
 use crate::config::{Config, Limits};
+use crate::netif::Class;
 use crate::types::{LcoreId, Mac, PortId, VlanId};
 use ipnet::Ipv4Net;
 use std::collections::BTreeMap;
@@ -162,6 +163,18 @@ impl Devices {
         self.devices.get(id.index())?.as_ref()
     }
 
+    /// Whom a frame to `dst` is for, that came in on `device`.
+    ///
+    /// A VLAN device may have a MAC of its own, and the frame to that of its port is for it all the
+    /// same: DPVS and Linux class a frame by the port before they look at its tag. Spec 3.1.
+    pub(crate) fn class(&self, dst: Mac, device: &Device) -> Class {
+        let port = || device.vlan.and_then(|(port, _)| self.find(port));
+        match Class::of(dst, device.mac) {
+            Class::OtherHost if port().is_some_and(|port| port.mac == dst) => Class::Host,
+            class => class,
+        }
+    }
+
     fn find_mut(&mut self, id: PortId) -> Option<&mut Device> {
         self.devices.get_mut(id.index())?.as_mut()
     }
@@ -288,6 +301,22 @@ mod tests {
         assert_eq!(devices.vlan(PortId(0), vid), Some(PortId(2)));
         assert_eq!(devices.vlan(PortId(1), vid), None);
         assert_eq!(devices.get(PortId(2)).mtu, 1400);
+    }
+
+    #[test]
+    fn a_frame_to_the_mac_of_a_port_is_for_each_of_its_vlans() {
+        let mut devices = devices();
+        let [port, own, other] = [1, 2, 3].map(|last| Mac([2, 0, 0, 0, 0, last]));
+        let mut vlan = devices.take(PortId(2)).unwrap();
+        vlan.mac = own;
+        devices.put(vlan);
+        let class = |dst, id| devices.class(dst, devices.get(PortId(id)));
+        assert_eq!(
+            [own, port, other].map(|dst| class(dst, 2)),
+            [Class::Host, Class::Host, Class::OtherHost]
+        );
+        assert_eq!([own, port].map(|dst| class(dst, 0)), [Class::OtherHost, Class::Host]);
+        assert_eq!(class(Mac::BROADCAST, 2), Class::Broadcast);
     }
 
     #[test]

@@ -104,7 +104,7 @@ pub fn deliver<W: World>(frame: Frame<W::Buf>, env: &mut Env<'_, W>, next: &mut 
         kni::copy(&mut buf, device, env);
     }
     let device = env.devices.get(device);
-    let class = Class::of(header.dst, device.mac);
+    let class = env.devices.class(header.dst, device);
     if buf.strip_front(ethernet::HEADER_LEN).is_err() {
         return env.drop(buf, DropReason::EthTruncated);
     }

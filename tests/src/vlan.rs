@@ -43,13 +43,15 @@ fn a_priority_tag_is_no_vlan() {
 
 #[test]
 fn a_vlan_device_may_have_a_mac_of_its_own() {
-    // Defect B24: DPVS compares the MAC where the header was before it was moved.
+    // Defect B24: DPVS compares the MAC where the header was before it was moved. What is sent to the
+    // MAC of the port is for the VLAN, too, as with Linux (kernel/vlan/own-mac).
     let mut net = trunk();
     net.plan.config.ports[0].vlans[0].mac = Some(dataplane::Mac([2, 0, 0, 0, 1, 0x64]));
     let here = DUT_LAN.with_ip([10, 0, 100, 1]).with_mac([2, 0, 0, 0, 1, 0x64]);
     let guest = ALICE.with_ip([10, 0, 100, 7]);
     net.at(ms(0)).lan(&icmp_echo(guest, here).vlan(100));
     net.at(ms(1)).lan(&icmp_echo(guest, DUT_LAN.with_ip([10, 0, 100, 1])).vlan(100));
+    net.at(ms(2)).lan(&icmp_echo(guest, here.with_mac([2, 0, 0, 0, 1, 0x65])).vlan(100));
     assert_snapshot!(net.run_until(ms(10)), @"
            ms lcore port    frame
         0.000       lan  <  vlan 100 icmp 10.0.100.7 > 10.0.100.1 echo request id 1 seq 1 ttl 64 len 56
@@ -58,8 +60,10 @@ fn a_vlan_device_may_have_a_mac_of_its_own() {
         0.002     1           neigh lan.100 10.0.100.7 none -> send
         0.005     1 lan  >  vlan 100 arp who-has 10.0.100.7 tell 10.0.100.1
         1.000       lan  <  vlan 100 icmp 10.0.100.7 > 10.0.100.1 echo request id 1 seq 1 ttl 64 len 56
-        1.008     1           dropped ip_other_host (packet 3)
-    in 2 + made 1 = out 1 + consumed 0 + dropped 1 + held 1
+        1.008     1           packet 3 waits for 10.0.100.7, 2 in all
+        2.000       lan  <  vlan 100 icmp 10.0.100.7 > 10.0.100.1 echo request id 1 seq 1 ttl 64 len 56
+        2.013     1           dropped ip_other_host (packet 4)
+    in 3 + made 1 = out 1 + consumed 0 + dropped 1 + held 2
     ");
 }
 

@@ -15,7 +15,6 @@ use crate::drop::DropReason;
 use crate::env::Env;
 use crate::event::Event;
 use crate::ipv4::{Datagram, Ip, Origin};
-use crate::netif::Class;
 use crate::packet::Buf;
 use crate::planted::Defect;
 use crate::wire::ethernet;
@@ -75,10 +74,10 @@ pub fn taken<W: World>(mut buf: W::Buf, env: &mut Env<'_, W>) -> Option<Datagram
         return None;
     };
     let device = buf.meta().port;
-    let Some(mac) = env.devices.find(device).map(|device| device.mac) else {
+    let Some(found) = env.devices.find(device) else {
         env.drop(buf, DropReason::DeviceGone);
         return None;
     };
-    let class = Class::of(header.dst, mac);
+    let class = env.devices.class(header.dst, found);
     Some(Datagram { buf, ip, from: Origin { device, class } })
 }
