@@ -90,6 +90,25 @@ const RECORD_KERNEL: [Need; 2] = [
     },
 ];
 
+/// And these only its virtual machine.
+const KERNEL_VM: [Need; 3] = [
+    Need {
+        packages: &["qemu-system-x86"],
+        why: "QEMU is the machine in which Debian's kernel runs",
+        found: || on_path("qemu-system-x86_64"),
+    },
+    Need {
+        packages: &["busybox-static"],
+        why: "busybox is the first program of that machine",
+        found: || on_path("busybox"),
+    },
+    Need {
+        packages: &["cpio"],
+        why: "cpio packs the first files of that machine",
+        found: || on_path("cpio"),
+    },
+];
+
 /// Installs what is missing to build. Does nothing, quickly, if nothing is.
 pub(super) fn run() -> Result<(), Stop> {
     provide(&NEEDS)
@@ -113,6 +132,11 @@ pub(super) fn fuzz() -> Result<(), Stop> {
 /// The same for the recorder of Linux.
 pub(super) fn record_kernel() -> Result<(), Stop> {
     provide(&RECORD_KERNEL)
+}
+
+/// The same for the virtual machine of that recorder.
+pub(super) fn kernel_vm() -> Result<(), Stop> {
+    provide(&KERNEL_VM)
 }
 
 fn provide(needs: &[Need]) -> Result<(), Stop> {
