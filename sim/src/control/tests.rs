@@ -81,7 +81,7 @@ fn other_words_for_the_same_are_taken_too() {
 }
 
 /// Lines that are no orders.
-const WRONG: [&str; 23] = [
+const WRONG: [&str; 24] = [
     "",
     "rout add default",
     "route",
@@ -99,6 +99,7 @@ const WRONG: [&str; 23] = [
     "neigh add 192.0.2.9 dev wan lladdr 2:0:0:0:0:9",
     "vlan add dev lan id 4095",
     "vlan add dev lan id 7 name a/b",
+    "vlan del dev lan id 7",
     "link set lan promisc on",
     "link set lan forward2kni yes",
     "stats show lcore 9",
@@ -148,6 +149,8 @@ fn what_is_no_order_is_refused_with_its_column_and_what_was_expected() {
       column 21: `4095` is out of range, expected a VLAN id from 1 to 4094
     vlan add dev lan id 7 name a/b
       column 28: `a/b` is no name for a device, expected 1 to 32 letters, digits, `-`, `_` or `.`
+    vlan del dev lan id 7
+      column 10: there is no device `lan.7`, expected `lan`, `wan` or `lan.100`; did you mean `lan`?
     link set lan promisc on
       column 14: `promisc` is not known here, expected `forward2kni` or `mtu`; a port takes every frame that its wire brings, so it would do nothing
     link set lan forward2kni yes

@@ -225,10 +225,12 @@ fn vlan(words: &mut Words<'_>) -> Parsed {
                 words.next();
                 return Ok(Order::VlanDel(words.as_device(&word)?));
             }
+            let start = words.peek().map_or(0, |word| word.span.start);
             let keys = Keys::read(words, &["dev", "link", "id"])?;
             let dev = words.required("the name of a VLAN device", keys.dev)?;
-            let name = keys.vid.map_or(Some(dev), |vid| vlan_name(&dev, vid));
-            Ok(Order::VlanDel(words.required("the name of a VLAN device", name)?))
+            let Some(vid) = keys.vid else { return Ok(Order::VlanDel(dev)) };
+            let name = words.required("the name of a VLAN device", vlan_name(&dev, vid))?;
+            Ok(Order::VlanDel(words.there_since(start, name.as_str())?))
         }
         _ => show(words, Show::Vlans),
     }

@@ -122,16 +122,26 @@ impl<'a> Words<'a> {
 
     /// The same of a word that was taken.
     pub fn as_device(&self, word: &Word<'_>) -> Result<DeviceName, ParseError> {
+        self.there(word.text, word.span.clone())
+    }
+
+    /// The device of this name, which these words say.
+    fn there(&self, name: &str, span: Range<usize>) -> Result<DeviceName, ParseError> {
         let known: Vec<&str> = self.names.devices.iter().map(String::as_str).collect();
-        match DeviceName::try_new(word.text).filter(|_| known.contains(&word.text)) {
+        match DeviceName::try_new(name).filter(|_| known.contains(&name)) {
             Some(name) => Ok(name),
             None => {
-                let message = format!("there is no device `{}`", word.text);
-                let mut error = self.error(word.span.clone(), message, either(&known));
-                error.help = meant(word.text, &known);
+                let message = format!("there is no device `{name}`");
+                let mut error = self.error(span, message, either(&known));
+                error.help = meant(name, &known);
                 Err(error)
             }
         }
+    }
+
+    /// The same, said by all words from `start` to those that were read last.
+    pub fn there_since(&self, start: usize, name: &str) -> Result<DeviceName, ParseError> {
+        self.there(name, start..self.at)
     }
 
     /// The number of a device that traffic control may be about.
