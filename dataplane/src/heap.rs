@@ -262,6 +262,21 @@ mod tests {
     }
 
     #[test]
+    fn a_segment_has_room_up_to_its_ends_and_not_one_byte_more() {
+        let mut buf = HeapBuf::from_frame(Meta::default(), &frame(2040));
+        assert_eq!(buf.append(9).err(), Some(NoRoom));
+        assert_eq!(buf.append(8).map(|room| room.len()), Ok(8));
+        assert_eq!(buf.append(1).err(), Some(NoRoom));
+        assert_eq!(buf.prepend(HEADROOM + 1).err(), Some(NoRoom));
+        assert_eq!(buf.prepend(HEADROOM).map(|room| room.len()), Ok(HEADROOM));
+        assert_eq!(buf.prepend(1).err(), Some(NoRoom));
+        let len = buf.len();
+        assert_eq!(buf.strip_front(len + 1), Err(NoRoom));
+        assert_eq!(buf.strip_front(len), Ok(()));
+        assert_eq!((buf.len(), buf.segments()), (0, 1));
+    }
+
+    #[test]
     fn reading_crosses_segments() {
         let whole = frame(5000);
         let buf = HeapBuf::from_frame(Meta::default(), &whole);

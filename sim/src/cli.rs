@@ -132,9 +132,9 @@ fn dispatch(
     io: &mut Io<'_>,
 ) -> Result<u8, Stop> {
     match command {
-        Command::Run { scenario, port, control, run } => {
+        Command::Run { scenario, captures, port, control, run } => {
             let mut request = Request::from_file(&scenario)?;
-            request.captures = port;
+            request.captures = captures.into_iter().map(args::unnamed).chain(port).collect();
             execute(request, &run, control, engine, interrupted, io)
         }
         Command::Ctl { socket, json, verb } => ctl(&socket, &verb.join(" "), json, io),

@@ -15,7 +15,7 @@ use crate::jobs;
 use crate::ledger::Ledger;
 use crate::plan::{Input, Plan};
 use crate::source::InputTotals;
-use dataplane::{Counters, Instant, Mac};
+use dataplane::{Counters, Instant, Mac, PortId};
 use std::fmt::Write as _;
 
 /// Neighbours that a report lists, at most.
@@ -257,8 +257,11 @@ fn neighbours(text: &mut String, outcome: &Outcome) {
         }
     }
     let _ = writeln!(text, "\nneighbours known in the end");
-    for (neighbour, lcores) in groups.iter().take(NEIGHBOURS) {
-        let device = names.get(neighbour.port.index()).map_or("?", String::as_str);
+    let device = |port: PortId| names.get(port.index()).map_or("?", String::as_str);
+    let shown = || groups.iter().take(NEIGHBOURS);
+    let width = shown().map(|(known, _)| device(known.port).len()).max().unwrap_or(0).max(8);
+    for (neighbour, lcores) in shown() {
+        let device = device(neighbour.port);
         let address = neighbour.address.to_string();
         let mac = match neighbour.mac {
             Mac::ZERO => "-".to_owned(),
@@ -266,7 +269,10 @@ fn neighbours(text: &mut String, outcome: &Outcome) {
         };
         let lcores = lcores.join(", ");
         let state = neighbour.state;
-        let _ = writeln!(text, "  {device:<8} {address:<15} {mac:<17}  {state:<10} lcore {lcores}");
+        let _ = writeln!(
+            text,
+            "  {device:<width$} {address:<15} {mac:<17}  {state:<10} lcore {lcores}"
+        );
     }
     if groups.len() > NEIGHBOURS {
         let _ = writeln!(text, "  and {} more", groups.len() - NEIGHBOURS);

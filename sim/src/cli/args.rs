@@ -66,6 +66,9 @@ pub enum Command {
         /// The scenario
         #[arg(value_name = "SCENARIO.toml")]
         scenario: PathBuf,
+        /// Captures to replay, instead of what the scenario has: pcap or pcapng, Ethernet, perhaps gzipped
+        #[arg(value_name = "IN.pcap[ng]")]
+        captures: Vec<PathBuf>,
         /// FILE arrives at the port NAME, instead of what the scenario has for it
         #[arg(long, value_name = "NAME=FILE", value_parser = named)]
         port: Vec<CaptureArg>,

@@ -264,6 +264,12 @@ fn a_capture_takes_the_place_of_what_the_scenario_has_for_its_port() {
     assert_eq!(inputs[0].port.index(), 1);
     assert!(matches!(inputs[1].source, Source::Capture(_)));
     assert_eq!(inputs.len(), 2);
+    // Without a name each interface has a port, as in a replay.
+    for words in ["run @box.toml @both.pcapng", "replay @both.pcapng -c @box.toml"] {
+        let done = folder.lockstep(words);
+        let captured = |input: &crate::plan::Input| matches!(input.source, Source::Capture(_));
+        assert_eq!(done.plan().inputs.iter().map(captured).collect::<Vec<_>>(), [true, true]);
+    }
 }
 
 #[test]

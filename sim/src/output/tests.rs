@@ -122,6 +122,21 @@ fn the_report_tells_the_run() {
 }
 
 #[test]
+fn neighbours_are_in_columns_however_long_a_device_is_called() {
+    let mut plan = plan();
+    plan.config.ports[1].name = "uplink-to-the-world".to_owned();
+    let temp = TempDir::new("columns");
+    let dir = temp.join("out");
+    leave(&plan, &dir);
+    let report = read(&dir, "report.txt");
+    let (_, known) = report.split_once("neighbours known in the end\n").unwrap();
+    assert_snapshot!(known.lines().take(2).collect::<Vec<_>>().join("\n"), @"
+    lan                 198.51.100.7    -                  send       lcore 1
+    uplink-to-the-world 192.0.2.9       02:00:00:00:00:0b  reachable  lcore 1
+    ");
+}
+
+#[test]
 fn idle_ticks_are_one_line() {
     let temp = TempDir::new("ticks");
     let dir = temp.join("out");
