@@ -72,6 +72,14 @@ impl Resolution {
         }
     }
 
+    /// Whether libpcap counts in it, too: 10^-19 s and 2^-63 s are its finest.
+    pub(super) const fn is_for_libpcap(self) -> bool {
+        match self.0 & 0x80 {
+            0 => self.0 <= 19,
+            _ => self.0 & 0x7f <= 63,
+        }
+    }
+
     /// Nanoseconds since 1970, or nothing when that is before 1970 or after 2554.
     pub(super) fn to_nanos(self, units: u64, offset_seconds: i64) -> Option<u64> {
         let exponent = u32::from(self.0 & 0x7f);

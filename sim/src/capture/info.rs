@@ -168,6 +168,8 @@ impl CaptureInfo {
             Some("its sections differ in byte order")
         } else if snaplens.any(|other| Some(other) != snaplen) {
             Some("its interfaces differ in snap length")
+        } else if self.interfaces.iter().any(|each| !each.libpcap) {
+            Some("it says of an interface's times what libpcap does not take")
         } else {
             None
         }

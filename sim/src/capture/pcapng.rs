@@ -219,20 +219,28 @@ impl Block<'_> {
             return Err(self.corrupt("declares interface 4097, one more than is believed"));
         }
         let link_type = self.u16(8);
-        let mut interface = Interface::new(None, link_type, self.u32(12), Resolution::MICROS);
-        let mut fcs = 0;
+        // Each may be there once; of several the first counts, as for Wireshark. libpcap takes none.
+        let (mut name, mut tsresol, mut fcs, mut seconds) = (None, None, None, None);
+        let mut regular = true;
         for option in Options::new(&self.bytes[16..self.end()], self.order) {
             let OptionField { code, value } = option.map_err(|why| self.corrupt(why))?;
             match (code, value) {
-                (2, name) => interface.name = Some(String::from_utf8_lossy(name).into_owned()),
-                (9, [tsresol]) => interface.resolution = Resolution::from_tsresol(*tsresol),
-                (13, [bytes]) => fcs = *bytes,
-                (14, value) if value.len() == 8 => {
-                    interface.offset_seconds = self.order.u64(value, 0).cast_signed();
+                (2, text) => _ = name.get_or_insert(text),
+                (9, [unit]) if tsresol.is_none() => tsresol = Some(*unit),
+                (13, [bytes]) => _ = fcs.get_or_insert(*bytes),
+                (14, value) if value.len() == 8 && seconds.is_none() => {
+                    seconds = Some(self.order.u64(value, 0).cast_signed());
                 }
+                (9 | 14, _) => regular = false,
                 _ => {}
             }
         }
+        let name = name.map(|text| String::from_utf8_lossy(text).into_owned());
+        let resolution = tsresol.map_or(Resolution::MICROS, Resolution::from_tsresol);
+        let mut interface = Interface::new(name, link_type, self.u32(12), resolution);
+        interface.offset_seconds = seconds.unwrap_or(0);
+        interface.libpcap = regular && resolution.is_for_libpcap();
+        let fcs = fcs.unwrap_or(0);
         self.check_link(&interface, so_far, fcs)?;
         Ok(interface)
     }

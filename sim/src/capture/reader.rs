@@ -57,6 +57,8 @@ pub struct Interface {
     /// The unit of its times.
     pub resolution: Resolution,
     pub(super) offset_seconds: i64,
+    /// Whether libpcap, too, takes what the file says of these times.
+    pub(super) libpcap: bool,
 }
 
 /// A file ends inside a record: its writer was stopped.
@@ -249,7 +251,7 @@ impl Interface {
         snaplen: u32,
         resolution: Resolution,
     ) -> Interface {
-        Interface { name, link_type, snaplen, resolution, offset_seconds: 0 }
+        Interface { name, link_type, snaplen, resolution, offset_seconds: 0, libpcap: true }
     }
 }
 

@@ -107,6 +107,33 @@ fn pcapng_of_several_sections_units_and_kinds_of_packet_is_read() {
     assert_eq!(info.libpcap, Some("its sections differ in byte order"));
 }
 
+/// What is read of a packet at 5 units, of an interface with these options: its time, and what libpcap
+/// has against it.
+fn timed(options: &[(u16, &[u8])]) -> (u64, Option<&'static str>) {
+    let options: Vec<_> = options.iter().map(|(code, v)| Put::LITTLE.option(*code, v)).collect();
+    let mut bytes = Put::LITTLE.section();
+    bytes.extend(Put::LITTLE.interface(1, 0, &options.concat()));
+    bytes.extend(Put::LITTLE.packet(6, 0, 5, &[1; 60], &[]));
+    let file = Scratch::new("timed.pcapng", &bytes);
+    let mut reader = CaptureReader::open(&file.0).unwrap();
+    let time = read_all(&mut reader).unwrap()[0].time;
+    let info = CaptureInfo::scan(&file.0).unwrap();
+    (time, info.libpcap)
+}
+
+#[test]
+fn of_an_option_that_is_there_twice_the_first_counts_and_libpcap_takes_none() {
+    const WHY: Option<&str> = Some("it says of an interface's times what libpcap does not take");
+    let second = 3_i64.to_le_bytes();
+    assert_eq!(timed(&[(9, &[9]), (14, &second)]), (3_000_000_005, None));
+    assert_eq!(timed(&[(9, &[0]), (9, &[9])]), (5_000_000_000, WHY));
+    assert_eq!(timed(&[(14, &second), (14, &[0; 8])]), (3_000_005_000, WHY));
+    assert_eq!(timed(&[(9, &[9, 9])]), (5_000, WHY), "a unit of two bytes is none");
+    // The finest units that libpcap knows, and one finer.
+    assert_eq!([19, 0x80 | 63].map(|unit| timed(&[(9, &[unit])])), [(0, None); 2]);
+    assert_eq!([20, 0x80 | 64].map(|unit| timed(&[(9, &[unit])])), [(0, WHY); 2]);
+}
+
 #[test]
 fn pcapng_cut_inside_a_block_keeps_the_packets_before() {
     let bytes = sections();
