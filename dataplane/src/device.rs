@@ -338,6 +338,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "minutes there")]
     fn the_last_number_is_given_and_none_after_it() {
         let mut devices = devices();
         let vlan = devices.take(PortId(2)).unwrap();

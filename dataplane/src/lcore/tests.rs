@@ -427,6 +427,7 @@ fn an_echo_request_for_any_of_our_addresses_is_answered_in_place() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "minutes there")]
 fn jitter_comes_from_the_seed_and_each_lcore_has_its_own() {
     let expired_at = |seed: u64| -> Vec<Instant> {
         let mut config = router(2);

@@ -135,6 +135,7 @@ fn a_redirect_is_believed_from_the_first_hop_to_a_neighbour_on_the_same_link() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "minutes there")]
 fn a_redirect_has_a_code_of_rfc_792_and_quotes_an_ipv4_header() {
     for code in 0..=u8::MAX {
         let said = believed("192.0.2.254", &redirect(code, "10.1.2.3", "192.0.2.7"));

@@ -46,6 +46,7 @@ impl Model {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "minutes there")]
 fn a_history_is_what_counting_every_sample_anew_comes_to() {
     for seed in 0..200 {
         let mut rng = Rng::new(seed);

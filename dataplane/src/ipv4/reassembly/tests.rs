@@ -54,6 +54,7 @@ fn outcome(script: &str) -> String {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "minutes there")]
 fn every_order_of_up_to_six_fragments_gives_the_same_datagram() {
     // DPVS: a datagram that the first fragment completes is freed twice (defect B45).
     for n in 2..=6 {
@@ -332,6 +333,7 @@ fn a_datagram_has_as_many_fragments_as_the_policy_lets_it() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "minutes there")]
 fn a_datagram_of_eight_thousand_fragments_becomes_whole() {
     let mut rig = Rig::new();
     rig.config.limits.pool = 16_383;

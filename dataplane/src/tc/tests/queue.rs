@@ -59,6 +59,7 @@ fn a_pfifo_fast_counts_all_its_bands() {
 
 // Defect B68.
 #[test]
+#[cfg_attr(miri, ignore = "minutes there")]
 fn the_length_of_a_queue_does_not_wrap_at_65536() {
     let (queue, why) = filled(&Kind::Pfifo { limit: 65_537 }, 1, 100_000);
     assert_eq!((queue.len(), why), (65_537, Some(DropReason::QschFull)));
