@@ -166,6 +166,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "minutes there")]
     fn an_operation_nobody_knows_is_still_a_packet() {
         for number in 0..=u16::MAX {
             let mut bytes = hex(REQUEST);

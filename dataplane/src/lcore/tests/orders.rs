@@ -178,6 +178,7 @@ fn a_vlan_device_goes_with_the_fragments_that_came_from_it() {
 
 // Defect B27.
 #[test]
+#[cfg_attr(miri, ignore = "minutes there")]
 fn a_thousand_vlan_devices_come_and_go_and_leave_nothing() {
     let mut dut = Box::new(&router(2));
     let before = dut.same();
