@@ -124,6 +124,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "minutes there")]
     fn the_longest_datagram_of_ones_does_not_overflow() {
         // 2^15 words of FFFF: each carry comes back, so the sum stays FFFF.
         let mut sum = Sum::new();
