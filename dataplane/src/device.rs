@@ -8,7 +8,6 @@
 //! Not here: queues (`netif.rs`), routes (`route.rs`), who may change what (`change.rs`).
 
 use crate::config::{Config, Limits};
-use crate::netif::Class;
 use crate::types::{LcoreId, Mac, PortId, VlanId};
 use ipnet::Ipv4Net;
 use std::collections::BTreeMap;
@@ -163,18 +162,6 @@ impl Devices {
         self.devices.get(id.index())?.as_ref()
     }
 
-    /// Whom a frame to `dst` is for, that came in on `device`.
-    ///
-    /// A VLAN device may have a MAC of its own, and the frame to that of its port is for it all the
-    /// same: DPVS and Linux class a frame by the port before they look at its tag. Spec 3.1.
-    pub(crate) fn class(&self, dst: Mac, device: &Device) -> Class {
-        let port = || device.vlan.and_then(|(port, _)| self.find(port));
-        match Class::of(dst, device.mac) {
-            Class::OtherHost if port().is_some_and(|port| port.mac == dst) => Class::Host,
-            class => class,
-        }
-    }
-
     fn find_mut(&mut self, id: PortId) -> Option<&mut Device> {
         self.devices.get_mut(id.index())?.as_mut()
     }
@@ -269,6 +256,7 @@ impl Devices {
 mod tests {
     use super::*;
     use crate::config::{PortConfig, VlanConfig};
+    use crate::netif::Class;
 
     fn devices() -> Devices {
         let port = |name: &str, address: &str, vlans| PortConfig {
@@ -310,7 +298,7 @@ mod tests {
         let mut vlan = devices.take(PortId(2)).unwrap();
         vlan.mac = own;
         devices.put(vlan);
-        let class = |dst, id| devices.class(dst, devices.get(PortId(id)));
+        let class = |dst, id| Class::of(dst, devices.get(PortId(id)), &devices);
         assert_eq!(
             [own, port, other].map(|dst| class(dst, 2)),
             [Class::Host, Class::Host, Class::OtherHost]

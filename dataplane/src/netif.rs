@@ -9,6 +9,7 @@
 //! pointer to where the header was), and bytes out are counted when the port took them (B21).
 
 use crate::config::Config;
+use crate::device::{Device, Devices};
 use crate::drop::DropReason;
 use crate::env::Env;
 use crate::event::Event;
@@ -36,12 +37,17 @@ pub enum Class {
 }
 
 impl Class {
-    /// The class of a frame to `dst` on a device with the MAC `device`.
-    pub(crate) fn of(dst: Mac, device: Mac) -> Class {
+    /// The class of a frame to `dst` that came in on `device`.
+    ///
+    /// A VLAN device may have a MAC of its own, and the frame to that of its port is for it all the
+    /// same: DPVS and Linux class a frame by the port before they look at its tag. Spec 3.1.
+    pub(crate) fn of(dst: Mac, device: &Device, devices: &Devices) -> Class {
+        let port = || device.vlan.and_then(|(port, _)| devices.find(port));
         match dst {
-            dst if dst == device => Class::Host,
+            dst if dst == device.mac => Class::Host,
             Mac::BROADCAST => Class::Broadcast,
             dst if dst.is_multicast() => Class::Multicast,
+            dst if port().is_some_and(|port| port.mac == dst) => Class::Host,
             _ => Class::OtherHost,
         }
     }
@@ -104,7 +110,7 @@ pub fn deliver<W: World>(frame: Frame<W::Buf>, env: &mut Env<'_, W>, next: &mut 
         kni::copy(&mut buf, device, env);
     }
     let device = env.devices.get(device);
-    let class = env.devices.class(header.dst, device);
+    let class = Class::of(header.dst, device, env.devices);
     if buf.strip_front(ethernet::HEADER_LEN).is_err() {
         return env.drop(buf, DropReason::EthTruncated);
     }

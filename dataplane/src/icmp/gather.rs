@@ -15,6 +15,7 @@ use crate::drop::DropReason;
 use crate::env::Env;
 use crate::event::Event;
 use crate::ipv4::{Datagram, Ip, Origin};
+use crate::netif::Class;
 use crate::packet::Buf;
 use crate::planted::Defect;
 use crate::wire::ethernet;
@@ -78,6 +79,6 @@ pub fn taken<W: World>(mut buf: W::Buf, env: &mut Env<'_, W>) -> Option<Datagram
         env.drop(buf, DropReason::DeviceGone);
         return None;
     };
-    let class = env.devices.class(header.dst, found);
+    let class = Class::of(header.dst, found, env.devices);
     Some(Datagram { buf, ip, from: Origin { device, class } })
 }
