@@ -134,18 +134,18 @@ fn dispatch(
     match command {
         Command::Run { scenario, captures, port, control, run } => {
             let mut request = Request::from_file(&scenario)?;
-            request.captures = captures.into_iter().map(args::unnamed).chain(port).collect();
+            request.captures = args::captures(captures, port);
             execute(request, &run, control, engine, interrupted, io)
         }
         Command::Ctl { socket, json, verb } => ctl(&socket, &verb.join(" "), json, io),
         Command::Replay { captures, scenario, port, run } => {
-            let captures = captures.into_iter().map(args::unnamed).chain(port).collect();
+            let captures = args::captures(captures, port);
             let request = replay(captures, scenario.as_deref(), &run.sim, io)?;
             execute(request, &run, None, engine, interrupted, io)
         }
         Command::Sweep { scenario, captures, port, kinds, every, bundles, run } => {
             let mut request = Request::from_file(&scenario)?;
-            request.captures = captures.into_iter().map(args::unnamed).chain(port).collect();
+            request.captures = args::captures(captures, port);
             let kinds = args::kinds(&kinds);
             let bundle = bundles.map(|path| BundleTo { path, always: false });
             let job = Job { bundle, ..job(request, &run, io)? };
@@ -159,7 +159,7 @@ fn dispatch(
         Command::Merge(args) => swarm::merge(&args, io),
         Command::Check { list: true, .. } => relations(io),
         Command::Check { captures, scenario, port, only, run, .. } => {
-            let captures: Vec<_> = captures.into_iter().map(args::unnamed).chain(port).collect();
+            let captures = args::captures(captures, port);
             let request = match &scenario {
                 Some(path) if captures.is_empty() => Request::from_file(path)?,
                 scenario => replay(captures, scenario.as_deref(), &run, io)?,
@@ -189,7 +189,7 @@ fn dispatch(
         }
         Command::Compare { captures, scenario, port, slack, run } => {
             let mut request = Request::from_file(&scenario)?;
-            request.captures = captures.into_iter().map(args::unnamed).chain(port).collect();
+            request.captures = args::captures(captures, port);
             let job = job(request, &run, io)?;
             report(&engine.compare(job, slack)?, io)
         }

@@ -423,9 +423,10 @@ impl SimArgs {
     }
 }
 
-/// A capture that does not say its port.
-pub fn unnamed(path: PathBuf) -> CaptureArg {
-    CaptureArg { port: None, path }
+/// All captures of a command line: first those that do not say their port.
+pub fn captures(unnamed: Vec<PathBuf>, named: Vec<CaptureArg>) -> Vec<CaptureArg> {
+    let unnamed = unnamed.into_iter().map(|path| CaptureArg { port: None, path });
+    unnamed.chain(named).collect()
 }
 
 /// A kind of faults; nothing stands for all of them.

@@ -3,7 +3,7 @@
 //! Invariant: what decides which units are tried is said on the command line; of the environment only
 //! `--shard env` asks. Not here: what a unit comes to (`swarm.rs`).
 
-use super::args::{self, SimArgs, named, unnamed};
+use super::args::{self, SimArgs, named};
 use super::{Engine, Io, Job, Stop, exit, job, report};
 use crate::scenario::{CaptureArg, Request};
 use crate::swarm::{Key, Line, Merged, Seeds, Shard, Summary, junit, read, shard_from};
@@ -120,7 +120,7 @@ pub(super) fn swarm(
     io: &mut Io<'_>,
 ) -> Result<u8, Stop> {
     let (shard, who) = shard(args.shard.as_deref(), io.env).map_err(Stop::Usage)?;
-    let captures: Vec<_> = args.captures.into_iter().map(unnamed).chain(args.port).collect();
+    let captures = args::captures(args.captures, args.port);
     let mut jobs = Vec::new();
     for path in scenarios(&args.what)? {
         let request = Request { captures: captures.clone(), ..Request::from_file(&path)? };
