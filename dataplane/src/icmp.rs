@@ -136,7 +136,8 @@ pub fn input<W: World>(
     env: &mut Env<'_, W>,
     next: &mut Next<W::Buf>,
 ) {
-    let Datagram { mut buf, ip, from } = packet;
+    let ip = packet.ip();
+    let Datagram { mut buf, from } = packet;
     env.counters.icmp_in += 1;
     let ip_len = usize::from(ip.header_len);
     let Some([kind, code]) = buf.head().get(ip_len..ip_len + HEADER_LEN).map(|h| [h[0], h[1]])
@@ -150,7 +151,7 @@ pub fn input<W: World>(
         Type::Echo if code == 0 || env.policy.echo_any_code => {}
         Type::Echo => return env.drop(buf, DropReason::IcmpEchoCode),
         Type::Redirect if env.policy.icmp_check_redirects => {
-            return redirect::input(routes, Datagram { buf, ip, from }, env);
+            return redirect::input(routes, Datagram { buf, from }, env);
         }
         // Answers to what the kernel sent, perhaps.
         kind if env.devices.get(from.device).kni.is_some() => {
@@ -209,7 +210,7 @@ pub fn error<W: World>(
     env: &mut Env<'_, W>,
     next: &mut Next<W::Buf>,
 ) {
-    error_about(limit, &packet.buf, &packet.ip, packet.from, kind, env, next);
+    error_about(limit, &packet.buf, &packet.ip(), packet.from, kind, env, next);
 }
 
 /// The same for a packet that is on its way out already.
@@ -240,12 +241,12 @@ pub fn redirect<W: World>(
     env: &mut Env<'_, W>,
 ) -> Option<Outgoing<W::Buf>> {
     let from = packet.from.filter(|_| env.policy.icmp_redirects)?;
-    let advice = redirect::due(packet.buf.head(), &packet.ip, from, packet.hop, env.devices)?;
+    let advice = redirect::due(packet.buf.head(), from, packet.hop, env.devices)?;
     let kind = ErrorKind::Redirect { gateway: advice.gateway };
     let rate = Some(env.policy.icmp_redirect_rate_limit);
     let taken =
         |env: &Env<'_, W>| limit.take(rate, env.now).then_some(()).ok_or("redirect_rate_limit");
-    let mut told = message(&packet.buf, &packet.ip, from, kind, env, taken)?;
+    let mut told = message(&packet.buf, &packet.ip(), from, kind, env, taken)?;
     env.counters.icmp_redirects_out += 1;
     told.src = Some(advice.from);
     Some(told)

@@ -132,13 +132,26 @@ impl Sampler {
 const FIRST: u32 = 1;
 
 /// Counts a checked packet, from its IPv4 header on, and samples it if it is its turn.
+#[inline]
 pub fn watch<W: World>(
     sampler: &mut Sampler,
-    (buf, ip): (&W::Buf, &Ip),
+    buf: &W::Buf,
+    way: (PortId, Direction),
+    env: &mut Env<'_, W>,
+) {
+    if let Some(sampling) = sampler.sampling {
+        count(sampler, sampling, buf, way, env);
+    }
+}
+
+fn count<W: World>(
+    sampler: &mut Sampler,
+    Sampling { generation, every }: Sampling,
+    buf: &W::Buf,
     (device, direction): (PortId, Direction),
     env: &mut Env<'_, W>,
 ) {
-    let Some(Sampling { generation, every }) = sampler.sampling else { return };
+    let ip = Ip::of(buf);
     // A later fragment begins with what its sender chose, not with ports.
     let l4 = buf.head().get(usize::from(ip.header_len)..).filter(|_| ip.is_first());
     let Some((src_port, dst_port)) = l4.and_then(|l4| l4::ports(ip.protocol, l4)) else { return };

@@ -32,6 +32,9 @@ use crate::world::World;
 use std::net::Ipv4Addr;
 
 /// What the path needs to know of an IPv4 header that was checked.
+///
+/// Each stage reads it where the packet has it ([`Datagram::ip`], [`Outbound::ip`]): what goes from
+/// stage to stage is the buffer and little more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ip {
     /// The source.
@@ -60,6 +63,7 @@ pub struct Ip {
 
 impl Ip {
     /// What a header says that was checked.
+    #[inline]
     pub fn new(view: &View<'_>) -> Ip {
         Ip {
             src: view.src(),
@@ -74,6 +78,12 @@ impl Ip {
             offset: view.fragment_offset(),
             more_fragments: view.more_fragments(),
         }
+    }
+
+    /// What the header says at the start of a packet that was checked, or that is our own.
+    #[inline]
+    pub(crate) fn of(buf: &impl Buf) -> Ip {
+        Ip::new(&View::again(buf.head()))
     }
 
     /// Whether it is a part of a datagram.
@@ -101,10 +111,19 @@ pub struct Origin {
 pub struct Datagram<B> {
     /// The packet.
     pub buf: B,
-    /// Its header.
-    pub ip: Ip,
     /// How it came to us.
     pub from: Origin,
+}
+
+impl<B: Buf> Datagram<B> {
+    /// Its header.
+    ///
+    /// # Panics
+    /// There is none: it was never checked.
+    #[inline]
+    pub fn ip(&self) -> Ip {
+        Ip::of(&self.buf)
+    }
 }
 
 /// A packet of our own, without its IPv4 header.
@@ -127,12 +146,21 @@ pub struct Outgoing<B> {
 pub struct Outbound<B> {
     /// The packet.
     pub buf: B,
-    /// Its header.
-    pub ip: Ip,
     /// Its way out.
     pub hop: Hop,
     /// How it came to us; nothing for one of our own.
     pub from: Option<Origin>,
+}
+
+impl<B: Buf> Outbound<B> {
+    /// Its header.
+    ///
+    /// # Panics
+    /// There is none: it was neither checked nor written by us.
+    #[inline]
+    pub fn ip(&self) -> Ip {
+        Ip::of(&self.buf)
+    }
 }
 
 /// The identifications of an lcore's own packets. Several lcores never give the same one: with `n`
@@ -170,20 +198,20 @@ pub fn input<W: World>(
         return env.drop(buf, DropReason::IpOtherHost);
     }
     env.counters.ip_in += 1;
-    let ip = match checked(&buf, env.planted) {
-        Ok(ip) => ip,
-        Err(reason) => return env.drop(buf, reason),
-    };
+    if let Err(reason) = check(&buf, env.planted) {
+        return env.drop(buf, reason);
+    }
+    let ip = Ip::of(&buf);
     // What is behind the datagram is Ethernet's padding, or worse: it is not forwarded.
     let kept = if env.planted.is(Defect::PaddingKept) { buf.len() } else { 0 };
     if buf.truncate(kept.max(ip.total_len.into())).is_err() {
         return env.drop(buf, DropReason::IpBeyondFrame);
     }
-    iftraf::watch(sampler, (&buf, &ip), (device, Direction::In), env);
+    iftraf::watch(sampler, &buf, (device, Direction::In), env);
     if let Some(reason) = unwelcome(&ip, env) {
         return env.drop(buf, reason);
     }
-    let packet = Datagram { buf, ip, from: Origin { device, class } };
+    let packet = Datagram { buf, from: Origin { device, class } };
     if env.policy.check_options && usize::from(ip.header_len) > ipv4::HEADER_LEN_MIN {
         let header = &packet.buf.head()[..usize::from(ip.header_len)];
         match ipv4::check_options(&header[ipv4::HEADER_LEN_MIN..]) {
@@ -203,13 +231,12 @@ pub fn input<W: World>(
 }
 
 /// The checks of RFC 1812 §5.2.2, in DPVS's order (spec 4.2).
-fn checked(buf: &impl Buf, planted: Planted) -> Result<Ip, DropReason> {
+fn check(buf: &impl Buf, planted: Planted) -> Result<(), DropReason> {
     let view = View::new(buf.head()).map_err(refused)?;
     if !view.checksum_ok() && !planted.is(Defect::ChecksumUnchecked) {
         return Err(DropReason::IpChecksum);
     }
-    view.check_lengths(buf.len()).map_err(refused)?;
-    Ok(Ip::new(&view))
+    view.check_lengths(buf.len()).map_err(refused)
 }
 
 fn refused(malformed: Malformed) -> DropReason {
@@ -255,19 +282,19 @@ pub fn route<W: World>(
     env: &mut Env<'_, W>,
     next: &mut Next<W::Buf>,
 ) {
-    let dst = packet.ip.dst;
-    let device = packet.from.device;
+    let ip = packet.ip();
+    let (dst, device) = (ip.dst, packet.from.device);
     if dst.is_multicast() {
         return kni::packet(packet.buf, device, DropReason::IpMulticast, env);
     }
-    if env.devices.is_broadcast(dst) && env.planted.is(Defect::BroadcastAnswered) {
+    if env.planted.is(Defect::BroadcastAnswered) && env.devices.is_broadcast(dst) {
         return next.push(Step::LocalIn(packet));
     }
     if env.devices.is_broadcast(dst) {
         return kni::packet(packet.buf, device, DropReason::IpBroadcast, env);
     }
-    match routes.input(dst, packet.from.device, env.policy.weak_host) {
-        Some(Routed::Local) if packet.ip.is_fragment() => next.push(Step::Reassemble(packet)),
+    match routes.input(dst, device, env.policy.weak_host) {
+        Some(Routed::Local) if ip.is_fragment() => next.push(Step::Reassemble(packet)),
         Some(Routed::Local) => next.push(Step::LocalIn(packet)),
         // RFC 1812 §5.3.4: not what was sent to a group on the link.
         Some(Routed::Forward(_)) if packet.from.class != Class::Host => {
@@ -292,7 +319,8 @@ pub fn local_in<W: World>(
     env: &mut Env<'_, W>,
     next: &mut Next<W::Buf>,
 ) {
-    let (kind, reason) = match packet.ip.protocol {
+    let ip = packet.ip();
+    let (kind, reason) = match ip.protocol {
         Protocol::Icmp => {
             env.counters.ip_delivered += 1;
             return icmp::input(routes, packet, env, next);
@@ -302,7 +330,7 @@ pub fn local_in<W: World>(
     };
     let device = packet.from.device;
     if env.policy.icmp_unreachable && env.devices.get(device).kni.is_none() {
-        if let Some(fault) = transport::fault(&packet.ip, &packet.buf) {
+        if let Some(fault) = transport::fault(&ip, &packet.buf) {
             return env.drop(packet.buf, fault);
         }
         icmp::error(limit, &packet, kind, env, next);
@@ -323,13 +351,14 @@ pub fn forward<W: World>(
     if off && !env.policy.icmp_errors_when_not_forwarding {
         return env.drop(packet.buf, DropReason::ForwardingOff);
     }
+    let ip = packet.ip();
     // RFC 1812 §5.3.1: TTL 0 and 1 may not be forwarded.
-    if u32::from(packet.ip.ttl) + env.planted.one_if(Defect::TtlLess) <= 1 {
+    if u32::from(ip.ttl) + env.planted.one_if(Defect::TtlLess) <= 1 {
         icmp::error(limit, &packet, ErrorKind::TtlExceeded, env, next);
         return env.drop(packet.buf, DropReason::TtlExceeded);
     }
-    let fixed = packet.ip.dont_fragment && !env.planted.is(Defect::DfIgnored);
-    if packet.ip.total_len > hop.mtu && fixed {
+    let fixed = ip.dont_fragment && !env.planted.is(Defect::DfIgnored);
+    if ip.total_len > hop.mtu && fixed {
         icmp::error(limit, &packet, ErrorKind::FragmentationNeeded { mtu: hop.mtu }, env, next);
         env.counters.frag_fails += 1;
         return env.drop(packet.buf, DropReason::FragmentationNeeded);
@@ -337,14 +366,13 @@ pub fn forward<W: World>(
     if off {
         return env.drop(packet.buf, DropReason::ForwardingOff);
     }
-    let Datagram { mut buf, mut ip, from } = packet;
+    let Datagram { mut buf, from } = packet;
     match env.planted.is(Defect::ChecksumStale) {
         true => buf.head_mut()[8] -= 1,
         false => ipv4::decrement_ttl(buf.head_mut()),
     }
-    ip.ttl -= 1;
     env.counters.ip_forwarded += 1;
-    let packet = Outbound { buf, ip, hop, from: Some(from) };
+    let packet = Outbound { buf, hop, from: Some(from) };
     // It goes first, as in Linux, and back by the device that the packet came in on.
     if let Some(told) = icmp::redirect(redirects, &packet, env) {
         let back = Hop { dev: hop.dev, gateway: None, mtu: env.devices.get(hop.dev).mtu };
@@ -407,20 +435,7 @@ fn headed<W: World>(
             return None;
         }
     }
-    let ip = Ip {
-        src,
-        dst,
-        protocol,
-        tos,
-        ttl,
-        header_len: 20,
-        total_len,
-        dont_fragment: false,
-        id,
-        offset: FragOffset::ZERO,
-        more_fragments: false,
-    };
-    Some(Outbound { buf, ip, hop, from: None })
+    Some(Outbound { buf, hop, from: None })
 }
 
 /// Rank 9: what is larger than its link takes is cut.
@@ -431,10 +446,9 @@ pub fn output<W: World>(
     next: &mut Next<W::Buf>,
 ) {
     // Before it is cut: only the first of its fragments would have ports.
-    let way = (packet.hop.dev, Direction::Out);
-    iftraf::watch(sampler, (&packet.buf, &packet.ip), way, env);
+    iftraf::watch(sampler, &packet.buf, (packet.hop.dev, Direction::Out), env);
     let over = env.planted.one_if(Defect::MtuOneOver);
-    if u32::from(packet.ip.total_len) > u32::from(packet.hop.mtu) + over {
+    if u32::from(packet.ip().total_len) > u32::from(packet.hop.mtu) + over {
         return fragment::cut(packet, env, next);
     }
     env.counters.ip_out += 1;

@@ -241,7 +241,7 @@ pub fn resolve<W: World>(
     env: &mut Env<'_, W>,
     next: &mut Next<W::Buf>,
 ) {
-    let key = (packet.hop.dev, packet.hop.next(packet.ip.dst));
+    let key = (packet.hop.dev, packet.hop.next(packet.ip().dst));
     let room = table.entries.len() < env.limits.neigh_entries as usize;
     let (entry, is_new) = match table.entries.entry(key) {
         std::collections::btree_map::Entry::Occupied(entry) => (entry.into_mut(), false),
@@ -375,7 +375,7 @@ fn give_up<W: World>(
         *held -= 1;
         if let Some(from) = packet.from {
             let kind = ErrorKind::HostUnreachable;
-            icmp::error_about(limit, &packet.buf, &packet.ip, from, kind, env, next);
+            icmp::error_about(limit, &packet.buf, &packet.ip(), from, kind, env, next);
         }
         if env.planted.is(Defect::GivenUpLeaked) {
             continue;

@@ -14,7 +14,7 @@
 use crate::drop::DropReason;
 use crate::env::Env;
 use crate::event::Event;
-use crate::ipv4::{Datagram, Ip, Origin};
+use crate::ipv4::{Datagram, Origin};
 use crate::netif::Class;
 use crate::packet::Buf;
 use crate::planted::Defect;
@@ -54,12 +54,12 @@ pub fn hand_over<W: World>(
 /// Whether a packet is a whole echo or echo reply. Fragments stay where they came in, all of one
 /// datagram on one lcore: whoever puts them together has the whole, and a part of it is no echo yet.
 fn is_echo<B: Buf>(packet: &Datagram<B>) -> bool {
-    let Datagram { buf, ip, .. } = packet;
+    let ip = packet.ip();
     if ip.protocol != Protocol::Icmp || ip.is_fragment() {
         return false;
     }
     let at = usize::from(ip.header_len);
-    let header = buf.head().get(at..at + HEADER_LEN);
+    let header = packet.buf.head().get(at..at + HEADER_LEN);
     header.is_some_and(|h| matches!(Type::from(h[0]), Type::Echo | Type::EchoReply))
 }
 
@@ -70,15 +70,15 @@ pub fn taken<W: World>(mut buf: W::Buf, env: &mut Env<'_, W>) -> Option<Datagram
         env.drop(buf, DropReason::EthTruncated);
         return None;
     };
-    let Ok(ip) = View::new(buf.head()).map(|view| Ip::new(&view)) else {
+    if View::new(buf.head()).is_err() {
         env.drop(buf, DropReason::IpTruncated);
         return None;
-    };
+    }
     let device = buf.meta().port;
     let Some(found) = env.devices.find(device) else {
         env.drop(buf, DropReason::DeviceGone);
         return None;
     };
     let class = Class::of(header.dst, found, env.devices);
-    Some(Datagram { buf, ip, from: Origin { device, class } })
+    Some(Datagram { buf, from: Origin { device, class } })
 }

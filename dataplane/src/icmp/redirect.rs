@@ -13,12 +13,12 @@ use crate::device::Devices;
 use crate::drop::DropReason;
 use crate::env::Env;
 use crate::event::{Consumer, Event};
-use crate::ipv4::{Datagram, Ip, Origin};
+use crate::ipv4::{Datagram, Origin};
 use crate::packet::Buf;
 use crate::route::{Hop, Routes};
 use crate::types::PortId;
 use crate::wire::icmpv4::{self, HEADER_LEN};
-use crate::wire::ipv4::{HEADER_LEN_MAX, HEADER_LEN_MIN, View, check_options};
+use crate::wire::ipv4::{HEADER_LEN_MAX, View, check_options};
 use crate::world::World;
 use std::net::Ipv4Addr;
 
@@ -35,36 +35,40 @@ pub struct Advice {
 const FRONT: usize = HEADER_LEN + HEADER_LEN_MAX;
 
 /// Whether the sender of a packet that is forwarded by `hop` is to be told of a nearer gateway.
-/// `packet` begins with the IPv4 header that `ip` was read from.
+/// `packet` begins with its IPv4 header.
 ///
 /// RFC 1812 §5.2.7.2 has three conditions: the packet leaves by the device that it came in on; its
 /// sender is on one subnet with the next hop; it has no source route.
-pub fn due(packet: &[u8], ip: &Ip, from: Origin, hop: Hop, devices: &Devices) -> Option<Advice> {
-    if hop.dev != from.device {
-        return None;
-    }
-    let gateway = hop.next(ip.dst);
+#[inline]
+pub fn due(packet: &[u8], from: Origin, hop: Hop, devices: &Devices) -> Option<Advice> {
+    let turns_round = hop.dev == from.device;
+    turns_round.then(|| nearer(&View::again(packet), from, hop, devices)).flatten()
+}
+
+/// The gateway that the sender could have gone to by itself.
+fn nearer(ip: &View<'_>, from: Origin, hop: Hop, devices: &Devices) -> Option<Advice> {
+    let (src, gateway) = (ip.src(), hop.next(ip.dst()));
     let on_link = devices.get(from.device).addresses.iter();
-    let shared = on_link.filter(|net| net.contains(&ip.src) && net.contains(&gateway));
+    let shared = on_link.filter(|net| net.contains(&src) && net.contains(&gateway));
     // RFC 1812 §5.2.7.2: the source of the redirect is on that same subnet.
     let from = shared.map(ipnet::Ipv4Net::addr).next()?;
     let ours = |address| devices.owner(address).is_some();
-    if gateway == ip.src || ours(ip.src) || ours(gateway) || is_source_routed(packet, ip) {
+    if gateway == src || ours(src) || ours(gateway) || is_source_routed(ip.options()) {
         return None;
     }
     Some(Advice { gateway, from })
 }
 
 /// Whether the options ask for a source route, or cannot be read.
-fn is_source_routed(packet: &[u8], ip: &Ip) -> bool {
-    let options = packet.get(HEADER_LEN_MIN..usize::from(ip.header_len)).unwrap_or_default();
+fn is_source_routed(options: &[u8]) -> bool {
     check_options(options).map_or(true, |seen| seen.source_route)
 }
 
 /// A redirect for us. A router must not follow it (RFC 1812 §5.2.7.2), so one that a host would
 /// believe is counted and told, and ends here; any other is dropped by name.
 pub fn input<W: World>(routes: &Routes, packet: Datagram<W::Buf>, env: &mut Env<'_, W>) {
-    let Datagram { buf, ip, from } = packet;
+    let ip = packet.ip();
+    let Datagram { buf, from } = packet;
     let mut front = [0; FRONT];
     let start = usize::from(ip.header_len);
     let len = buf.len().saturating_sub(start).min(FRONT);

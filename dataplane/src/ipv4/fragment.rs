@@ -12,7 +12,7 @@
 //! MTU leaves less than 8 bytes (defect B44); it left the route with the original (past fault
 //! 3fd183ba) and rounded what was left instead of what was taken (e6e7472b).
 
-use super::{Ip, Outbound};
+use super::Outbound;
 use crate::config::Limits;
 use crate::drop::DropReason;
 use crate::env::Env;
@@ -63,7 +63,7 @@ fn pieces<W: World>(
     packet: &Outbound<W::Buf>,
     env: &mut Env<'_, W>,
 ) -> Result<Vec<Outbound<W::Buf>>, Failed<W::Buf>> {
-    let Outbound { buf, ip, hop, from } = packet;
+    let Outbound { buf, hop, from } = packet;
     let Ok(view) = View::new(buf.head()) else {
         unreachable!("the header was checked, or is our own")
     };
@@ -73,13 +73,12 @@ fn pieces<W: World>(
     options.copy_from_slice(view.options());
 
     let header_len = view.header_len();
-    let payload = header_len..usize::from(ip.total_len);
+    let payload = header_len..usize::from(header.total_len);
     let step = (usize::from(hop.mtu) - header_len) & !7;
     let mut made = Vec::with_capacity(payload.len().div_ceil(step));
     for start in payload.clone().step_by(step) {
         let bytes = start..payload.end.min(start + step);
-        let piece = piece_of(header, ip, &bytes, payload.end, env.planted);
-        let Some((header, ip)) = piece else {
+        let Some(header) = piece_of(header, &payload, &bytes, env.planted) else {
             return Err(Failed { made, why: DropReason::FragmentBeyondEnd });
         };
         let Some(mut piece) = env.piece(buf, bytes) else {
@@ -89,7 +88,7 @@ fn pieces<W: World>(
             Ok(out) => header.emit_with_options(options, out),
             Err(_) => unreachable!("a fresh buffer has headroom for all headers"),
         }
-        made.push(Outbound { buf: piece, ip, hop: *hop, from: *from });
+        made.push(Outbound { buf: piece, hop: *hop, from: *from });
         // RFC 791 §3.1: options that are not copied are in the first fragment only. Their place
         // stays, as in Linux, so that each piece has a header of the same length.
         if !env.planted.is(Defect::OptionsCopied) {
@@ -99,24 +98,21 @@ fn pieces<W: World>(
     Ok(made)
 }
 
-/// The header of the piece that has `bytes` of a packet of `end` bytes; nothing where a datagram has
-/// no bytes any more. (Linux lets the offset run over into the flags.)
+/// The header of the piece that has `bytes` of a packet whose payload is `payload`; nothing where a
+/// datagram has no bytes any more. (Linux lets the offset run over into the flags.)
 fn piece_of(
-    header: Header,
-    ip: &Ip,
+    whole: Header,
+    payload: &Range<usize>,
     bytes: &Range<usize>,
-    end: usize,
     planted: Planted,
-) -> Option<(Header, Ip)> {
-    let header_len = usize::from(ip.header_len);
-    let start = usize::from(ip.offset.bytes()) + bytes.start - header_len;
+) -> Option<Header> {
+    let start = usize::from(whole.fragment_offset.bytes()) + bytes.start - payload.start;
     let start = if planted.is(Defect::OffsetUnit) { start * 8 } else { start };
-    let offset = u16::try_from(start).ok().and_then(FragOffset::from_bytes)?;
-    let more = ip.more_fragments && !planted.is(Defect::MoreFragmentsLost);
-    let more_fragments = more || bytes.end < end;
-    let total_len = u16::try_from(header_len + bytes.len()).ok()?;
-    let header = Header { total_len, more_fragments, fragment_offset: offset, ..header };
-    Some((header, Ip { total_len, more_fragments, offset, ..*ip }))
+    let fragment_offset = u16::try_from(start).ok().and_then(FragOffset::from_bytes)?;
+    let more = whole.more_fragments && !planted.is(Defect::MoreFragmentsLost);
+    let more_fragments = more || bytes.end < payload.end;
+    let total_len = u16::try_from(payload.start + bytes.len()).ok()?;
+    Some(Header { total_len, more_fragments, fragment_offset, ..whole })
 }
 
 #[cfg(test)]

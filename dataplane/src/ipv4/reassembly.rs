@@ -71,10 +71,11 @@ pub fn reassemble<W: World>(
     while expire(table, limit, env, next) {}
     // Linux holds it, finds out when all is there, and lets the timer tell the sender. So do we,
     // but that we need not hold it.
-    let Some(part) = Part::of(&packet.ip) else {
+    let ip = packet.ip();
+    let Some(part) = Part::of(&ip) else {
         return env.drop(packet.buf, DropReason::ReassemblyOversize);
     };
-    let mut key = Key::of(&packet.ip);
+    let mut key = Key::of(&ip);
     if env.planted.is(Defect::KeyWithoutProtocol) {
         key.protocol = Protocol::Icmp;
     }
@@ -95,7 +96,7 @@ pub fn reassemble<W: World>(
             return refuse(key, queue, Some(packet.buf), reason, env);
         }
     };
-    let whole = usize::from(packet.ip.header_len) + usize::from(part.len());
+    let whole = usize::from(ip.header_len) + usize::from(part.len());
     if packet.buf.truncate(whole).is_err() {
         unreachable!("a packet has the length that its header says");
     }
@@ -154,8 +155,9 @@ fn complete<W: World>(
     next: &mut Next<W::Buf>,
 ) {
     let Some(first) = queue.first() else { unreachable!("what is whole begins at 0") };
-    let total_len = queue.end.checked_add(u16::from(first.ip.header_len));
-    let (total_len, tos) = match (total_len, queue.tos(first.ip.tos)) {
+    let ip = first.ip();
+    let total_len = queue.end.checked_add(u16::from(ip.header_len));
+    let (total_len, tos) = match (total_len, queue.tos(ip.tos)) {
         (Some(total_len), Some(tos)) => (total_len, tos),
         (total_len, _) => {
             let (oversize, ecn) = (DropReason::ReassemblyOversize, DropReason::ReassemblyEcn);
@@ -166,7 +168,7 @@ fn complete<W: World>(
     env.counters.reasm_ok += 1;
     tell(env, Reassembly::Complete, first.buf.meta().id, &key, &queue);
     let Some(first) = queue.held.pop_front() else { unreachable!("what is whole begins at 0") };
-    let Datagram { mut buf, ip, from } = first.packet;
+    let Datagram { mut buf, from } = first.packet;
     let header = usize::from(ip.header_len);
     ipv4::reassembled(&mut buf.head_mut()[..header], total_len, tos);
     let mut rest = std::mem::take(&mut table.rest);
@@ -176,14 +178,13 @@ fn complete<W: World>(
     }
     env.join(&mut buf, &mut rest);
     table.keep(queue.held, rest);
-    let (offset, more_fragments) = (ipv4::FragOffset::ZERO, false);
-    let ip = Ip { total_len, tos, offset, more_fragments, ..ip };
-    next.push(Step::LocalIn(Datagram { buf, ip, from }));
+    next.push(Step::LocalIn(Datagram { buf, from }));
 }
 
 /// A packet without its IPv4 header.
 fn payload<B: Buf>(packet: Datagram<B>) -> B {
-    let Datagram { mut buf, ip, .. } = packet;
+    let ip = packet.ip();
+    let Datagram { mut buf, .. } = packet;
     if buf.strip_front(usize::from(ip.header_len)).is_err() {
         unreachable!("the header was read from the first segment");
     }

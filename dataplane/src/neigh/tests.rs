@@ -7,7 +7,7 @@ use crate::env::{Env, TimerKey};
 use crate::event::Event;
 use crate::heap::{HeapBuf, HeapWorld};
 use crate::icmp::ErrorLimit;
-use crate::ipv4::{Ip, Outbound};
+use crate::ipv4::Outbound;
 use crate::netif::{Class, L3Frame};
 use crate::packet::{Buf, PacketId};
 use crate::path::{Next, Step};
@@ -17,7 +17,6 @@ use crate::time::{Instant, Nanos};
 use crate::types::{Mac, PortId, QueueId};
 use crate::wire::arp::{self, Operation};
 use crate::wire::ethernet::{self, Header};
-use crate::wire::ipv4::View;
 use crate::world::{NeighChange, World};
 use fixtures::{ALICE, BOB, DUT_LAN, DUT_WAN, Host, arp_reply, arp_request, udp};
 use proptest::prelude::*;
@@ -394,9 +393,8 @@ impl<const PLANTED: usize> Table<PLANTED> {
         match *act {
             Act::Packet(host) => {
                 let buf = self.received(&udp(BOB, host).build());
-                let ip = Ip::new(&View::new(buf.head()).unwrap());
                 let hop = Hop { dev: link(host).0, gateway: None, mtu: 1500 };
-                let packet = Outbound { buf, ip, hop, from: None };
+                let packet = Outbound { buf, hop, from: None };
                 self.run(|table, _, env, next| resolve(table, packet, env, next));
             }
             Act::Arp { from, mac: last, reply, target } => {

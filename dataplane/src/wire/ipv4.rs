@@ -120,17 +120,31 @@ impl<'a> View<'a> {
         if words < 5 {
             return bad(Problem::HeaderLength(words));
         }
-        let need = usize::from(words) * 4;
+        let need = header_len(fixed);
         let Some(options) = bytes.get(HEADER_LEN_MIN..need) else {
             return Err(Malformed::truncated(Layer::Ipv4, need, bytes.len()));
         };
         Ok(View { fixed, options })
     }
 
+    /// Looks again at a header that [`View::new`] found whole, which costs next to nothing.
+    ///
+    /// # Panics
+    /// There are less than 20 bytes.
+    #[inline]
+    pub fn again(bytes: &'a [u8]) -> View<'a> {
+        debug_assert!(View::new(bytes).is_ok(), "a header was read from these bytes");
+        let Some((fixed, rest)) = bytes.split_first_chunk::<HEADER_LEN_MIN>() else {
+            unreachable!("a header was read from these bytes")
+        };
+        let options = header_len(fixed).checked_sub(HEADER_LEN_MIN).and_then(|len| rest.get(..len));
+        View { fixed, options: options.unwrap_or_default() }
+    }
+
     /// Bytes of the header with its options, 20..=60.
     #[inline]
     pub const fn header_len(&self) -> usize {
-        HEADER_LEN_MIN + self.options.len()
+        header_len(self.fixed)
     }
 
     /// Type of service: DSCP and ECN.
@@ -302,6 +316,12 @@ impl From<&View<'_>> for Header {
             dst: view.dst(),
         }
     }
+}
+
+/// The bytes that a header says it has: a multiple of 4.
+#[inline]
+const fn header_len(fixed: &[u8; HEADER_LEN_MIN]) -> usize {
+    (fixed[0] & 0x0f) as usize * 4
 }
 
 /// What is wrong at byte `at` of the header.

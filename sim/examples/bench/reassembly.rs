@@ -11,12 +11,12 @@ use dataplane::device::Devices;
 use dataplane::env::{Env, TimerKey};
 use dataplane::icmp::ErrorLimit;
 use dataplane::ipv4::reassembly::{Reassembler, reassemble};
-use dataplane::ipv4::{Datagram, Ip, Origin};
+use dataplane::ipv4::{Datagram, Origin};
 use dataplane::netif::Class;
 use dataplane::path::{Next, Step};
 use dataplane::rng::Rng;
 use dataplane::timer::TimerWheel;
-use dataplane::wire::ipv4::{FragOffset, Header, Protocol, View};
+use dataplane::wire::ipv4::{FragOffset, Header, Protocol};
 use dataplane::world::World;
 use dataplane::{Buf, Config};
 use dpdk::{Eal, Mbuf};
@@ -135,7 +135,6 @@ impl Bench {
         let bytes = buf.append(header.total_len.into())?;
         bytes.fill(0xa5);
         header.emit(bytes);
-        let ip = Ip::new(&View::new(buf.head())?);
         let from = Origin { device: LAN, class: Class::Host };
         let now = world.now();
         let mut env = Env {
@@ -151,7 +150,7 @@ impl Bench {
             planted: config.planted,
             now,
         };
-        reassemble(table, limit, Datagram { buf, ip, from }, &mut env, next);
+        reassemble(table, limit, Datagram { buf, from }, &mut env, next);
         match next.pop() {
             Some(Step::LocalIn(datagram)) => {
                 env.world.free(datagram.buf);

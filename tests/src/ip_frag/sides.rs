@@ -10,7 +10,7 @@ use dataplane::env::Env;
 use dataplane::heap::{HeapBuf, HeapWorld};
 use dataplane::icmp::ErrorLimit;
 use dataplane::ipv4::reassembly::{Reassembler, reassemble};
-use dataplane::ipv4::{Datagram, Ip, Origin};
+use dataplane::ipv4::{Datagram, Origin};
 use dataplane::netif::Class;
 use dataplane::path::{Next, Step};
 use dataplane::rng::Rng;
@@ -108,9 +108,9 @@ fn received(world: &mut HeapWorld, packet: &[u8]) -> Datagram<HeapBuf> {
     let mut burst = Vec::new();
     world.rx_burst(port, queue, &mut burst, 1);
     let mut buf = burst.pop().unwrap();
-    let ip = Ip::new(&View::new(packet).unwrap());
-    buf.truncate(ip.total_len.into()).unwrap();
-    Datagram { buf, ip, from: Origin { device: port, class: Class::Host } }
+    let total_len = View::new(packet).unwrap().total_len();
+    buf.truncate(total_len.into()).unwrap();
+    Datagram { buf, from: Origin { device: port, class: Class::Host } }
 }
 
 fn config(setup: Setup) -> Config {

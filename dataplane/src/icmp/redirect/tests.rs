@@ -2,7 +2,7 @@ use super::*;
 use crate::config::{Config, PortConfig, RouteConfig};
 use crate::netif::Class;
 use crate::types::Mac;
-use crate::wire::ipv4::Protocol;
+use crate::wire::ipv4::{FragOffset, HEADER_LEN_MIN, Header, Protocol};
 
 const LAN: PortId = PortId(0);
 const WAN: PortId = PortId(1);
@@ -49,23 +49,22 @@ fn told(src: &str, dst: &str, options: &[u8]) -> Option<(Ipv4Addr, Ipv4Addr)> {
     let config = config();
     let devices = Devices::new(&config);
     let hop = Routes::new(&config, &devices).output(ip(dst)).unwrap();
-    let header_len = HEADER_LEN_MIN + options.len();
-    let ip = Ip {
+    let header = Header {
         src: ip(src),
         dst: ip(dst),
         protocol: Protocol::Udp,
         tos: 0,
         ttl: 63,
-        header_len: u8::try_from(header_len).unwrap(),
         total_len: 48,
         dont_fragment: false,
         id: 1,
-        offset: crate::wire::ipv4::FragOffset::ZERO,
+        fragment_offset: FragOffset::ZERO,
         more_fragments: false,
     };
-    let packet = [&[0; HEADER_LEN_MIN], options, &[0; 8]].concat();
+    let mut packet = [0; HEADER_LEN_MAX];
+    header.emit_with_options(options, &mut packet);
     let from = Origin { device: LAN, class: Class::Host };
-    due(&packet, &ip, from, hop, &devices).map(|advice| (advice.gateway, advice.from))
+    due(&packet, from, hop, &devices).map(|advice| (advice.gateway, advice.from))
 }
 
 #[test]

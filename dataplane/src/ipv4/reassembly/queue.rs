@@ -6,7 +6,7 @@
 
 use crate::drop::DropReason;
 use crate::ipv4::{Datagram, Ip};
-use crate::packet::PacketId;
+use crate::packet::{Buf, PacketId};
 use std::collections::VecDeque;
 use std::ops::Range;
 
@@ -121,21 +121,6 @@ impl<B> Queue<B> {
         }
     }
 
-    /// Holds a fragment that fits, as number `nth`.
-    pub fn add(&mut self, nth: usize, part: &Part, packet: Datagram<B>) {
-        self.bytes += u32::from(part.len());
-        self.end = self.end.max(part.bytes.end);
-        self.has_last |= part.last;
-        self.ecn |= 1 << (packet.ip.tos & ECN);
-        let Range { start, end } = part.bytes;
-        let held = Held { start, end, packet };
-        match nth {
-            0 => self.held.push_front(held),
-            nth if nth == self.held.len() => self.held.push_back(held),
-            nth => self.held.insert(nth, held),
-        }
-    }
-
     pub fn is_whole(&self) -> bool {
         self.has_last && self.bytes == u32::from(self.end)
     }
@@ -158,6 +143,23 @@ impl<B> Queue<B> {
             (true, _) if mixed => None,
             (false, true) => Some(first | ECN),
             (true, _) | (false, false) => Some(first),
+        }
+    }
+}
+
+impl<B: Buf> Queue<B> {
+    /// Holds a fragment that fits, as number `nth`.
+    pub fn add(&mut self, nth: usize, part: &Part, packet: Datagram<B>) {
+        self.bytes += u32::from(part.len());
+        self.end = self.end.max(part.bytes.end);
+        self.has_last |= part.last;
+        self.ecn |= 1 << (packet.ip().tos & ECN);
+        let Range { start, end } = part.bytes;
+        let held = Held { start, end, packet };
+        match nth {
+            0 => self.held.push_front(held),
+            nth if nth == self.held.len() => self.held.push_back(held),
+            nth => self.held.insert(nth, held),
         }
     }
 }
