@@ -242,13 +242,14 @@ impl Devices {
 
     /// The device that has this address, if it is ours.
     pub fn owner(&self, address: Ipv4Addr) -> Option<PortId> {
-        let at = self.local.binary_search_by_key(&address, |(local, _)| *local);
+        let at = self.local.binary_search_by_key(&address.to_bits(), |(local, _)| local.to_bits());
         at.ok().map(|at| self.local[at].1)
     }
 
     /// Whether this is the broadcast address of one of our subnets, or 255.255.255.255.
     pub fn is_broadcast(&self, address: Ipv4Addr) -> bool {
-        address == Ipv4Addr::BROADCAST || self.broadcast.binary_search(&address).is_ok()
+        let ours = |bits| self.broadcast.binary_search_by_key(&bits, |ours| ours.to_bits());
+        address == Ipv4Addr::BROADCAST || ours(address.to_bits()).is_ok()
     }
 }
 

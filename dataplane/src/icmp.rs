@@ -154,9 +154,9 @@ pub fn input<W: World>(
             return redirect::input(routes, Datagram { buf, from }, env);
         }
         // Answers to what the kernel sent, perhaps.
-        kind if env.devices.get(from.device).kni.is_some() => {
+        kind if env.devices.get(from.device()).kni.is_some() => {
             debug_assert!(kind != Type::Echo, "answered, or refused above");
-            return kni::packet(buf, from.device, DropReason::IcmpType, env);
+            return kni::packet(buf, from.device(), DropReason::IcmpType, env);
         }
         // Answers to what we sent or never sent: nobody here waits for them.
         Type::EchoReply
@@ -274,7 +274,7 @@ fn message<W: World>(
     let (icmp_type, code) = kind.type_and_code();
     let what = Made::IcmpError(icmp_type, code);
     let mut buf = env.make(what, Some(cause))?;
-    buf.meta_mut().port = from.device;
+    buf.meta_mut().port = from.device();
     if write_error(&mut buf, about, kind).is_err() {
         env.drop(buf, DropReason::NoHeadroom);
         return None;
@@ -293,7 +293,7 @@ fn forbidden<W: World>(
     from: Origin,
     env: &Env<'_, W>,
 ) -> Option<&'static str> {
-    if from.class != Class::Host {
+    if from.class() != Class::Host {
         return Some("link_group");
     }
     if ip.dst.is_multicast() || env.devices.is_broadcast(ip.dst) {

@@ -20,7 +20,7 @@ use crate::env::Env;
 use crate::icmp::{self, ErrorKind, ErrorLimit, gather};
 use crate::iftraf::{self, Direction, Sampler};
 use crate::kni;
-use crate::netif::{Class, L3Frame};
+use crate::netif::Class;
 use crate::packet::Buf;
 use crate::path::{Next, Step};
 use crate::planted::{Defect, Planted};
@@ -29,7 +29,9 @@ use crate::types::PortId;
 use crate::wire::ipv4::{self, FragOffset, Protocol, View};
 use crate::wire::{Malformed, Problem};
 use crate::world::World;
+use std::fmt;
 use std::net::Ipv4Addr;
+use std::num::NonZero;
 
 /// What the path needs to know of an IPv4 header that was checked.
 ///
@@ -97,13 +99,39 @@ impl Ip {
     }
 }
 
-/// How a packet came to us.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Origin {
+/// How a packet came to us: the device that it came in on, and whom its frame was sent to.
+///
+/// All in one word, which goes along with the packet: see [`Step`].
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Origin(NonZero<u64>);
+
+impl Origin {
+    /// A frame of this class that came in on `device`.
+    #[inline]
+    pub fn new(device: PortId, class: Class) -> Origin {
+        Origin(NonZero::<u64>::MIN | u64::from(device.0) << 16 | (class as u64) << 8)
+    }
+
     /// The device that it came in on.
-    pub device: PortId,
+    #[inline]
+    pub const fn device(self) -> PortId {
+        let [_, _, low, high, ..] = self.0.get().to_le_bytes();
+        PortId(u16::from_le_bytes([low, high]))
+    }
+
     /// Whom its frame was sent to.
-    pub class: Class,
+    #[inline]
+    pub fn class(self) -> Class {
+        let [_, class, ..] = self.0.get().to_le_bytes();
+        Class::ALL.into_iter().find(|c| *c as u8 == class).unwrap_or(Class::OtherHost)
+    }
+}
+
+impl fmt::Debug for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (device, class) = (self.device(), self.class());
+        f.debug_struct("Origin").field("device", &device).field("class", &class).finish()
+    }
 }
 
 /// A checked IPv4 packet, from its IPv4 header on.
@@ -189,12 +217,11 @@ impl IpIds {
 /// Rank 4: checks the header, trims what is behind the packet, and refuses what may not be.
 pub fn input<W: World>(
     (limit, sampler): (&mut ErrorLimit, &mut Sampler),
-    frame: L3Frame<W::Buf>,
+    (mut buf, from): (W::Buf, Origin),
     env: &mut Env<'_, W>,
     next: &mut Next<W::Buf>,
 ) {
-    let L3Frame { mut buf, device, class, .. } = frame;
-    if class == Class::OtherHost && !env.planted.is(Defect::OtherHostTaken) {
+    if from.class() == Class::OtherHost && !env.planted.is(Defect::OtherHostTaken) {
         return env.drop(buf, DropReason::IpOtherHost);
     }
     env.counters.ip_in += 1;
@@ -204,14 +231,15 @@ pub fn input<W: World>(
     let ip = Ip::of(&buf);
     // What is behind the datagram is Ethernet's padding, or worse: it is not forwarded.
     let kept = if env.planted.is(Defect::PaddingKept) { buf.len() } else { 0 };
-    if buf.truncate(kept.max(ip.total_len.into())).is_err() {
+    let len = kept.max(ip.total_len.into());
+    if len != buf.len() && buf.truncate(len).is_err() {
         return env.drop(buf, DropReason::IpBeyondFrame);
     }
-    iftraf::watch(sampler, &buf, (device, Direction::In), env);
+    iftraf::watch(sampler, &buf, (from.device(), Direction::In), env);
     if let Some(reason) = unwelcome(&ip, env) {
         return env.drop(buf, reason);
     }
-    let packet = Datagram { buf, from: Origin { device, class } };
+    let packet = Datagram { buf, from };
     if env.policy.check_options && usize::from(ip.header_len) > ipv4::HEADER_LEN_MIN {
         let header = &packet.buf.head()[..usize::from(ip.header_len)];
         match ipv4::check_options(&header[ipv4::HEADER_LEN_MIN..]) {
@@ -283,7 +311,7 @@ pub fn route<W: World>(
     next: &mut Next<W::Buf>,
 ) {
     let ip = packet.ip();
-    let (dst, device) = (ip.dst, packet.from.device);
+    let (dst, device) = (ip.dst, packet.from.device());
     if dst.is_multicast() {
         return kni::packet(packet.buf, device, DropReason::IpMulticast, env);
     }
@@ -297,7 +325,7 @@ pub fn route<W: World>(
         Some(Routed::Local) if ip.is_fragment() => next.push(Step::Reassemble(packet)),
         Some(Routed::Local) => next.push(Step::LocalIn(packet)),
         // RFC 1812 §5.3.4: not what was sent to a group on the link.
-        Some(Routed::Forward(_)) if packet.from.class != Class::Host => {
+        Some(Routed::Forward(_)) if packet.from.class() != Class::Host => {
             kni::packet(packet.buf, device, DropReason::ForwardGroupFrame, env);
         }
         Some(Routed::Forward(hop)) => next.push(Step::Forward(packet, hop)),
@@ -328,7 +356,7 @@ pub fn local_in<W: World>(
         Protocol::Udp | Protocol::Tcp => (ErrorKind::PortUnreachable, DropReason::PortUnreachable),
         _ => (ErrorKind::ProtocolUnreachable, DropReason::ProtocolUnknown),
     };
-    let device = packet.from.device;
+    let device = packet.from.device();
     if env.policy.icmp_unreachable && env.devices.get(device).kni.is_none() {
         if let Some(fault) = transport::fault(&ip, &packet.buf) {
             return env.drop(packet.buf, fault);
@@ -358,8 +386,8 @@ pub fn forward<W: World>(
         return env.drop(packet.buf, DropReason::TtlExceeded);
     }
     let fixed = ip.dont_fragment && !env.planted.is(Defect::DfIgnored);
-    if ip.total_len > hop.mtu && fixed {
-        icmp::error(limit, &packet, ErrorKind::FragmentationNeeded { mtu: hop.mtu }, env, next);
+    if ip.total_len > hop.mtu() && fixed {
+        icmp::error(limit, &packet, ErrorKind::FragmentationNeeded { mtu: hop.mtu() }, env, next);
         env.counters.frag_fails += 1;
         return env.drop(packet.buf, DropReason::FragmentationNeeded);
     }
@@ -375,7 +403,7 @@ pub fn forward<W: World>(
     let packet = Outbound { buf, hop, from: Some(from) };
     // It goes first, as in Linux, and back by the device that the packet came in on.
     if let Some(told) = icmp::redirect(redirects, &packet, env) {
-        let back = Hop { dev: hop.dev, gateway: None, mtu: env.devices.get(hop.dev).mtu };
+        let back = Hop::new(hop.dev(), None, env.devices.get(hop.dev()).mtu);
         next.extend(headed(ids, told, back, env).map(Step::Output));
     }
     next.push(Step::Output(packet));
@@ -405,7 +433,7 @@ fn headed<W: World>(
     env: &mut Env<'_, W>,
 ) -> Option<Outbound<W::Buf>> {
     let Outgoing { mut buf, src, dst, protocol, tos } = packet;
-    let near = || env.devices.get(hop.dev).select_source(hop.next(dst));
+    let near = || env.devices.get(hop.dev()).select_source(hop.next(dst));
     // RFC 1122 §3.2.1.3: never from 0.0.0.0 (DPVS does: defect B55).
     let Some(src) = src.or_else(near) else {
         env.drop(buf, DropReason::OutputNoSource);
@@ -446,9 +474,9 @@ pub fn output<W: World>(
     next: &mut Next<W::Buf>,
 ) {
     // Before it is cut: only the first of its fragments would have ports.
-    iftraf::watch(sampler, &packet.buf, (packet.hop.dev, Direction::Out), env);
+    iftraf::watch(sampler, &packet.buf, (packet.hop.dev(), Direction::Out), env);
     let over = env.planted.one_if(Defect::MtuOneOver);
-    if u32::from(packet.ip().total_len) > u32::from(packet.hop.mtu) + over {
+    if u32::from(packet.ip().total_len) > u32::from(packet.hop.mtu()) + over {
         return fragment::cut(packet, env, next);
     }
     env.counters.ip_out += 1;

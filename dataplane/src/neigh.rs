@@ -53,7 +53,26 @@ struct Entry<B> {
     waiting: VecDeque<Outbound<B>>,
 }
 
-type Key = (PortId, Ipv4Addr);
+/// A device and an address on its link, in the order of both, and in one word: it is compared with
+/// others for each packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Key(u64);
+
+impl Key {
+    fn new(port: PortId, address: Ipv4Addr) -> Key {
+        Key(u64::from(port.0) << 32 | u64::from(address.to_bits()))
+    }
+
+    fn port(self) -> PortId {
+        let [.., low, high, _, _] = self.0.to_le_bytes();
+        PortId(u16::from_le_bytes([low, high]))
+    }
+
+    fn address(self) -> Ipv4Addr {
+        let [a, b, c, d, ..] = self.0.to_le_bytes();
+        Ipv4Addr::from_bits(u32::from_le_bytes([a, b, c, d]))
+    }
+}
 
 /// The neighbours of one lcore.
 #[derive(Debug)]
@@ -88,14 +107,14 @@ impl<B: Buf> Neighbours<B> {
     /// Every neighbour: device, address, state, MAC, and whether it is static; in order of device
     /// and address.
     pub fn iter(&self) -> impl Iterator<Item = (PortId, Ipv4Addr, State, Mac, bool)> + '_ {
-        self.entries.iter().map(|((port, ip), e)| (*port, *ip, e.state, e.mac, e.is_static))
+        self.entries.iter().map(|(key, e)| (key.port(), key.address(), e.state, e.mac, e.is_static))
     }
 
     /// Every neighbour, as the lcore `me` knows it.
     pub fn entries(&self, me: LcoreId) -> Vec<NeighEntry> {
-        let entries = self.entries.iter().map(|((dev, address), e)| NeighEntry {
-            dev: *dev,
-            address: *address,
+        let entries = self.entries.iter().map(|(key, e)| NeighEntry {
+            dev: key.port(),
+            address: key.address(),
             lcore: me,
             state: e.state,
             mac: e.mac,
@@ -108,7 +127,7 @@ impl<B: Buf> Neighbours<B> {
     /// Adds a static neighbour before the first tick.
     pub fn add_static(&mut self, port: PortId, address: Ipv4Addr, mac: Mac) {
         let entry = Entry { is_static: true, mac, ..Entry::new(State::Reachable) };
-        self.entries.insert((port, address), Box::new(entry));
+        self.entries.insert(Key::new(port, address), Box::new(entry));
     }
 
     /// Gives every held packet back: the end of the run.
@@ -147,7 +166,10 @@ impl<B> Entry<B> {
             below => Nanos::new(env.rng.below(below)),
         };
         // An hour and ten seconds at the most: far within the wheel's range.
-        self.timer = env.timers.arm(env.now, delay + jitter, TimerKey::Neigh(key.0, key.1)).ok();
+        self.timer = env
+            .timers
+            .arm(env.now, delay + jitter, TimerKey::Neigh(key.port(), key.address()))
+            .ok();
     }
 
     /// Takes one event of the state machine.
@@ -188,7 +210,7 @@ impl<B> Entry<B> {
         }
         while let Some(packet) = self.waiting.pop_front() {
             *held -= 1;
-            frame(packet.buf, key.0, self.mac, env, next);
+            frame(packet.buf, key.port(), self.mac, env, next);
             if env.planted.is(Defect::HeldForgotten) {
                 break;
             }
@@ -197,12 +219,13 @@ impl<B> Entry<B> {
 }
 
 fn moved(
-    (port, address): Key,
+    key: Key,
     from: Option<State>,
     to: Option<State>,
     why: &'static str,
     waiting: u32,
 ) -> Event {
+    let (port, address) = (key.port(), key.address());
     let (from, to) = (from.map(State::name), to.map(State::name));
     Event::Neigh(NeighMove { port, address, from, to, why, waiting })
 }
@@ -241,7 +264,7 @@ pub fn resolve<W: World>(
     env: &mut Env<'_, W>,
     next: &mut Next<W::Buf>,
 ) {
-    let key = (packet.hop.dev, packet.hop.next(packet.ip().dst));
+    let key = Key::new(packet.hop.dev(), packet.hop.next(packet.ip().dst));
     let room = table.entries.len() < env.limits.neigh_entries as usize;
     let (entry, is_new) = match table.entries.entry(key) {
         std::collections::btree_map::Entry::Occupied(entry) => (entry.into_mut(), false),
@@ -255,7 +278,7 @@ pub fn resolve<W: World>(
     let cause = packet.buf.meta().id;
     let stale = env.planted.is(Defect::StaleNeighbour) && entry.mac != Mac::ZERO;
     if !entry.state.waits() || stale {
-        frame(packet.buf, key.0, entry.mac, env, next);
+        frame(packet.buf, key.port(), entry.mac, env, next);
         if entry.state == State::Probe {
             solicit(entry, key, Some(cause), env, next);
         }
@@ -270,7 +293,7 @@ pub fn resolve<W: World>(
     }
     entry.waiting.push_back(packet);
     table.held += 1;
-    let waits = Event::Waits { packet: cause, address: key.1, waiting: entry.waiting() };
+    let waits = Event::Waits { packet: cause, address: key.address(), waiting: entry.waiting() };
     env.world.observe(waits);
     if entry.state == State::None {
         entry.asked = 0;
@@ -288,12 +311,12 @@ fn solicit<W: World>(
 ) {
     entry.asked += 1;
     if let Some(mut buf) = env.make(Made::ArpRequest, cause) {
-        buf.meta_mut().port = key.0;
+        buf.meta_mut().port = key.port();
         if write_request(&mut buf, key, env).is_err() {
             env.drop(buf, DropReason::NoHeadroom);
         } else {
             env.counters.arp_requests_out += 1;
-            next.push(Step::Egress(buf, key.0));
+            next.push(Step::Egress(buf, key.port()));
         }
     }
     entry.apply(key, NeighEvent::Solicited, env);
@@ -301,10 +324,10 @@ fn solicit<W: World>(
 
 fn write_request<W: World>(
     buf: &mut W::Buf,
-    (port, target_ip): Key,
+    key: Key,
     env: &Env<'_, W>,
 ) -> Result<(), crate::packet::NoRoom> {
-    let device = env.devices.get(port);
+    let (device, target_ip) = (env.devices.get(key.port()), key.address());
     let out = buf.append(REQUEST_LEN)?;
     out.fill(0);
     let ether_type = EtherType::Arp;
@@ -325,10 +348,11 @@ fn write_request<W: World>(
 pub fn timer<W: World>(
     table: &mut Neighbours<W::Buf>,
     limit: &mut ErrorLimit,
-    key: Key,
+    (port, address): (PortId, Ipv4Addr),
     env: &mut Env<'_, W>,
     next: &mut Next<W::Buf>,
 ) {
+    let key = Key::new(port, address);
     let Some(entry) = table.entries.get_mut(&key) else {
         return;
     };
@@ -408,7 +432,7 @@ fn learn<W: World>(
     }
     if entry.mac != mac {
         entry.mac = mac;
-        env.world.observe(Event::NeighMac { port: key.0, address: key.1, mac });
+        env.world.observe(Event::NeighMac { port: key.port(), address: key.address(), mac });
     }
     entry.asked = 0;
     entry.apply(key, NeighEvent::Reply, env);
@@ -428,7 +452,7 @@ pub fn change<W: World>(
     env: &mut Env<'_, W>,
     next: &mut Next<W::Buf>,
 ) -> Result<Option<Mac>, Refused> {
-    let key = (change.port, change.address);
+    let key = Key::new(change.port, change.address);
     env.counters.neigh_changes += 1;
     let before = table.entries.get(&key).filter(|entry| entry.is_static).map(|entry| entry.mac);
     // DPVS: whoever finds the device gone follows a null pointer (defect B30).
@@ -456,7 +480,7 @@ pub fn change<W: World>(
     entry.mac = mac;
     let moved = moved(key, from, Some(State::Reachable), "static_add", entry.waiting());
     env.world.observe(moved);
-    env.world.observe(Event::NeighMac { port: key.0, address: key.1, mac });
+    env.world.observe(Event::NeighMac { port: key.port(), address: key.address(), mac });
     if !env.planted.is(Defect::HeldByStatic) {
         entry.flush(key, &mut table.held, env, next);
     }
@@ -469,12 +493,14 @@ pub fn flush<W: World>(
     dev: PortId,
     env: &mut Env<'_, W>,
 ) -> Vec<NeighChange> {
-    let link = (dev, Ipv4Addr::UNSPECIFIED)..=(dev, Ipv4Addr::BROADCAST);
+    let link = Key::new(dev, Ipv4Addr::UNSPECIFIED)..=Key::new(dev, Ipv4Addr::BROADCAST);
     let there = table.entries.range(link).map(|(key, entry)| (*key, entry.is_static, entry.mac));
     let there: Vec<_> = there.collect();
     there.iter().for_each(|(key, ..)| delete(table, *key, env));
     let set = there.into_iter().filter(|(_, is_static, _)| *is_static);
-    set.map(|((port, address), _, mac)| NeighChange { port, address, mac: Some(mac) }).collect()
+    let again =
+        |key: Key, mac| NeighChange { port: key.port(), address: key.address(), mac: Some(mac) };
+    set.map(|(key, _, mac)| again(key, mac)).collect()
 }
 
 fn delete<W: World>(table: &mut Neighbours<W::Buf>, key: Key, env: &mut Env<'_, W>) {

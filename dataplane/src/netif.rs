@@ -13,6 +13,7 @@ use crate::device::{Device, Devices};
 use crate::drop::DropReason;
 use crate::env::Env;
 use crate::event::Event;
+use crate::ipv4::Origin;
 use crate::kni;
 use crate::packet::{Buf, PacketId};
 use crate::path::{Next, Step};
@@ -37,6 +38,9 @@ pub enum Class {
 }
 
 impl Class {
+    /// All of them.
+    pub const ALL: [Class; 4] = [Class::Host, Class::Broadcast, Class::Multicast, Class::OtherHost];
+
     /// The class of a frame to `dst` that came in on `device`.
     ///
     /// A VLAN device may have a MAC of its own, and the frame to that of its port is for it all the
@@ -53,19 +57,10 @@ impl Class {
     }
 }
 
-/// A frame from a receive queue or from another lcore's ring.
+/// An ARP packet without its Ethernet header, and what that header said.
 #[derive(Debug)]
-pub struct Frame<B> {
-    /// The frame, from its Ethernet header on. Its port is the device that it came in on.
-    pub buf: B,
-    /// Whether it came through a ring: it was untagged and counted where it was received.
-    pub from_ring: bool,
-}
-
-/// A packet without its Ethernet header, and what that header said.
-#[derive(Debug)]
-pub struct L3Frame<B> {
-    /// The packet, from its ARP or IPv4 header on.
+pub struct ArpFrame<B> {
+    /// The packet, from its ARP header on.
     pub buf: B,
     /// The device it came in on: the VLAN device of a tagged frame.
     pub device: PortId,
@@ -80,8 +75,7 @@ pub struct L3Frame<B> {
 }
 
 /// Rank 1: takes the tag out, if there is one, and finds the VLAN device.
-pub fn untag<W: World>(frame: Frame<W::Buf>, env: &mut Env<'_, W>, next: &mut Next<W::Buf>) {
-    let Frame { mut buf, from_ring } = frame;
+pub fn untag<W: World>(mut buf: W::Buf, env: &mut Env<'_, W>, next: &mut Next<W::Buf>) {
     let Ok(header) = ethernet::Header::parse(buf.head()) else {
         return env.drop(buf, DropReason::EthTruncated);
     };
@@ -92,13 +86,20 @@ pub fn untag<W: World>(frame: Frame<W::Buf>, env: &mut Env<'_, W>, next: &mut Ne
     }
     let is_vlan = env.devices.get(buf.meta().port).vlan.is_some()
         && !env.planted.is(Defect::VlanIngressSkipped);
-    let frame = Frame { buf, from_ring };
-    next.push(if is_vlan { Step::VlanIngress(frame) } else { Step::Deliver(frame) });
+    next.push(match is_vlan {
+        true => Step::VlanIngress(buf),
+        false => Step::Deliver { buf, from_ring: false },
+    });
 }
 
-/// Rank 3: gives the frame to ARP or IPv4.
-pub fn deliver<W: World>(frame: Frame<W::Buf>, env: &mut Env<'_, W>, next: &mut Next<W::Buf>) {
-    let Frame { mut buf, from_ring } = frame;
+/// Rank 3: gives the frame to ARP or IPv4. What came through a ring was untagged and counted where it
+/// was received.
+pub fn deliver<W: World>(
+    mut buf: W::Buf,
+    from_ring: bool,
+    env: &mut Env<'_, W>,
+    next: &mut Next<W::Buf>,
+) {
     let Ok(header) = ethernet::Header::parse(buf.head()) else {
         return env.drop(buf, DropReason::EthTruncated);
     };
@@ -114,13 +115,15 @@ pub fn deliver<W: World>(frame: Frame<W::Buf>, env: &mut Env<'_, W>, next: &mut 
     if buf.strip_front(ethernet::HEADER_LEN).is_err() {
         return env.drop(buf, DropReason::EthTruncated);
     }
-    let (dst, src, device) = (header.dst, header.src, device.id);
-    let packet = L3Frame { buf, device, dst, src, class, from_ring };
+    let device = device.id;
     match header.ether_type {
-        EtherType::Arp => next.push(Step::ArpInput(packet)),
-        EtherType::Ipv4 => next.push(Step::Ipv4Input(packet)),
+        EtherType::Arp => {
+            let (dst, src) = (header.dst, header.src);
+            next.push(Step::ArpInput(ArpFrame { buf, device, dst, src, class, from_ring }));
+        }
+        EtherType::Ipv4 => next.push(Step::Ipv4Input(buf, Origin::new(device, class))),
         EtherType::Vlan | EtherType::Ipv6 | EtherType::QinQ | EtherType::Other(_) => {
-            kni::packet(packet.buf, packet.device, DropReason::EtherTypeUnknown, env);
+            kni::packet(buf, device, DropReason::EtherTypeUnknown, env);
         }
     }
 }

@@ -40,10 +40,10 @@ use crate::env::Env;
 use crate::icmp::ErrorLimit;
 use crate::iftraf::Sampler;
 use crate::ipv4::reassembly::{self, Reassembler};
-use crate::ipv4::{self, Datagram, IpIds, Outbound, Outgoing};
+use crate::ipv4::{self, Datagram, IpIds, Origin, Outbound, Outgoing};
 use crate::msg::{self, Messages};
 use crate::neigh::{self, Neighbours};
-use crate::netif::{self, Frame, L3Frame, TxQueues};
+use crate::netif::{self, ArpFrame, TxQueues};
 use crate::packet::Buf;
 use crate::route::{Hop, Routes};
 use crate::tc::{self, Hook, Tc};
@@ -52,20 +52,29 @@ use crate::world::World;
 use std::collections::VecDeque;
 
 /// Where a packet goes next.
+///
+/// A packet is moved at each of its steps, nine of them when it is forwarded. So what goes along is the
+/// buffer and, of IPv4, one word or two: what is written field by field and read as a whole, a processor
+/// has to wait for. Everything else a stage reads where the packet has it.
 #[derive(Debug)]
 pub enum Step<B> {
-    /// A frame as it was received.
-    Ingress(Frame<B>),
+    /// A frame as it was received. Its port is the device that it came in on.
+    Ingress(B),
     /// A frame that its port lets in.
-    Untag(Frame<B>),
+    Untag(B),
     /// A frame of a VLAN device, without its tag.
-    VlanIngress(Frame<B>),
+    VlanIngress(B),
     /// A frame that its device lets in, without a tag.
-    Deliver(Frame<B>),
+    Deliver {
+        /// The frame.
+        buf: B,
+        /// Whether it came through a ring.
+        from_ring: bool,
+    },
     /// An ARP packet.
-    ArpInput(L3Frame<B>),
+    ArpInput(ArpFrame<B>),
     /// An IPv4 packet, unchecked.
-    Ipv4Input(L3Frame<B>),
+    Ipv4Input(B, Origin),
     /// A checked IPv4 packet.
     Route(Datagram<B>),
     /// A fragment for us.
@@ -97,8 +106,8 @@ impl<B> Step<B> {
             Step::Ingress(_) => 0,
             Step::Untag(_) => 1,
             Step::VlanIngress(_) => 2,
-            Step::Deliver(_) => 3,
-            Step::ArpInput(_) | Step::Ipv4Input(_) => 4,
+            Step::Deliver { .. } => 3,
+            Step::ArpInput(_) | Step::Ipv4Input(..) => 4,
             Step::Route(_) => 5,
             Step::Reassemble(_) => 6,
             Step::LocalIn(_) | Step::Forward(..) => 7,
@@ -136,7 +145,7 @@ impl<B> Next<B> {
     ///
     /// # Panics
     /// It is not further along the path than the step that pushes it: a bug of ours.
-    #[inline]
+    #[inline(always)]
     pub fn push(&mut self, step: Step<B>) {
         assert!(step.rank() >= self.least, "the path never turns back");
         match self.first {
@@ -195,12 +204,12 @@ pub struct Tables<B> {
 }
 
 impl<B: Buf> Tables<B> {
-    /// Where the path of a received frame begins.
-    pub fn entry(&self, frame: Frame<B>) -> Step<B> {
-        match frame.from_ring {
-            true => Step::Deliver(frame),
-            false if self.tc.shapes(frame.buf.meta().port, Hook::Ingress) => Step::Ingress(frame),
-            false => Step::Untag(frame),
+    /// Where the path of a frame begins, from a receive queue or from another lcore's ring.
+    pub fn entry(&self, buf: B, from_ring: bool) -> Step<B> {
+        match from_ring {
+            true => Step::Deliver { buf, from_ring },
+            false if self.tc.shapes(buf.meta().port, Hook::Ingress) => Step::Ingress(buf),
+            false => Step::Untag(buf),
         }
     }
 }
@@ -211,19 +220,19 @@ pub fn run<W: World>(tables: &mut Tables<W::Buf>, env: &mut Env<'_, W>, next: &m
         next.begin(&step);
         let t = &mut *tables;
         match step {
-            Step::Ingress(Frame { buf, .. }) => {
+            Step::Ingress(buf) => {
                 let port = buf.meta().port;
                 tc::hook(&mut t.tc, (Hook::Ingress, port), buf, env, next);
             }
-            Step::Untag(frame) => netif::untag(frame, env, next),
-            Step::VlanIngress(Frame { buf, .. }) => {
+            Step::Untag(buf) => netif::untag(buf, env, next),
+            Step::VlanIngress(buf) => {
                 let device = buf.meta().port;
                 tc::hook(&mut t.tc, (Hook::Ingress, device), buf, env, next);
             }
-            Step::Deliver(frame) => netif::deliver(frame, env, next),
+            Step::Deliver { buf, from_ring } => netif::deliver(buf, from_ring, env, next),
             Step::ArpInput(frame) => neigh::arp_input(&mut t.neigh, frame, env, next),
-            Step::Ipv4Input(frame) => {
-                ipv4::input((&mut t.icmp_limit, &mut t.sampler), frame, env, next);
+            Step::Ipv4Input(buf, from) => {
+                ipv4::input((&mut t.icmp_limit, &mut t.sampler), (buf, from), env, next);
             }
             Step::Route(packet) => ipv4::route(&t.routes, &mut t.icmp_limit, packet, env, next),
             Step::Reassemble(packet) => {

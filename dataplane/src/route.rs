@@ -18,24 +18,73 @@ use crate::planted::{Defect, Planted};
 use crate::types::PortId;
 use ipnet::Ipv4Net;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::Ipv4Addr;
 use used::Used;
 
 /// A way out: the device, the next address on its link, and how large a packet may be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Hop {
-    /// The device to leave by.
-    pub dev: PortId,
-    /// The gateway; nothing when the destination itself is on the link.
-    pub gateway: Option<Ipv4Addr>,
-    /// The largest IPv4 packet, in bytes.
-    pub mtu: u16,
-}
+///
+/// All in one word, which goes along with each packet: see [`Step`](crate::path::Step).
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Hop(u64);
 
 impl Hop {
+    /// The way out by `dev`, to a gateway, or to the destination itself, which is on the link. The
+    /// largest IPv4 packet has `mtu` bytes.
+    #[inline]
+    pub const fn new(dev: PortId, gateway: Option<Ipv4Addr>, mtu: u16) -> Hop {
+        let gateway = match gateway {
+            Some(gateway) => gateway.to_bits(),
+            None => 0,
+        };
+        Hop((gateway as u64) << 32 | (mtu as u64) << 16 | dev.0 as u64)
+    }
+
+    /// The same with another MTU.
+    #[inline]
+    pub const fn with_mtu(self, mtu: u16) -> Hop {
+        Hop(self.0 & !(0xffff << 16) | (mtu as u64) << 16)
+    }
+
+    /// The device to leave by.
+    #[inline]
+    pub const fn dev(self) -> PortId {
+        let [low, high, ..] = self.0.to_le_bytes();
+        PortId(u16::from_le_bytes([low, high]))
+    }
+
+    /// The gateway; nothing when the destination itself is on the link. No gateway is 0.0.0.0.
+    #[inline]
+    pub const fn gateway(self) -> Option<Ipv4Addr> {
+        let [_, _, _, _, a, b, c, d] = self.0.to_le_bytes();
+        match u32::from_le_bytes([a, b, c, d]) {
+            0 => None,
+            bits => Some(Ipv4Addr::from_bits(bits)),
+        }
+    }
+
+    /// The largest IPv4 packet, in bytes.
+    #[inline]
+    pub const fn mtu(self) -> u16 {
+        let [_, _, low, high, ..] = self.0.to_le_bytes();
+        u16::from_le_bytes([low, high])
+    }
+
     /// The address on the link that gets a packet for `dst`.
-    pub fn next(&self, dst: Ipv4Addr) -> Ipv4Addr {
-        self.gateway.unwrap_or(dst)
+    #[inline]
+    pub fn next(self, dst: Ipv4Addr) -> Ipv4Addr {
+        self.gateway().unwrap_or(dst)
+    }
+}
+
+impl fmt::Debug for Hop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (dev, gateway, mtu) = (self.dev(), self.gateway(), self.mtu());
+        f.debug_struct("Hop")
+            .field("dev", &dev)
+            .field("gateway", &gateway)
+            .field("mtu", &mtu)
+            .finish()
     }
 }
 
@@ -165,12 +214,12 @@ impl Routes {
         if net.prefix_len() == 32 {
             return;
         }
-        let same = |e: &&mut Entry| e.hop.dev == device.id && e.addresses > 0;
+        let same = |e: &&mut Entry| e.hop.dev() == device.id && e.addresses > 0;
         if let Some(entry) = self.at_mut(net).and_then(|entries| entries.iter_mut().find(same)) {
             entry.addresses += 1;
             return;
         }
-        let hop = Hop { dev: device.id, gateway: None, mtu: device.mtu };
+        let hop = Hop::new(device.id, None, device.mtu);
         self.insert(net, Entry { hop, asked: None, addresses: 1 }, place);
     }
 
@@ -180,7 +229,7 @@ impl Routes {
             self.local.remove(at);
         }
         let entries = self.at_mut(net)?;
-        let place = entries.iter().position(|e| e.hop.dev == dev && e.addresses > 0)?;
+        let place = entries.iter().position(|e| e.hop.dev() == dev && e.addresses > 0)?;
         entries[place].addresses -= 1;
         if entries[place].addresses > 0 && !self.planted.is(Defect::ConnectedGone) {
             return None;
@@ -194,11 +243,11 @@ impl Routes {
     /// prefix and device is not added, but for the one that an address brings.
     pub fn add(&mut self, route: RouteConfig, device_mtu: u16, place: usize) -> bool {
         let RouteConfig { to, via, dev, mtu: asked } = route;
-        if self.at(to).iter().any(|entry| entry.hop.dev == dev && entry.addresses == 0) {
+        if self.at(to).iter().any(|entry| entry.hop.dev() == dev && entry.addresses == 0) {
             return false;
         }
         let mtu = asked.map_or(device_mtu, |mtu| mtu.min(device_mtu));
-        let hop = Hop { dev, gateway: via, mtu };
+        let hop = Hop::new(dev, via, mtu);
         self.insert(to, Entry { hop, asked, addresses: 0 }, place);
         true
     }
@@ -214,7 +263,7 @@ impl Routes {
 
     /// Whether there is a route to exactly this prefix by this device, connected or not.
     pub fn has(&self, to: Ipv4Net, dev: PortId) -> bool {
-        self.at(to).iter().any(|entry| entry.hop.dev == dev)
+        self.at(to).iter().any(|entry| entry.hop.dev() == dev)
     }
 
     /// Whether an address on some device brings the route to this prefix.
@@ -226,7 +275,7 @@ impl Routes {
     pub fn remove(&mut self, to: Ipv4Net, dev: PortId) -> Option<(RouteConfig, usize)> {
         let to = to.trunc();
         let entries = self.at_mut(to)?;
-        let place = entries.iter().position(|e| e.hop.dev == dev && e.addresses == 0)?;
+        let place = entries.iter().position(|e| e.hop.dev() == dev && e.addresses == 0)?;
         let was = entries[place].config(to);
         self.take(to, place);
         Some((was, place))
@@ -239,10 +288,11 @@ impl Routes {
             return;
         }
         let entries = self.by_length.iter_mut().flat_map(BTreeMap::values_mut).flatten();
-        for entry in entries.filter(|entry| entry.hop.dev == dev) {
-            entry.hop.mtu = entry.asked.map_or(device_mtu, |mtu| mtu.min(device_mtu));
+        for entry in entries.filter(|entry| entry.hop.dev() == dev) {
+            let mtu = entry.asked.map_or(device_mtu, |mtu| mtu.min(device_mtu));
+            entry.hop = entry.hop.with_mtu(mtu);
         }
-        let by_it = self.entries().filter(|(_, entry)| entry.hop.dev == dev).map(|(to, _)| to);
+        let by_it = self.entries().filter(|(_, entry)| entry.hop.dev() == dev).map(|(to, _)| to);
         by_it.collect::<Vec<_>>().into_iter().for_each(|to| self.renew(to));
     }
 
@@ -254,7 +304,7 @@ impl Routes {
     /// Every route, with the shortest prefix first; of those to one prefix, the used one first.
     pub fn list(&self) -> impl Iterator<Item = Listed> + '_ {
         self.entries().map(|(to, entry)| {
-            let Hop { dev, gateway: via, mtu } = entry.hop;
+            let (dev, via, mtu) = (entry.hop.dev(), entry.hop.gateway(), entry.hop.mtu());
             Listed { to, dev, via, mtu, connected: entry.addresses > 0 }
         })
     }
@@ -268,7 +318,7 @@ impl Routes {
 
     /// Where an address of ours is in the list, or would be.
     fn find_local(&self, address: Ipv4Addr) -> Result<usize, usize> {
-        self.local.binary_search_by_key(&address, |(local, _)| *local)
+        self.local.binary_search_by_key(&address.to_bits(), |(local, _)| local.to_bits())
     }
 
     /// Where a packet that came in on `port` for `dst` goes; nothing: nowhere.
@@ -295,7 +345,7 @@ impl Routes {
 
 impl Entry {
     fn config(&self, to: Ipv4Net) -> RouteConfig {
-        RouteConfig { to, via: self.hop.gateway, dev: self.hop.dev, mtu: self.asked }
+        RouteConfig { to, via: self.hop.gateway(), dev: self.hop.dev(), mtu: self.asked }
     }
 }
 
@@ -345,7 +395,7 @@ mod tests {
             ("10.1.0.0/16", "198.51.100.7", 0),
             ("10.1.2.3/32", "192.0.2.11", 1),
         ]);
-        let via = |dst| routes.output(ip(dst)).and_then(|hop| hop.gateway);
+        let via = |dst| routes.output(ip(dst)).and_then(|hop| hop.gateway());
         assert_eq!(via("10.1.2.3"), Some(ip("192.0.2.11")));
         assert_eq!(via("10.1.2.4"), Some(ip("198.51.100.7")));
         assert_eq!(via("10.2.0.0"), Some(ip("192.0.2.10")));
@@ -371,8 +421,8 @@ mod tests {
     #[test]
     fn a_route_may_lower_the_mtu_and_not_raise_it() {
         let routes = routes(&[("10.0.0.0/8", "192.0.2.10", 1)]);
-        assert_eq!(routes.output(ip("10.0.0.1")).map(|hop| hop.mtu), Some(1400));
-        assert_eq!(routes.output(ip("192.0.2.2")).map(|hop| hop.mtu), Some(1500));
+        assert_eq!(routes.output(ip("10.0.0.1")).map(|hop| hop.mtu()), Some(1400));
+        assert_eq!(routes.output(ip("192.0.2.2")).map(|hop| hop.mtu()), Some(1500));
     }
 
     /// Prefixes that lie in one another: of addresses with few different bits.

@@ -48,7 +48,6 @@ use crate::device::Devices;
 use crate::drop::DropReason;
 use crate::env::Env;
 use crate::event::Event;
-use crate::netif::Frame;
 use crate::packet::Buf;
 use crate::path::{Next, Step};
 use crate::planted::Defect;
@@ -320,8 +319,8 @@ pub fn hook<W: World>(
 fn behind<W: World>(hook: Hook, dev: PortId, buf: W::Buf, env: &Env<'_, W>) -> Step<W::Buf> {
     let is_vlan = env.devices.get(dev).vlan.is_some();
     match (hook, is_vlan) {
-        (Hook::Ingress, false) => Step::Untag(Frame { buf, from_ring: false }),
-        (Hook::Ingress, true) => Step::Deliver(Frame { buf, from_ring: false }),
+        (Hook::Ingress, false) => Step::Untag(buf),
+        (Hook::Ingress, true) => Step::Deliver { buf, from_ring: false },
         (Hook::Egress, false) => Step::Transmit(buf, dev),
         (Hook::Egress, true) => Step::Tag(buf, dev),
     }

@@ -87,7 +87,7 @@ fn a_route_goes_by_its_whole_prefix_and_not_by_its_network() {
     }
     // DPVS takes away 10.0.0.0/24 here (defect B28).
     t.make(&Change::RemoveRoute(net("10.0.0.0/8"), WAN)).unwrap();
-    assert_eq!(t.routes.output(ip("10.0.0.7")).map(|hop| hop.dev), Some(WAN));
+    assert_eq!(t.routes.output(ip("10.0.0.7")).map(|hop| hop.dev()), Some(WAN));
     assert_eq!(t.routes.output(ip("10.9.0.7")), None);
     assert_eq!(t.refused(Change::RemoveRoute(net("10.0.0.0/8"), WAN)), Refused::RouteAbsent);
 }
@@ -148,7 +148,7 @@ fn a_vlan_device_has_the_mtu_and_the_mac_of_its_port_and_a_number_of_its_own() {
 fn another_mtu_is_that_of_the_routes_too_as_far_as_they_may() {
     let mut t = tables();
     t.make(&Change::AddRoute(route("10.0.0.0/8", Some("192.0.2.9"), WAN, Some(1300)))).unwrap();
-    let mtu = |t: &Tables, to| t.routes.output(ip(to)).map(|hop| hop.mtu);
+    let mtu = |t: &Tables, to| t.routes.output(ip(to)).map(|hop| hop.mtu());
     t.make(&Change::SetMtu(WAN, 1200)).unwrap();
     assert_eq!((mtu(&t, "10.1.1.1"), mtu(&t, "192.0.2.7")), (Some(1200), Some(1200)));
     t.make(&Change::SetMtu(WAN, 9000)).unwrap();
@@ -283,7 +283,7 @@ proptest! {
                 let found = t.routes.output(ip(dst));
                 let expected = model.output(ip(dst), &t.devices);
                 prop_assert_eq!(found.is_some(), !expected.is_empty(), "{}", dst);
-                prop_assert!(found.is_none_or(|hop| expected.contains(&hop.dev)), "{}", dst);
+                prop_assert!(found.is_none_or(|hop| expected.contains(&hop.dev())), "{}", dst);
             }
         }
     }

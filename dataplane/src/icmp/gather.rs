@@ -37,7 +37,7 @@ pub fn hand_over<W: World>(
         env.drop(buf, DropReason::NoHeadroom);
         return None;
     }
-    buf.meta_mut().port = from.device;
+    buf.meta_mut().port = from.device();
     let (packet, ring) = (buf.meta().id, Ring::IcmpRedirect);
     match env.world.send(to, ring, Parcel::Frame(buf)) {
         Ok(()) => {
@@ -80,5 +80,5 @@ pub fn taken<W: World>(mut buf: W::Buf, env: &mut Env<'_, W>) -> Option<Datagram
         return None;
     };
     let class = Class::of(header.dst, found, env.devices);
-    Some(Datagram { buf, from: Origin { device, class } })
+    Some(Datagram { buf, from: Origin::new(device, class) })
 }

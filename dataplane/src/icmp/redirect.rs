@@ -41,14 +41,14 @@ const FRONT: usize = HEADER_LEN + HEADER_LEN_MAX;
 /// sender is on one subnet with the next hop; it has no source route.
 #[inline]
 pub fn due(packet: &[u8], from: Origin, hop: Hop, devices: &Devices) -> Option<Advice> {
-    let turns_round = hop.dev == from.device;
+    let turns_round = hop.dev() == from.device();
     turns_round.then(|| nearer(&View::again(packet), from, hop, devices)).flatten()
 }
 
 /// The gateway that the sender could have gone to by itself.
 fn nearer(ip: &View<'_>, from: Origin, hop: Hop, devices: &Devices) -> Option<Advice> {
     let (src, gateway) = (ip.src(), hop.next(ip.dst()));
-    let on_link = devices.get(from.device).addresses.iter();
+    let on_link = devices.get(from.device()).addresses.iter();
     let shared = on_link.filter(|net| net.contains(&src) && net.contains(&gateway));
     // RFC 1812 §5.2.7.2: the source of the redirect is on that same subnet.
     let from = shared.map(ipnet::Ipv4Net::addr).next()?;
@@ -75,7 +75,7 @@ pub fn input<W: World>(routes: &Routes, packet: Datagram<W::Buf>, env: &mut Env<
     if buf.read(start, &mut front[..len]).is_err() {
         return env.drop(buf, DropReason::IcmpTruncated);
     }
-    match believable(&front[..len], ip.src, from.device, routes, env.devices) {
+    match believable(&front[..len], ip.src, from.device(), routes, env.devices) {
         Err(reason) => env.drop(buf, reason),
         Ok((destination, gateway)) => {
             env.counters.icmp_redirects_in += 1;
@@ -106,8 +106,8 @@ fn believable(
         return Err(DropReason::IcmpRedirectGateway);
     }
     let destination = quoted.dst();
-    let first_hop = routes.output(destination).filter(|hop| hop.dev == device);
-    if first_hop.and_then(|hop| hop.gateway) != Some(sender) {
+    let first_hop = routes.output(destination).filter(|hop| hop.dev() == device);
+    if first_hop.and_then(|hop| hop.gateway()) != Some(sender) {
         return Err(DropReason::IcmpRedirectSource);
     }
     Ok((destination, gateway))

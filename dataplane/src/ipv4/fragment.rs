@@ -74,7 +74,7 @@ fn pieces<W: World>(
 
     let header_len = view.header_len();
     let payload = header_len..usize::from(header.total_len);
-    let step = (usize::from(hop.mtu) - header_len) & !7;
+    let step = (usize::from(hop.mtu()) - header_len) & !7;
     let mut made = Vec::with_capacity(payload.len().div_ceil(step));
     for start in payload.clone().step_by(step) {
         let bytes = start..payload.end.min(start + step);

@@ -220,7 +220,7 @@ pub fn expire<W: World>(
 /// Gives up every datagram of which a fragment came in on a device that goes.
 pub fn forget<W: World>(table: &mut Reassembler<W::Buf>, device: PortId, env: &mut Env<'_, W>) {
     let came =
-        |queue: &Queue<W::Buf>| queue.held.iter().any(|held| held.packet.from.device == device);
+        |queue: &Queue<W::Buf>| queue.held.iter().any(|held| held.packet.from.device() == device);
     for key in table.keys(came) {
         if let Some((key, queue)) = table.find(&key).and_then(|at| table.take(at)) {
             refuse(key, Some(queue), None, DropReason::DeviceGone, env);

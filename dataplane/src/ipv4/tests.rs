@@ -77,7 +77,7 @@ impl Rig {
         buf.strip_front(ethernet::HEADER_LEN).unwrap();
         let total_len = View::new(buf.head()).unwrap().total_len();
         buf.truncate(total_len.into()).unwrap();
-        Datagram { buf, from: Origin { device: port, class: Class::Host } }
+        Datagram { buf, from: Origin::new(port, Class::Host) }
     }
 
     /// Gives a fragment to the reassembler. Returns the datagram that became whole.
@@ -146,7 +146,7 @@ impl Rig {
     /// Cuts a packet for a link of this MTU. Returns the pieces, from their IPv4 headers on.
     pub fn cut(&mut self, packet: Datagram<HeapBuf>, mtu: u16) -> Vec<Vec<u8>> {
         let Datagram { buf, from } = packet;
-        let hop = Hop { dev: PortId(0), gateway: None, mtu };
+        let hop = Hop::new(PortId(0), None, mtu);
         let packet = Outbound { buf, hop, from: Some(from) };
         let mut next = Next::default();
         let Rig { world, config, counters, devices, now, .. } = self;

@@ -10,7 +10,7 @@ use crate::icmp::gather;
 use crate::ipv4::reassembly;
 use crate::job::{JobKind, Role};
 use crate::neigh;
-use crate::netif::{self, Frame};
+use crate::netif;
 use crate::packet::Buf;
 use crate::path::{self, Step, Tables};
 use crate::planted::{Defect, Planted};
@@ -119,7 +119,7 @@ impl<B: Buf> Lcore<B> {
                 burst.truncate(BURST - 1);
             }
             for buf in burst.drain(..) {
-                self.take(Frame { buf, from_ring: false }, world);
+                self.take(buf, false, world);
             }
             self.burst = burst;
         }
@@ -295,7 +295,7 @@ impl<B: Buf> Lcore<B> {
                     self.counters.ring_packets += 1;
                     let packet = buf.meta().id;
                     world.observe(Event::RingRx { packet, ring: Ring::Arp });
-                    self.take(Frame { buf, from_ring: true }, world);
+                    self.take(buf, true, world);
                 }
                 Some(_) => unreachable!("an arp_ring carries frames"),
             }
@@ -304,9 +304,9 @@ impl<B: Buf> Lcore<B> {
     }
 
     /// Takes one frame along its whole path.
-    fn take<W: World<Buf = B>>(&mut self, frame: Frame<B>, world: &mut W) {
+    fn take<W: World<Buf = B>>(&mut self, buf: B, from_ring: bool, world: &mut W) {
         self.with_env(world, |tables, env, next| {
-            next.push(tables.entry(frame));
+            next.push(tables.entry(buf, from_ring));
             path::run(tables, env, next);
         });
     }

@@ -3,12 +3,12 @@
 //! Invariant: nothing is learnt from a packet that was refused. Not here: what learning does to an
 //! entry and to the packets that wait for it (`neigh.rs`).
 
-use super::{Neighbours, learn};
+use super::{Key, Neighbours, learn};
 use crate::drop::DropReason;
 use crate::env::Env;
 use crate::event::{Consumer, Event, Made};
 use crate::kni;
-use crate::netif::{Class, L3Frame};
+use crate::netif::{ArpFrame, Class};
 use crate::packet::{Buf, Meta};
 use crate::path::{Next, Step};
 use crate::planted::Defect;
@@ -20,7 +20,7 @@ use crate::world::{Parcel, Ring, World};
 /// Rank 4: answers requests for our addresses and learns from who says where he is.
 pub fn arp_input<W: World>(
     table: &mut Neighbours<W::Buf>,
-    mut frame: L3Frame<W::Buf>,
+    mut frame: ArpFrame<W::Buf>,
     env: &mut Env<'_, W>,
     next: &mut Next<W::Buf>,
 ) {
@@ -28,7 +28,7 @@ pub fn arp_input<W: World>(
         Ok(packet) => packet,
         Err(reason) => return env.drop(frame.buf, reason),
     };
-    let key = (frame.device, packet.sender_ip);
+    let key = Key::new(frame.device, packet.sender_ip);
     let entry = table.entries.get(&key);
     let (known, fixed) = (entry.is_some(), entry.filter(|e| e.is_static).map(|e| e.mac));
     let asking = entry.is_some_and(|e| e.state.waits());
@@ -86,7 +86,7 @@ pub fn arp_input<W: World>(
 
 /// The checks of RFC 826 and RFC 1122 §2.3.2, as POLICY has them.
 fn accepted<W: World>(
-    frame: &L3Frame<W::Buf>,
+    frame: &ArpFrame<W::Buf>,
     env: &Env<'_, W>,
 ) -> Result<arp::Packet, DropReason> {
     if frame.class == Class::OtherHost && !env.policy.arp_other_host {
@@ -115,12 +115,12 @@ fn accepted<W: World>(
 
 /// Turns a request round, in place and as long as it was.
 fn answer<W: World>(
-    frame: L3Frame<W::Buf>,
+    frame: ArpFrame<W::Buf>,
     request: &arp::Packet,
     env: &mut Env<'_, W>,
     next: &mut Next<W::Buf>,
 ) {
-    let L3Frame { mut buf, device, .. } = frame;
+    let ArpFrame { mut buf, device, .. } = frame;
     let mac = env.devices.get(device).mac;
     let wrong = env.planted.is(Defect::ArpWrongTarget);
     let reply = arp::Packet {
@@ -147,7 +147,7 @@ fn answer<W: World>(
 ///
 /// DPVS: replies only, since it learns from nothing else. The copy says whether it was `learnt`
 /// here: then it creates an entry there too, else it only updates what is known there.
-fn spread<W: World>(frame: &mut L3Frame<W::Buf>, learnt: bool, env: &mut Env<'_, W>) {
+fn spread<W: World>(frame: &mut ArpFrame<W::Buf>, learnt: bool, env: &mut Env<'_, W>) {
     if env.peers.is_empty() {
         return;
     }

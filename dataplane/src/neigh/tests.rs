@@ -8,7 +8,7 @@ use crate::event::Event;
 use crate::heap::{HeapBuf, HeapWorld};
 use crate::icmp::ErrorLimit;
 use crate::ipv4::Outbound;
-use crate::netif::{Class, L3Frame};
+use crate::netif::{ArpFrame, Class};
 use crate::packet::{Buf, PacketId};
 use crate::path::{Next, Step};
 use crate::rig::{NONE, Rig, finds_what_is_planted, planted};
@@ -393,7 +393,7 @@ impl<const PLANTED: usize> Table<PLANTED> {
         match *act {
             Act::Packet(host) => {
                 let buf = self.received(&udp(BOB, host).build());
-                let hop = Hop { dev: link(host).0, gateway: None, mtu: 1500 };
+                let hop = Hop::new(link(host).0, None, 1500);
                 let packet = Outbound { buf, hop, from: None };
                 self.run(|table, _, env, next| resolve(table, packet, env, next));
             }
@@ -405,7 +405,7 @@ impl<const PLANTED: usize> Table<PLANTED> {
                 let buf = self.received(&bytes);
                 let (device, class) = (link(from).0, Class::Host);
                 let (dst, src) = (header.dst, header.src);
-                let frame = L3Frame { buf, device, dst, src, class, from_ring: false };
+                let frame = ArpFrame { buf, device, dst, src, class, from_ring: false };
                 self.run(|table, _, env, next| arp_input(table, frame, env, next));
             }
             Act::Set(host, last) => {

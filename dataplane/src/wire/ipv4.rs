@@ -225,7 +225,9 @@ impl<'a> View<'a> {
     pub fn checksum_ok(&self) -> bool {
         let mut sum = Sum::new();
         sum.add(self.fixed);
-        sum.add(self.options);
+        if !self.options.is_empty() {
+            sum.add(self.options);
+        }
         sum.finish() == 0
     }
 

@@ -135,7 +135,7 @@ impl Bench {
         let bytes = buf.append(header.total_len.into())?;
         bytes.fill(0xa5);
         header.emit(bytes);
-        let from = Origin { device: LAN, class: Class::Host };
+        let from = Origin::new(LAN, Class::Host);
         let now = world.now();
         let mut env = Env {
             world,

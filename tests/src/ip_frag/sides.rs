@@ -110,7 +110,7 @@ fn received(world: &mut HeapWorld, packet: &[u8]) -> Datagram<HeapBuf> {
     let mut buf = burst.pop().unwrap();
     let total_len = View::new(packet).unwrap().total_len();
     buf.truncate(total_len.into()).unwrap();
-    Datagram { buf, from: Origin { device: port, class: Class::Host } }
+    Datagram { buf, from: Origin::new(port, Class::Host) }
 }
 
 fn config(setup: Setup) -> Config {

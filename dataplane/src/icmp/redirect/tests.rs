@@ -63,7 +63,7 @@ fn told(src: &str, dst: &str, options: &[u8]) -> Option<(Ipv4Addr, Ipv4Addr)> {
     };
     let mut packet = [0; HEADER_LEN_MAX];
     header.emit_with_options(options, &mut packet);
-    let from = Origin { device: LAN, class: Class::Host };
+    let from = Origin::new(LAN, Class::Host);
     due(&packet, from, hop, &devices).map(|advice| (advice.gateway, advice.from))
 }
 

@@ -59,7 +59,7 @@ impl Model {
     fn output(&self, dst: Ipv4Addr) -> Option<Hop> {
         let all = self.rows.iter().filter(|row| row.to.contains(&dst));
         let row = all.rev().max_by_key(|row| row.to.prefix_len())?;
-        Some(Hop { dev: row.dev, gateway: row.via, mtu: self.mtu(row) })
+        Some(Hop::new(row.dev, row.via, self.mtu(row)))
     }
 
     fn input(&self, dst: Ipv4Addr, port: PortId, weak_host: bool) -> Option<Routed> {
