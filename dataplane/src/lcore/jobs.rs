@@ -118,9 +118,12 @@ impl<B: Buf> Lcore<B> {
             if self.planted.is(Defect::RxRemainder) {
                 burst.truncate(BURST - 1);
             }
-            for buf in burst.drain(..) {
-                self.take(buf, false, world);
-            }
+            self.with_env(world, |tables, env, next| {
+                for buf in burst.drain(..) {
+                    next.push(tables.entry(buf, false));
+                    path::run(tables, env, next);
+                }
+            });
             self.burst = burst;
         }
         items
