@@ -6,7 +6,8 @@
 /// The ones' complement sum of bytes that come in one or more slices.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sum {
-    /// Partial sum of big-endian words, with carries not yet folded in.
+    /// Partial sum of words in the machine's own order, with carries not yet folded in. RFC 1071 §2 (B):
+    /// that turns the bytes of the sum round, and no more.
     sum: u64,
     /// Whether the next byte is the low half of a word whose high half is already summed.
     odd: bool,
@@ -26,7 +27,7 @@ impl Sum {
         if self.odd
             && let Some((&low, after)) = rest.split_first()
         {
-            self.sum += u64::from(low);
+            self.sum += u64::from(u16::from_ne_bytes([0, low]));
             self.odd = false;
             rest = after;
         }
@@ -34,14 +35,14 @@ impl Sum {
         let mut sum = 0;
         let (quads, rest) = rest.as_chunks::<4>();
         for quad in quads {
-            sum += u64::from(u32::from_be_bytes(*quad));
+            sum += u64::from(u32::from_ne_bytes(*quad));
         }
         let (pairs, rest) = rest.as_chunks::<2>();
         for pair in pairs {
-            sum += u64::from(u16::from_be_bytes(*pair));
+            sum += u64::from(u16::from_ne_bytes(*pair));
         }
         if let [high] = *rest {
-            sum += u64::from(high) << 8;
+            sum += u64::from(u16::from_ne_bytes([high, 0]));
             self.odd = true;
         }
         // Folded once a slice, so that no number of slices overflows 64 bits.
@@ -51,7 +52,7 @@ impl Sum {
     /// The checksum: the ones' complement of the sum. It is 0 if the bytes carry a right one.
     #[inline]
     pub const fn finish(self) -> u16 {
-        !fold(self.sum)
+        !u16::from_be(fold(self.sum))
     }
 }
 
