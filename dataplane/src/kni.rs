@@ -9,6 +9,7 @@
 //! DPVS: kni.c, netif.c `kni_ingress`. A frame that found the ring full was freed and not counted
 //! (defect B92); with FORWARD2KNI on a VLAN device nobody got it (B101).
 
+use crate::device::Device;
 use crate::drop::DropReason;
 use crate::env::Env;
 use crate::event::{Consumer, Event, Made};
@@ -48,14 +49,17 @@ pub fn frame<W: World>(buf: W::Buf, device: PortId, otherwise: DropReason, env: 
 }
 
 /// Gives the kernel a copy of every frame of a device that asks for it (`FORWARD2KNI`).
-pub fn copy<W: World>(buf: &mut W::Buf, device: PortId, env: &mut Env<'_, W>) {
-    if !env.devices.get(device).kni.is_some_and(|kni| kni.forward) {
+#[inline]
+pub fn copy<W: World>(frames: &mut [W::Buf], device: &Device, env: &mut Env<'_, W>) {
+    if !device.kni.is_some_and(|kni| kni.forward) {
         return;
     }
-    if let Some(mut copy) = env.duplicate(buf, Made::KniCopy) {
-        copy.meta_mut().flags = 0;
-        buf.meta_mut().flags |= Meta::COPIED;
-        enqueue(copy, device, env);
+    for buf in frames {
+        if let Some(mut copy) = env.duplicate(buf, Made::KniCopy) {
+            copy.meta_mut().flags = 0;
+            buf.meta_mut().flags |= Meta::COPIED;
+            enqueue(copy, device.id, env);
+        }
     }
 }
 

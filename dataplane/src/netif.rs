@@ -23,6 +23,7 @@ use crate::wire::ethernet::{self, EtherType};
 use crate::wire::l4::{self, Protocol};
 use crate::wire::vlan;
 use crate::world::World;
+use std::slice;
 
 /// Whom the destination MAC of a frame names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,11 +80,13 @@ pub fn untag<W: World>(mut buf: W::Buf, env: &mut Env<'_, W>, next: &mut Next<W:
     let Ok(header) = ethernet::Header::parse(buf.head()) else {
         return env.drop(buf, DropReason::EthTruncated);
     };
-    if header.ether_type == EtherType::Vlan
-        && let Err(reason) = take_tag(&mut buf, env)
-    {
+    if header.ether_type != EtherType::Vlan {
+        return next.push(Step::Deliver { buf, from_ring: false });
+    }
+    if let Err(reason) = take_tag(&mut buf, env) {
         return env.drop(buf, reason);
     }
+    // A tag with VID 0 leaves the frame with its port.
     let is_vlan = env.devices.get(buf.meta().port).vlan.is_some()
         && !env.planted.is(Defect::VlanIngressSkipped);
     next.push(match is_vlan {
@@ -103,14 +106,12 @@ pub fn deliver<W: World>(
     let Ok(header) = ethernet::Header::parse(buf.head()) else {
         return env.drop(buf, DropReason::EthTruncated);
     };
-    let device = buf.meta().port;
-    if env.devices.find(device).is_none() {
+    let Some(device) = env.devices.find(buf.meta().port) else {
         return env.drop(buf, DropReason::DeviceGone);
-    }
+    };
     if !from_ring || env.policy.forward2kni_ring_copies {
-        kni::copy(&mut buf, device, env);
+        kni::copy(slice::from_mut(&mut buf), device, env);
     }
-    let device = env.devices.get(device);
     let class = Class::of(header.dst, device, env.devices);
     if buf.strip_front(ethernet::HEADER_LEN).is_err() {
         return env.drop(buf, DropReason::EthTruncated);
@@ -299,9 +300,7 @@ fn burst<W: World>(
     queue: &mut TxQueue<W::Buf>,
     env: &mut Env<'_, W>,
 ) {
-    for buf in &mut queue.frames {
-        kni::copy(buf, port, env);
-    }
+    kni::copy(&mut queue.frames, env.devices.get(port), env);
     offer(sent, (port, queue.id), &mut queue.frames, DropReason::TxRefused, env);
 }
 

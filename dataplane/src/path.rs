@@ -19,6 +19,7 @@
 //!  10    Resolve      neigh::resolve    Egress (the packet; an ARP request), or it waits
 //!  11    Egress       tc::hook          Tag | Transmit, or it waits (that of the device)
 //!  11    Egress       msg::master_xmit  nothing, on the master: a worker sends it
+//!  11    Egress       netif::transmit   nothing, by a port without a tree: as Transmit
 //!  12    Tag          netif::tag        PortEgress
 //!  13    PortEgress   tc::hook          Transmit, or it waits (that of the VLAN device's port)
 //!  14    Transmit     netif::transmit   nothing: job xmit bursts the queue out
@@ -36,6 +37,7 @@
 //! DPVS: `netif_rcv_mbuf → ipv4_rcv → ipv4_rcv_fin → ipv4_local_in | ipv4_forward → ipv4_output →
 //! neigh_output → netif_xmit → netif_hard_xmit`, six calls deep; input ends up inside output.
 
+use crate::device::Devices;
 use crate::env::Env;
 use crate::icmp::ErrorLimit;
 use crate::iftraf::Sampler;
@@ -129,6 +131,8 @@ impl<B> Step<B> {
 #[derive(Debug)]
 pub struct Next<B> {
     first: Option<Step<B>>,
+    /// The rank of the first, which whoever pushed it knew: a step that is taken is asked for nothing.
+    rank: u8,
     rest: VecDeque<Step<B>>,
     /// The least rank that may be pushed: more than that of the step which runs.
     least: u8,
@@ -136,7 +140,7 @@ pub struct Next<B> {
 
 impl<B> Default for Next<B> {
     fn default() -> Next<B> {
-        Next { first: None, rest: VecDeque::new(), least: 0 }
+        Next { first: None, rank: 0, rest: VecDeque::new(), least: 0 }
     }
 }
 
@@ -147,33 +151,29 @@ impl<B> Next<B> {
     /// It is not further along the path than the step that pushes it: a bug of ours.
     #[inline(always)]
     pub fn push(&mut self, step: Step<B>) {
-        assert!(step.rank() >= self.least, "the path never turns back");
+        let rank = step.rank();
+        assert!(rank >= self.least, "the path never turns back");
         match self.first {
-            None => self.first = Some(step),
+            None => (self.first, self.rank) = (Some(step), rank),
             Some(_) => self.rest.push_back(step),
         }
     }
 
-    /// Takes the oldest step: for whoever tries one stage without the path.
+    /// Takes the oldest step: what is pushed from here on is further along.
+    #[inline(always)]
     pub fn pop(&mut self) -> Option<Step<B>> {
-        let step = self.first.take();
-        self.first = self.rest.pop_front();
-        step
+        let step = self.first.take()?;
+        self.least = self.rank + 1;
+        if let Some(second) = self.rest.pop_front() {
+            (self.rank, self.first) = (second.rank(), Some(second));
+        }
+        Some(step)
     }
 
     /// Appends a step, if there is one.
     pub fn extend(&mut self, step: Option<Step<B>>) {
         if let Some(step) = step {
             self.push(step);
-        }
-    }
-
-    /// A step was taken out of the first place: what is pushed from here on is further along.
-    #[inline]
-    fn begin(&mut self, step: &Step<B>) {
-        self.least = step.rank() + 1;
-        if !self.rest.is_empty() {
-            self.first = self.rest.pop_front();
         }
     }
 }
@@ -204,6 +204,14 @@ pub struct Tables<B> {
 }
 
 impl<B: Buf> Tables<B> {
+    /// Whether a frame for `device` has neither a tree nor a tag before it, and may be sent by this lcore.
+    #[inline]
+    fn sends_at_once(&self, device: PortId, devices: &Devices) -> bool {
+        let (shaped, is_vlan) =
+            (self.tc.shapes(device, Hook::Egress), devices.get(device).vlan.is_some());
+        !(shaped || is_vlan || self.msg.is_master())
+    }
+
     /// Where the path of a frame begins, from a receive queue or from another lcore's ring.
     pub fn entry(&self, buf: B, from_ring: bool) -> Step<B> {
         match from_ring {
@@ -216,8 +224,7 @@ impl<B: Buf> Tables<B> {
 
 /// Takes every step that `next` holds, and those that they push, until none is left.
 pub fn run<W: World>(tables: &mut Tables<W::Buf>, env: &mut Env<'_, W>, next: &mut Next<W::Buf>) {
-    while let Some(step) = next.first.take() {
-        next.begin(&step);
+    while let Some(step) = next.pop() {
         let t = &mut *tables;
         match step {
             Step::Ingress(buf) => {
@@ -248,6 +255,9 @@ pub fn run<W: World>(tables: &mut Tables<W::Buf>, env: &mut Env<'_, W>, next: &m
             Step::LocalOut(packet) => ipv4::local_out(&t.routes, &mut t.ids, packet, env, next),
             Step::Output(packet) => ipv4::output(&mut t.sampler, packet, env, next),
             Step::Resolve(packet) => neigh::resolve(&mut t.neigh, packet, env, next),
+            Step::Egress(buf, port) if t.sends_at_once(port, env.devices) => {
+                netif::transmit(&mut t.tx, buf, port, env);
+            }
             Step::Egress(buf, device) if t.msg.is_master() => {
                 msg::master_xmit(&mut t.msg, buf, device, env);
             }
