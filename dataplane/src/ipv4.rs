@@ -255,7 +255,9 @@ pub fn input<W: World>(
             }
         }
     }
-    next.extend(gather::hand_over(packet, env).map(Step::Route));
+    if let Some(packet) = gather::hand_over(packet, env) {
+        next.push(Step::Route(packet));
+    }
 }
 
 /// The checks of RFC 1812 §5.2.2, in DPVS's order (spec 4.2).
@@ -404,7 +406,9 @@ pub fn forward<W: World>(
     // It goes first, as in Linux, and back by the device that the packet came in on.
     if let Some(told) = icmp::redirect(redirects, &packet, env) {
         let back = Hop::new(hop.dev(), None, env.devices.get(hop.dev()).mtu);
-        next.extend(headed(ids, told, back, env).map(Step::Output));
+        if let Some(told) = headed(ids, told, back, env) {
+            next.push(Step::Output(told));
+        }
     }
     next.push(Step::Output(packet));
 }
@@ -422,7 +426,9 @@ pub fn local_out<W: World>(
         Some(hop) if env.devices.owner(packet.dst).is_none() => hop,
         _ => return env.drop(packet.buf, DropReason::OutputNoRoute),
     };
-    next.extend(headed(ids, packet, hop, env).map(Step::Output));
+    if let Some(packet) = headed(ids, packet, hop, env) {
+        next.push(Step::Output(packet));
+    }
 }
 
 /// Puts the header in front of a packet of our own that leaves by `hop`; nothing if it cannot be.

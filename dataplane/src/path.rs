@@ -101,6 +101,9 @@ pub enum Step<B> {
     Transmit(B, PortId),
 }
 
+// Half a cache line, whatever there is to know.
+const _: () = assert!(size_of::<Option<Step<u64>>>() <= 32);
+
 impl<B> Step<B> {
     /// How far along the path this step is.
     pub const fn rank(&self) -> u8 {
@@ -168,13 +171,6 @@ impl<B> Next<B> {
             (self.rank, self.first) = (second.rank(), Some(second));
         }
         Some(step)
-    }
-
-    /// Appends a step, if there is one.
-    pub fn extend(&mut self, step: Option<Step<B>>) {
-        if let Some(step) = step {
-            self.push(step);
-        }
     }
 }
 

@@ -362,6 +362,18 @@ mod tests {
         text.parse().unwrap()
     }
 
+    proptest! {
+        #[test]
+        fn a_hop_is_what_it_was_made_of(
+            (dev, bits, mtu, other) in any::<(u16, u32, u16, u16)>(),
+        ) {
+            let gateway = Some(Ipv4Addr::from_bits(bits)).filter(|address| !address.is_unspecified());
+            let hop = Hop::new(PortId(dev), gateway, mtu);
+            prop_assert_eq!((hop.dev(), hop.gateway(), hop.mtu()), (PortId(dev), gateway, mtu));
+            prop_assert_eq!(hop.with_mtu(other), Hop::new(PortId(dev), gateway, other));
+        }
+    }
+
     fn two_ports() -> Vec<PortConfig> {
         let port = |name: &str, address: &str| PortConfig {
             name: name.into(),

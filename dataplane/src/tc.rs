@@ -126,22 +126,24 @@ impl<B: Buf> Tc<B> {
         self.held = 0;
     }
 
-    /// The next packet that Qsch number `at` lets go, on its way; nothing when it holds none or has
-    /// to wait.
+    /// Sends the next packet that Qsch number `at` lets go on its way. Returns whether there was one: it
+    /// holds none, or has to wait.
     pub fn let_go<W: World<Buf = B>>(
         &mut self,
         at: usize,
         env: &mut Env<'_, W>,
-    ) -> Option<Step<B>> {
-        let qsch = self.qschs.get_mut(at)?;
-        let buf = qsch.dequeue(env)?;
+        next: &mut Next<B>,
+    ) -> bool {
+        let Some(qsch) = self.qschs.get_mut(at) else { return false };
+        let Some(buf) = qsch.dequeue(env) else { return false };
         self.held -= 1;
         let PlannedQsch { config, hook, .. } = *qsch.planned();
         let (dev, handle) = (config.dev, config.handle);
         let (packet, len) = (buf.meta().id, u32::try_from(buf.len()).unwrap_or(u32::MAX));
         env.counters.qsch_out += 1;
         env.world.observe(Event::QschSent { packet, dev, handle, len });
-        Some(behind(hook, dev, buf, env))
+        behind(hook, dev, buf, env, next);
+        true
     }
 
     /// Makes a change that the control plane found right.
@@ -295,7 +297,7 @@ pub fn hook<W: World>(
     next: &mut Next<W::Buf>,
 ) {
     let Some(top) = tc.tops.get(dev.index()).and_then(|tops| tops[hook as usize]) else {
-        return next.push(behind(hook, dev, buf, env));
+        return behind(hook, dev, buf, env, next);
     };
     let key = Key::read(buf.head(), dev, env.planted);
     let at = match tc.classify(top, &key) {
@@ -309,19 +311,26 @@ pub fn hook<W: World>(
             return;
         }
         for _ in 0..QUOTA {
-            let Some(step) = tc.let_go(at, env) else { break };
-            next.push(step);
+            if !tc.let_go(at, env, next) {
+                break;
+            }
         }
     }
 }
 
 /// Where a packet goes that has passed the tree of a device.
-fn behind<W: World>(hook: Hook, dev: PortId, buf: W::Buf, env: &Env<'_, W>) -> Step<W::Buf> {
+fn behind<W: World>(
+    hook: Hook,
+    dev: PortId,
+    buf: W::Buf,
+    env: &Env<'_, W>,
+    next: &mut Next<W::Buf>,
+) {
     let is_vlan = env.devices.get(dev).vlan.is_some();
     match (hook, is_vlan) {
-        (Hook::Ingress, false) => Step::Untag(buf),
-        (Hook::Ingress, true) => Step::Deliver { buf, from_ring: false },
-        (Hook::Egress, false) => Step::Transmit(buf, dev),
-        (Hook::Egress, true) => Step::Tag(buf, dev),
+        (Hook::Ingress, false) => next.push(Step::Untag(buf)),
+        (Hook::Ingress, true) => next.push(Step::Deliver { buf, from_ring: false }),
+        (Hook::Egress, false) => next.push(Step::Transmit(buf, dev)),
+        (Hook::Egress, true) => next.push(Step::Tag(buf, dev)),
     }
 }

@@ -222,3 +222,13 @@ pub(super) fn part(what: &str) -> Frame {
         other => panic!("{other} is no flag"),
     }
 }
+
+#[test]
+fn an_origin_is_what_it_was_made_of() {
+    for device in [0, 1, 255, 256, u16::MAX].map(PortId) {
+        for class in Class::ALL {
+            let origin = Origin::new(device, class);
+            assert_eq!((origin.device(), origin.class()), (device, class));
+        }
+    }
+}

@@ -88,9 +88,10 @@ impl<B: Buf> Lcore<B> {
             items += self.with_env(world, |tables, env, next| {
                 let mut sent = 0;
                 for _ in 0..tc::QUOTA {
-                    let Some(step) = tables.tc.let_go(at, env) else { break };
+                    if !tables.tc.let_go(at, env, next) {
+                        break;
+                    }
                     sent += 1;
-                    next.push(step);
                     path::run(tables, env, next);
                 }
                 sent
@@ -223,8 +224,10 @@ impl<B: Buf> Lcore<B> {
         let items = u32::try_from(burst.len()).unwrap_or(u32::MAX);
         for buf in burst.drain(..) {
             self.with_env(world, |tables, env, next| {
-                next.extend(gather::taken(buf, env).map(Step::Route));
-                path::run(tables, env, next);
+                if let Some(packet) = gather::taken(buf, env) {
+                    next.push(Step::Route(packet));
+                    path::run(tables, env, next);
+                }
             });
         }
         self.burst = burst;

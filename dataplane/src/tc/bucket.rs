@@ -76,6 +76,9 @@ fn refilled(lacks: u128, rate: TokenRate, elapsed: Nanos) -> u128 {
 /// How long it takes until a bucket lacks no more than it holds.
 fn wait(lacks: u128, rate: TokenRate) -> Nanos {
     let excess = lacks.saturating_sub(u128::from(rate.burst) * BYTE);
+    if excess == 0 {
+        return Nanos::ZERO;
+    }
     Nanos::new(u64::try_from(excess.div_ceil(u128::from(rate.bits.max(1)))).unwrap_or(u64::MAX))
 }
 

@@ -518,6 +518,20 @@ mod tests {
         malformed.problem
     }
 
+    proptest! {
+        #[test]
+        fn a_header_that_is_looked_at_again_is_the_same(
+            words in 5..=15_u8,
+            mut bytes in prop::collection::vec(any::<u8>(), 60..70),
+        ) {
+            bytes[0] = 0x40 | words;
+            let (view, again) = (View::new(&bytes).unwrap(), View::again(&bytes));
+            prop_assert_eq!(Header::from(&again), Header::from(&view));
+            prop_assert_eq!(again.header_len(), usize::from(words) * 4);
+            prop_assert_eq!(again.options(), view.options());
+        }
+    }
+
     #[test]
     fn a_header_off_a_real_wire_is_read_field_by_field() {
         let bytes = hex(BEFORE);

@@ -396,8 +396,11 @@ impl<const PLANTED: usize> Tree<PLANTED> {
                 for at in 0..self.tc.qschs().len() {
                     for _ in 0..QUOTA {
                         let Tree { rig, tc, .. } = self;
-                        let Some(step) = rig.run(|env, _| tc.let_go(at, env)).0 else { break };
-                        self.note(vec![step]);
+                        let (went, steps) = rig.run(|env, next| tc.let_go(at, env, next));
+                        if !went {
+                            break;
+                        }
+                        self.note(steps);
                     }
                 }
             }
