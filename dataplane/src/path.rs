@@ -162,9 +162,17 @@ impl<B> Next<B> {
         }
     }
 
+    /// Takes the oldest step, and lets what is pushed then be of any rank: for whoever tries one stage
+    /// without the path.
+    pub fn pop(&mut self) -> Option<Step<B>> {
+        let step = self.take();
+        self.least = 0;
+        step
+    }
+
     /// Takes the oldest step: what is pushed from here on is further along.
     #[inline(always)]
-    pub fn pop(&mut self) -> Option<Step<B>> {
+    fn take(&mut self) -> Option<Step<B>> {
         let step = self.first.take()?;
         self.least = self.rank + 1;
         if let Some(second) = self.rest.pop_front() {
@@ -220,7 +228,7 @@ impl<B: Buf> Tables<B> {
 
 /// Takes every step that `next` holds, and those that they push, until none is left.
 pub fn run<W: World>(tables: &mut Tables<W::Buf>, env: &mut Env<'_, W>, next: &mut Next<W::Buf>) {
-    while let Some(step) = next.pop() {
+    while let Some(step) = next.take() {
         let t = &mut *tables;
         match step {
             Step::Ingress(buf) => {
