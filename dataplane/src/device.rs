@@ -52,9 +52,10 @@ impl Device {
         near.or(self.addresses.first()).map(Ipv4Net::addr)
     }
 
-    /// Whether `address` is on the link of this device: in the subnet of one of its addresses.
+    /// Whether `address` is on the link of this device: in the subnet of one of its addresses. 0.0.0.0 is
+    /// nobody's (RFC 1122 §3.2.1.3), be the subnet as large as can be.
     pub fn on_link(&self, address: Ipv4Addr) -> bool {
-        self.addresses.iter().any(|net| net.contains(&address))
+        !address.is_unspecified() && self.addresses.iter().any(|net| net.contains(&address))
     }
 }
 
@@ -290,6 +291,15 @@ mod tests {
         assert_eq!(devices.vlan(PortId(0), vid), Some(PortId(2)));
         assert_eq!(devices.vlan(PortId(1), vid), None);
         assert_eq!(devices.get(PortId(2)).mtu, 1400);
+    }
+
+    #[test]
+    fn an_address_is_on_the_link_of_its_subnets_and_the_unspecified_one_on_none() {
+        let mut lan = devices().get(PortId(0)).clone();
+        let on_link = |device: &Device, address: &str| device.on_link(address.parse().unwrap());
+        assert_eq!([0, 1].map(|n| on_link(&lan, &format!("198.51.{}.9", 100 + n))), [true, false]);
+        lan.addresses.push("10.0.0.1/0".parse().unwrap());
+        assert_eq!(["0.0.0.0", "0.0.0.1"].map(|address| on_link(&lan, address)), [false, true]);
     }
 
     #[test]

@@ -55,7 +55,7 @@ use std::collections::VecDeque;
 
 /// Where a packet goes next.
 ///
-/// A packet is moved at each of its steps, nine of them when it is forwarded. So what goes along is the
+/// A packet is moved at each of its steps, eight of them when it is forwarded. So what goes along is the
 /// buffer and, of IPv4, one word or two: what is written field by field and read as a whole, a processor
 /// has to wait for. Everything else a stage reads where the packet has it.
 #[derive(Debug)]

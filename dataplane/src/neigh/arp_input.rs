@@ -51,8 +51,7 @@ pub fn arp_input<W: World>(
     if !ours && !update {
         return kni::packet(frame.buf, frame.device, DropReason::ArpNotOurs, env);
     }
-    let on_link = env.devices.get(frame.device).on_link(packet.sender_ip);
-    let teaches = on_link && !packet.sender_ip.is_unspecified();
+    let teaches = env.devices.get(frame.device).on_link(packet.sender_ip);
     let learns = match (announcement, reply) {
         (true, _) => known,
         (false, true) => known || env.policy.arp_unsolicited_creates,
