@@ -20,18 +20,15 @@ use crate::env::Env;
 use crate::icmp::{self, ErrorKind, ErrorLimit, gather};
 use crate::iftraf::{self, Direction, Sampler};
 use crate::kni;
-use crate::netif::Class;
+use crate::netif::{Class, Origin};
 use crate::packet::Buf;
 use crate::path::{Next, Step};
 use crate::planted::{Defect, Planted};
 use crate::route::{Hop, Routed, Routes};
-use crate::types::PortId;
 use crate::wire::ipv4::{self, FragOffset, Protocol, View};
 use crate::wire::{Malformed, Problem};
 use crate::world::World;
-use std::fmt;
 use std::net::Ipv4Addr;
-use std::num::NonZero;
 
 /// What the path needs to know of an IPv4 header that was checked.
 ///
@@ -96,41 +93,6 @@ impl Ip {
     /// Whether it begins where its datagram does.
     pub fn is_first(&self) -> bool {
         self.offset == FragOffset::ZERO
-    }
-}
-
-/// How a packet came to us: the device that it came in on, and whom its frame was sent to.
-///
-/// All in one word, which goes along with the packet: see [`Step`].
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Origin(NonZero<u64>);
-
-impl Origin {
-    /// A frame of this class that came in on `device`.
-    #[inline]
-    pub fn new(device: PortId, class: Class) -> Origin {
-        Origin(NonZero::<u64>::MIN | u64::from(device.0) << 16 | (class as u64) << 8)
-    }
-
-    /// The device that it came in on.
-    #[inline]
-    pub const fn device(self) -> PortId {
-        let [_, _, low, high, ..] = self.0.get().to_le_bytes();
-        PortId(u16::from_le_bytes([low, high]))
-    }
-
-    /// Whom its frame was sent to.
-    #[inline]
-    pub fn class(self) -> Class {
-        let [_, class, ..] = self.0.get().to_le_bytes();
-        Class::ALL.into_iter().find(|c| *c as u8 == class).unwrap_or(Class::OtherHost)
-    }
-}
-
-impl fmt::Debug for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (device, class) = (self.device(), self.class());
-        f.debug_struct("Origin").field("device", &device).field("class", &class).finish()
     }
 }
 

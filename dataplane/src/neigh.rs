@@ -10,6 +10,7 @@
 //! dynamic one does not become static (B05), and one packet more than the limit waits (B06).
 
 mod arp_input;
+mod key;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -32,6 +33,7 @@ use crate::types::{LcoreId, Mac, PortId};
 use crate::wire::arp::{self, Operation};
 use crate::wire::ethernet::{self, EtherType};
 use crate::world::{NeighChange, World};
+use key::Key;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::Ipv4Addr;
 
@@ -51,27 +53,6 @@ struct Entry<B> {
     since: Option<Instant>,
     timer: Option<TimerId>,
     waiting: VecDeque<Outbound<B>>,
-}
-
-/// A device and an address on its link, in the order of both, and in one word: it is compared with
-/// others for each packet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Key(u64);
-
-impl Key {
-    fn new(port: PortId, address: Ipv4Addr) -> Key {
-        Key(u64::from(port.0) << 32 | u64::from(address.to_bits()))
-    }
-
-    fn port(self) -> PortId {
-        let [.., low, high, _, _] = self.0.to_le_bytes();
-        PortId(u16::from_le_bytes([low, high]))
-    }
-
-    fn address(self) -> Ipv4Addr {
-        let [a, b, c, d, ..] = self.0.to_le_bytes();
-        Ipv4Addr::from_bits(u32::from_le_bytes([a, b, c, d]))
-    }
 }
 
 /// The neighbours of one lcore.

@@ -13,7 +13,6 @@ use crate::device::{Device, Devices};
 use crate::drop::DropReason;
 use crate::env::Env;
 use crate::event::Event;
-use crate::ipv4::Origin;
 use crate::kni;
 use crate::packet::{Buf, PacketId};
 use crate::path::{Next, Step};
@@ -23,6 +22,8 @@ use crate::wire::ethernet::{self, EtherType};
 use crate::wire::l4::{self, Protocol};
 use crate::wire::vlan;
 use crate::world::World;
+use std::fmt;
+use std::num::NonZero;
 use std::slice;
 
 /// Whom the destination MAC of a frame names.
@@ -55,6 +56,41 @@ impl Class {
             dst if port().is_some_and(|port| port.mac == dst) => Class::Host,
             _ => Class::OtherHost,
         }
+    }
+}
+
+/// How a packet came to us: the device that it came in on, and whom its frame was sent to.
+///
+/// All in one word, which goes along with the packet: see [`Step`].
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Origin(NonZero<u64>);
+
+impl Origin {
+    /// A frame of this class that came in on `device`.
+    #[inline]
+    pub fn new(device: PortId, class: Class) -> Origin {
+        Origin(NonZero::<u64>::MIN | u64::from(device.0) << 16 | (class as u64) << 8)
+    }
+
+    /// The device that it came in on.
+    #[inline]
+    pub const fn device(self) -> PortId {
+        let [_, _, low, high, ..] = self.0.get().to_le_bytes();
+        PortId(u16::from_le_bytes([low, high]))
+    }
+
+    /// Whom its frame was sent to.
+    #[inline]
+    pub fn class(self) -> Class {
+        let [_, class, ..] = self.0.get().to_le_bytes();
+        Class::ALL.into_iter().find(|c| *c as u8 == class).unwrap_or(Class::OtherHost)
+    }
+}
+
+impl fmt::Debug for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (device, class) = (self.device(), self.class());
+        f.debug_struct("Origin").field("device", &device).field("class", &class).finish()
     }
 }
 
@@ -371,6 +407,16 @@ mod tests {
 
     fn hash(frame: &fixtures::Frame) -> u16 {
         flow_hash(&HeapBuf::from_frame(Meta::default(), &frame.build()))
+    }
+
+    #[test]
+    fn an_origin_is_what_it_was_made_of() {
+        for device in [0, 1, 255, 256, u16::MAX].map(PortId) {
+            for class in Class::ALL {
+                let origin = Origin::new(device, class);
+                assert_eq!((origin.device(), origin.class()), (device, class));
+            }
+        }
     }
 
     #[test]

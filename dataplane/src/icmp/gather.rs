@@ -14,8 +14,8 @@
 use crate::drop::DropReason;
 use crate::env::Env;
 use crate::event::Event;
-use crate::ipv4::{Datagram, Origin};
-use crate::netif::Class;
+use crate::ipv4::Datagram;
+use crate::netif::{Class, Origin};
 use crate::packet::Buf;
 use crate::planted::Defect;
 use crate::wire::ethernet;

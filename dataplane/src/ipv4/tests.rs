@@ -1,7 +1,7 @@
 //! A reassembler and a cutter by themselves: what their tests share.
 
 use super::reassembly::{self, Reassembler};
-use super::{Datagram, Origin, Outbound, fragment};
+use super::{Datagram, Outbound, fragment};
 use crate::config::{Config, PortConfig};
 use crate::counters::Counters;
 use crate::device::Devices;
@@ -10,7 +10,7 @@ use crate::env::Env;
 use crate::event::{Event, Reassembly};
 use crate::heap::{HeapBuf, HeapWorld};
 use crate::icmp::ErrorLimit;
-use crate::netif::Class;
+use crate::netif::{Class, Origin};
 use crate::packet::Buf;
 use crate::path::{Next, Step};
 use crate::planted::Planted;
@@ -220,15 +220,5 @@ pub(super) fn part(what: &str) -> Frame {
         "M" => frame.mf(),
         "L" => frame,
         other => panic!("{other} is no flag"),
-    }
-}
-
-#[test]
-fn an_origin_is_what_it_was_made_of() {
-    for device in [0, 1, 255, 256, u16::MAX].map(PortId) {
-        for class in Class::ALL {
-            let origin = Origin::new(device, class);
-            assert_eq!((origin.device(), origin.class()), (device, class));
-        }
     }
 }

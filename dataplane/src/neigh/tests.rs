@@ -1,6 +1,6 @@
 //! Any packets, ARP, orders and waits, against a model that keeps the rules of spec 3.2 in a list.
 
-use super::{Key, Neighbours, State, arp_input, change, flush, resolve, timer};
+use super::{Neighbours, State, arp_input, change, flush, resolve, timer};
 use crate::config::Policy;
 use crate::drop::DropReason;
 use crate::env::{Env, TimerKey};
@@ -487,14 +487,3 @@ finds_what_is_planted!(
     Table: StaticOverridden, StaleNeighbour, NeighQueueUnlimited, HeldReversed, HeldForgotten,
     HeldByStatic, OneRequestMore, GivenUpLeaked, ArpForAnyone
 );
-
-proptest! {
-    #[test]
-    fn neighbours_are_in_the_order_of_device_and_address(
-        (a, b) in any::<((u16, Ipv4Addr), (u16, Ipv4Addr))>(),
-    ) {
-        let key = |(port, address)| Key::new(PortId(port), address);
-        prop_assert_eq!(key(a).cmp(&key(b)), a.cmp(&b));
-        prop_assert_eq!((key(a).port().0, key(a).address()), a);
-    }
-}
