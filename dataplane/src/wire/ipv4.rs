@@ -128,9 +128,6 @@ impl<'a> View<'a> {
     }
 
     /// Looks again at a header that [`View::new`] found whole, which costs next to nothing.
-    ///
-    /// # Panics
-    /// There are less than 20 bytes.
     #[inline]
     pub fn again(bytes: &'a [u8]) -> View<'a> {
         debug_assert!(View::new(bytes).is_ok(), "a header was read from these bytes");
