@@ -279,10 +279,10 @@ pub fn route<W: World>(
     if dst.is_multicast() {
         return kni::packet(packet.buf, device, DropReason::IpMulticast, env);
     }
-    if env.planted.is(Defect::BroadcastAnswered) && env.devices.is_broadcast(dst) {
-        return next.push(Step::LocalIn(packet));
-    }
     if env.devices.is_broadcast(dst) {
+        if env.planted.is(Defect::BroadcastAnswered) {
+            return next.push(Step::LocalIn(packet));
+        }
         return kni::packet(packet.buf, device, DropReason::IpBroadcast, env);
     }
     match routes.input(dst, device, env.policy.weak_host) {

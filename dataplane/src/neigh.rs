@@ -479,9 +479,8 @@ pub fn flush<W: World>(
     let there: Vec<_> = there.collect();
     there.iter().for_each(|(key, ..)| delete(table, *key, env));
     let set = there.into_iter().filter(|(_, is_static, _)| *is_static);
-    let again =
-        |key: Key, mac| NeighChange { port: key.port(), address: key.address(), mac: Some(mac) };
-    set.map(|(key, _, mac)| again(key, mac)).collect()
+    let change = |(port, address), mac| NeighChange { port, address, mac: Some(mac) };
+    set.map(|(key, _, mac)| change((key.port(), key.address()), mac)).collect()
 }
 
 fn delete<W: World>(table: &mut Neighbours<W::Buf>, key: Key, env: &mut Env<'_, W>) {

@@ -208,19 +208,17 @@ pub struct Tables<B> {
 }
 
 impl<B: Buf> Tables<B> {
-    /// Whether a frame for `device` has neither a tree nor a tag before it, and may be sent by this lcore.
+    /// Whether a frame for `device` has neither a tree nor a tag before it.
     #[inline]
     fn sends_at_once(&self, device: PortId, devices: &Devices) -> bool {
-        let (shaped, is_vlan) =
-            (self.tc.shapes(device, Hook::Egress), devices.get(device).vlan.is_some());
-        !(shaped || is_vlan || self.msg.is_master())
+        let is_port = devices.find(device).is_some_and(|device| device.vlan.is_none());
+        is_port && !self.tc.shapes(device, Hook::Egress)
     }
 
-    /// Where the path of a frame begins, from a receive queue or from another lcore's ring.
-    pub fn entry(&self, buf: B, from_ring: bool) -> Step<B> {
-        match from_ring {
-            true => Step::Deliver { buf, from_ring },
-            false if self.tc.shapes(buf.meta().port, Hook::Ingress) => Step::Ingress(buf),
+    /// Where the path of a received frame begins.
+    pub fn entry(&self, buf: B) -> Step<B> {
+        match self.tc.shapes(buf.meta().port, Hook::Ingress) {
+            true => Step::Ingress(buf),
             false => Step::Untag(buf),
         }
     }
@@ -259,11 +257,11 @@ pub fn run<W: World>(tables: &mut Tables<W::Buf>, env: &mut Env<'_, W>, next: &m
             Step::LocalOut(packet) => ipv4::local_out(&t.routes, &mut t.ids, packet, env, next),
             Step::Output(packet) => ipv4::output(&mut t.sampler, packet, env, next),
             Step::Resolve(packet) => neigh::resolve(&mut t.neigh, packet, env, next),
-            Step::Egress(buf, port) if t.sends_at_once(port, env.devices) => {
-                netif::transmit(&mut t.tx, buf, port, env);
-            }
             Step::Egress(buf, device) if t.msg.is_master() => {
                 msg::master_xmit(&mut t.msg, buf, device, env);
+            }
+            Step::Egress(buf, port) if t.sends_at_once(port, env.devices) => {
+                netif::transmit(&mut t.tx, buf, port, env);
             }
             Step::Egress(buf, device) | Step::PortEgress(buf, device) => {
                 tc::hook(&mut t.tc, (Hook::Egress, device), buf, env, next);

@@ -121,7 +121,7 @@ impl<B: Buf> Lcore<B> {
             }
             self.with_env(world, |tables, env, next| {
                 for buf in burst.drain(..) {
-                    next.push(tables.entry(buf, false));
+                    next.push(tables.entry(buf));
                     path::run(tables, env, next);
                 }
             });
@@ -301,20 +301,15 @@ impl<B: Buf> Lcore<B> {
                     self.counters.ring_packets += 1;
                     let packet = buf.meta().id;
                     world.observe(Event::RingRx { packet, ring: Ring::Arp });
-                    self.take(buf, true, world);
+                    self.with_env(world, |tables, env, next| {
+                        next.push(Step::Deliver { buf, from_ring: true });
+                        path::run(tables, env, next);
+                    });
                 }
                 Some(_) => unreachable!("an arp_ring carries frames"),
             }
         }
         items
-    }
-
-    /// Takes one frame along its whole path.
-    fn take<W: World<Buf = B>>(&mut self, buf: B, from_ring: bool, world: &mut W) {
-        self.with_env(world, |tables, env, next| {
-            next.push(tables.entry(buf, from_ring));
-            path::run(tables, env, next);
-        });
     }
 
     /// Job timer_manage: runs the timers that are due at the gate. Spec 7.
