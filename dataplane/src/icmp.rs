@@ -189,7 +189,7 @@ pub fn input<W: World>(
         buf,
         src: Some(ip.dst),
         dst: ip.src,
-        protocol: Protocol::Icmp,
+        protocol: Protocol::ICMP,
         tos: ip.tos,
     }));
 }
@@ -283,7 +283,7 @@ fn message<W: World>(
     env.counters.icmp_errors_out += 1;
     // RFC 1812 §4.3.2.5: precedence internetwork control.
     let tos = ip.tos & 0x1e | 0xc0;
-    Some(Outgoing { buf, src: None, dst: ip.src, protocol: Protocol::Icmp, tos })
+    Some(Outgoing { buf, src: None, dst: ip.src, protocol: Protocol::ICMP, tos })
 }
 
 /// Why no error may be sent about a packet: RFC 1122 §3.2.2, RFC 1812 §4.3.2.7.
@@ -305,7 +305,7 @@ fn forbidden<W: World>(
     if !is_one_host(ip.src) || env.devices.is_broadcast(ip.src) {
         return Some("source_not_one_host");
     }
-    if ip.protocol == Protocol::Icmp && !env.planted.is(Defect::ErrorAboutError) {
+    if ip.protocol == Protocol::ICMP && !env.planted.is(Defect::ErrorAboutError) {
         match about.head().get(usize::from(ip.header_len)).map(|kind| Type::from(*kind)) {
             Some(kind) if !kind.is_error() => {}
             _ => return Some("about_an_error"),

@@ -61,10 +61,10 @@ impl fmt::Display for Flow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Flow { src, dst, src_port, dst_port, .. } = self;
         match self.protocol {
-            Protocol::Tcp => f.write_str("tcp"),
-            Protocol::Udp => f.write_str("udp"),
-            Protocol::Sctp => f.write_str("sctp"),
-            other => write!(f, "protocol {}", u8::from(other)),
+            Protocol::TCP => f.write_str("tcp"),
+            Protocol::UDP => f.write_str("udp"),
+            Protocol::SCTP => f.write_str("sctp"),
+            Protocol(other) => write!(f, "protocol {other}"),
         }?;
         write!(f, " {src}:{src_port} > {dst}:{dst_port}")
     }

@@ -313,11 +313,11 @@ pub fn local_in<W: World>(
 ) {
     let ip = packet.ip();
     let (kind, reason) = match ip.protocol {
-        Protocol::Icmp => {
+        Protocol::ICMP => {
             env.counters.ip_delivered += 1;
             return icmp::input(routes, packet, env, next);
         }
-        Protocol::Udp | Protocol::Tcp => (ErrorKind::PortUnreachable, DropReason::PortUnreachable),
+        Protocol::UDP | Protocol::TCP => (ErrorKind::PortUnreachable, DropReason::PortUnreachable),
         _ => (ErrorKind::ProtocolUnreachable, DropReason::ProtocolUnknown),
     };
     let device = packet.from.device();

@@ -232,7 +232,7 @@ fn frame<W: World>(
 ) {
     let src = env.devices.get(device).mac;
     match buf.prepend(ethernet::HEADER_LEN) {
-        Ok(out) => ethernet::Header { dst, src, ether_type: EtherType::Ipv4 }.emit(out),
+        Ok(out) => ethernet::Header { dst, src, ether_type: EtherType::IPV4 }.emit(out),
         Err(_) => return env.drop(buf, DropReason::NoHeadroom),
     }
     next.push(Step::Egress(buf, device));
@@ -311,7 +311,7 @@ fn write_request<W: World>(
     let (device, target_ip) = (env.devices.get(key.port()), key.address());
     let out = buf.append(REQUEST_LEN)?;
     out.fill(0);
-    let ether_type = EtherType::Arp;
+    let ether_type = EtherType::ARP;
     ethernet::Header { dst: Mac::BROADCAST, src: device.mac, ether_type }.emit(out);
     let request = arp::Packet {
         operation: Operation::Request,

@@ -116,7 +116,7 @@ pub fn untag<W: World>(mut buf: W::Buf, env: &mut Env<'_, W>, next: &mut Next<W:
     let Ok(header) = ethernet::Header::parse(buf.head()) else {
         return env.drop(buf, DropReason::EthTruncated);
     };
-    if header.ether_type != EtherType::Vlan {
+    if header.ether_type != EtherType::VLAN {
         return next.push(Step::Deliver { buf, from_ring: false });
     }
     if let Err(reason) = take_tag(&mut buf, env) {
@@ -154,14 +154,12 @@ pub fn deliver<W: World>(
     }
     let device = device.id;
     match header.ether_type {
-        EtherType::Arp => {
+        EtherType::ARP => {
             let (dst, src) = (header.dst, header.src);
             next.push(Step::ArpInput(ArpFrame { buf, device, dst, src, class, from_ring }));
         }
-        EtherType::Ipv4 => next.push(Step::Ipv4Input(buf, Origin::new(device, class))),
-        EtherType::Vlan | EtherType::Ipv6 | EtherType::QinQ | EtherType::Other(_) => {
-            kni::packet(buf, device, DropReason::EtherTypeUnknown, env);
-        }
+        EtherType::IPV4 => next.push(Step::Ipv4Input(buf, Origin::new(device, class))),
+        _ => kni::packet(buf, device, DropReason::EtherTypeUnknown, env),
     }
 }
 
@@ -174,7 +172,7 @@ pub fn kernel_only<W: World>(mut buf: W::Buf, env: &mut Env<'_, W>) {
     let Ok(header) = ethernet::Header::parse(buf.head()) else {
         return env.drop(buf, DropReason::EthTruncated);
     };
-    if header.ether_type == EtherType::Vlan
+    if header.ether_type == EtherType::VLAN
         && let Err(reason) = take_tag(&mut buf, env)
     {
         return env.drop(buf, reason);
@@ -386,7 +384,7 @@ fn flow_hash(buf: &impl Buf) -> u16 {
             // Only where there are ports: an echo's sequence number is no part of its flow.
             let ports = frame
                 .get(l4..l4 + 4)
-                .filter(|bytes| whole && l4::ports(Protocol::from(header[9]), bytes).is_some());
+                .filter(|bytes| whole && l4::ports(Protocol(header[9]), bytes).is_some());
             [Some(&header[12..20]), Some(&header[9..10]), ports]
         }
         _ => [frame.get(..12), None, None],

@@ -29,7 +29,7 @@ fn ours(frame: &[u8]) -> String {
     let Ok(header) = ethernet::Header::parse(frame) else { return "runt".to_owned() };
     let mut told = format!("{} > {}", header.src, header.dst);
     let (mut kind, mut frame) = (header.ether_type, frame.to_vec());
-    while let (EtherType::Vlan, Ok(tag)) = (kind, vlan::Tag::parse(&frame)) {
+    while let (EtherType::VLAN, Ok(tag)) = (kind, vlan::Tag::parse(&frame)) {
         let _ = write!(told, " vlan {}", tag.vid);
         vlan::untag(&mut frame);
         frame.drain(..vlan::TAG_LEN);
@@ -37,14 +37,14 @@ fn ours(frame: &[u8]) -> String {
     }
     let body = &frame[ethernet::HEADER_LEN..];
     match kind {
-        EtherType::Arp => match arp::Packet::parse(body) {
+        EtherType::ARP => match arp::Packet::parse(body) {
             Ok(arp) => {
                 let (who, whom) = (arp.sender_ip, arp.target_ip);
                 let _ = write!(told, " arp {} {who} {whom}", u16::from(arp.operation));
             }
             Err(_) => told += " no arp",
         },
-        EtherType::Ipv4 => match View::new(body) {
+        EtherType::IPV4 => match View::new(body) {
             Ok(ip) => {
                 let _ = write!(
                     told,
@@ -57,7 +57,7 @@ fn ours(frame: &[u8]) -> String {
                     u8::from(ip.dont_fragment()),
                     u8::from(ip.more_fragments()),
                     ip.ttl(),
-                    u8::from(ip.protocol()),
+                    ip.protocol().0,
                     ip.tos(),
                     u8::from(ip.checksum_ok()),
                 );
@@ -65,7 +65,7 @@ fn ours(frame: &[u8]) -> String {
             Err(_) => told += " no ip",
         },
         other => {
-            let _ = write!(told, " type {}", u16::from(other));
+            let _ = write!(told, " type {}", other.0);
         }
     }
     told

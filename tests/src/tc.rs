@@ -172,7 +172,7 @@ fn the_ports_of_a_later_fragment_are_not_read() {
 #[test]
 fn arp_is_known_by_its_type_on_the_way_out_too() {
     // DPVS: the type of what ARP sends is 0, and no classifier for it ever matches.
-    let arp = Some(dataplane::wire::ethernet::EtherType::Arp);
+    let arp = Some(dataplane::wire::ethernet::EtherType::ARP);
     let mut net = dut().qsch(LAN, "root", "", Kind::Pfifo { limit: 100 }).cls(
         LAN,
         "root",

@@ -55,7 +55,7 @@ pub fn hand_over<W: World>(
 /// datagram on one lcore: whoever puts them together has the whole, and a part of it is no echo yet.
 fn is_echo<B: Buf>(packet: &Datagram<B>) -> bool {
     let ip = packet.ip();
-    if ip.protocol != Protocol::Icmp || ip.is_fragment() {
+    if ip.protocol != Protocol::ICMP || ip.is_fragment() {
         return false;
     }
     let at = usize::from(ip.header_len);

@@ -77,7 +77,7 @@ pub fn reassemble<W: World>(
     };
     let mut key = Key::of(&ip);
     if env.planted.is(Defect::KeyWithoutProtocol) {
-        key.protocol = Protocol::Icmp;
+        key.protocol = Protocol::ICMP;
     }
     let place = table.find(&key);
     let fit = match place {
@@ -259,8 +259,7 @@ fn tell<W: World>(
     queue: &Queue<W::Buf>,
 ) {
     let (fragments, bytes) = (queue.len(), queue.bytes);
-    let Key { src, dst, id, protocol } = *key;
-    let protocol = u8::from(protocol);
+    let Key { src, dst, id, protocol: Protocol(protocol) } = *key;
     let note = ReassemblyNote { what, packet, src, dst, id, protocol, fragments, bytes };
     env.world.observe(Event::Reassembly(note));
 }

@@ -19,14 +19,9 @@ const TCP_HEADER: usize = 20;
 /// looked at.
 pub(super) fn fault(ip: &Ip, buf: &impl Buf) -> Option<DropReason> {
     match ip.protocol {
-        Protocol::Udp => udp(ip, buf),
-        Protocol::Tcp => tcp(ip, buf),
-        Protocol::Icmp
-        | Protocol::IpIp
-        | Protocol::Gre
-        | Protocol::Ospf
-        | Protocol::Sctp
-        | Protocol::Other(_) => None,
+        Protocol::UDP => udp(ip, buf),
+        Protocol::TCP => tcp(ip, buf),
+        _ => None,
     }
 }
 
@@ -68,7 +63,7 @@ fn sum(ip: &Ip, buf: &impl Buf, len: usize) -> u16 {
     let mut sum = Sum::new();
     sum.add(&ip.src.octets());
     sum.add(&ip.dst.octets());
-    sum.add(&[0, ip.protocol.into()]);
+    sum.add(&[0, ip.protocol.0]);
     sum.add(&u16::try_from(len).unwrap_or(u16::MAX).to_be_bytes());
     let start = usize::from(ip.header_len);
     packet::add(&mut sum, buf, start..start + len);

@@ -133,7 +133,7 @@ fn answer<W: World>(
     // RFC 826: to the target hardware address. DPVS: to the source of the frame.
     let dst = request.sender_mac;
     match buf.prepend(ethernet::HEADER_LEN) {
-        Ok(out) => ethernet::Header { dst, src: mac, ether_type: EtherType::Arp }.emit(out),
+        Ok(out) => ethernet::Header { dst, src: mac, ether_type: EtherType::ARP }.emit(out),
         Err(_) => return env.drop(buf, DropReason::NoHeadroom),
     }
     env.counters.arp_requests_in += 1;
@@ -150,7 +150,7 @@ fn spread<W: World>(frame: &mut ArpFrame<W::Buf>, learnt: bool, env: &mut Env<'_
     if env.peers.is_empty() {
         return;
     }
-    let header = ethernet::Header { dst: frame.dst, src: frame.src, ether_type: EtherType::Arp };
+    let header = ethernet::Header { dst: frame.dst, src: frame.src, ether_type: EtherType::ARP };
     let Ok(out) = frame.buf.prepend(ethernet::HEADER_LEN) else {
         return;
     };

@@ -51,7 +51,7 @@ impl Key {
         (key.outer, key.inner) = (Some(header.ether_type), Some(header.ether_type));
         let mut rest = frame;
         for _ in 0..TAGS {
-            if !matches!(key.inner, Some(EtherType::Vlan | EtherType::QinQ)) {
+            if !matches!(key.inner, Some(EtherType::VLAN | EtherType::QINQ)) {
                 break;
             }
             // A tag is read at the same place of a frame that begins so much later.
@@ -64,13 +64,13 @@ impl Key {
         }
         let packet = rest.get(ethernet::HEADER_LEN..).unwrap_or_default();
         match key.inner {
-            Some(EtherType::Ipv4) => {
+            Some(EtherType::IPV4) => {
                 if let Ok(view) = ipv4::View::new(packet) {
                     key.tos = view.tos();
                     key.ip = Some(Ip::of(&view, packet, planted));
                 }
             }
-            Some(EtherType::Ipv6) => {
+            Some(EtherType::IPV6) => {
                 if let Some([first, second]) = packet.first_chunk() {
                     key.tos = first << 4 | second >> 4;
                 }
@@ -103,7 +103,7 @@ impl Ip {
             .get(view.header_len()..)
             .filter(|_| first)
             .and_then(|bytes| l4::ports(view.protocol(), bytes));
-        Ip { protocol: view.protocol().into(), src: view.src(), dst: view.dst(), ports }
+        Ip { protocol: view.protocol().0, src: view.src(), dst: view.dst(), ports }
     }
 }
 
@@ -112,7 +112,7 @@ impl Match {
     pub fn matches(&self, key: &Key) -> bool {
         let typed = |wanted: EtherType| {
             let swapped = key.planted.is(Defect::ClsTypeSwapped);
-            let wanted = if swapped { u16::from(wanted).swap_bytes().into() } else { wanted };
+            let wanted = if swapped { EtherType(wanted.0.swap_bytes()) } else { wanted };
             key.outer == Some(wanted) || key.inner == Some(wanted)
         };
         let here = |dev| dev == key.dev;

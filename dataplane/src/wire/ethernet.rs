@@ -1,7 +1,7 @@
 //! The Ethernet II header.
 //!
 //! Invariant: `parse` takes any frame of at least [`HEADER_LEN`] bytes; what follows the header is
-//! for the caller. An IEEE 802.3 length is an [`EtherType::Other`] below 0x0600.
+//! for the caller. An IEEE 802.3 length is an [`EtherType`] below 0x0600.
 //! Not here: the 802.1Q tag (`vlan.rs`), and whose address the destination is (`netif`).
 
 use super::{Layer, Malformed, octets, word};
@@ -10,21 +10,21 @@ use crate::types::Mac;
 /// Bytes of the header: two addresses and the type.
 pub const HEADER_LEN: usize = 14;
 
-/// What an Ethernet frame carries.
+/// What an Ethernet frame carries, by its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum EtherType {
-    /// 0x0800
-    Ipv4,
-    /// 0x0806
-    Arp,
-    /// 0x8100: an 802.1Q tag follows.
-    Vlan,
-    /// 0x86dd
-    Ipv6,
-    /// 0x88a8: an 802.1ad service tag follows.
-    QinQ,
-    /// Anything else. Made only by `From<u16>`, so it never holds a number named above.
-    Other(u16),
+pub struct EtherType(pub u16);
+
+impl EtherType {
+    /// IPv4.
+    pub const IPV4: EtherType = EtherType(0x0800);
+    /// ARP.
+    pub const ARP: EtherType = EtherType(0x0806);
+    /// An 802.1Q tag follows.
+    pub const VLAN: EtherType = EtherType(0x8100);
+    /// IPv6.
+    pub const IPV6: EtherType = EtherType(0x86dd);
+    /// An 802.1ad service tag follows.
+    pub const QINQ: EtherType = EtherType(0x88a8);
 }
 
 /// The header as plain values.
@@ -51,7 +51,7 @@ impl Header {
         Ok(Header {
             dst: Mac(octets(bytes, 0)),
             src: Mac(octets(bytes, 6)),
-            ether_type: EtherType::from(word(bytes, 12)),
+            ether_type: EtherType(word(bytes, 12)),
         })
     }
 
@@ -64,35 +64,7 @@ impl Header {
         assert!(out.len() >= HEADER_LEN, "the caller made room for an Ethernet header");
         out[0..6].copy_from_slice(&self.dst.0);
         out[6..12].copy_from_slice(&self.src.0);
-        out[12..14].copy_from_slice(&u16::from(self.ether_type).to_be_bytes());
-    }
-}
-
-impl From<u16> for EtherType {
-    #[inline]
-    fn from(number: u16) -> EtherType {
-        match number {
-            0x0800 => EtherType::Ipv4,
-            0x0806 => EtherType::Arp,
-            0x8100 => EtherType::Vlan,
-            0x86dd => EtherType::Ipv6,
-            0x88a8 => EtherType::QinQ,
-            other => EtherType::Other(other),
-        }
-    }
-}
-
-impl From<EtherType> for u16 {
-    #[inline]
-    fn from(ether_type: EtherType) -> u16 {
-        match ether_type {
-            EtherType::Ipv4 => 0x0800,
-            EtherType::Arp => 0x0806,
-            EtherType::Vlan => 0x8100,
-            EtherType::Ipv6 => 0x86dd,
-            EtherType::QinQ => 0x88a8,
-            EtherType::Other(other) => other,
-        }
+        out[12..14].copy_from_slice(&self.ether_type.0.to_be_bytes());
     }
 }
 
@@ -108,7 +80,7 @@ mod tests {
         let header = Header::parse(&frame).unwrap();
         assert_eq!(header.dst, Mac::BROADCAST);
         assert_eq!(header.src.to_string(), "02:aa:00:00:01:64");
-        assert_eq!(header.ether_type, EtherType::Arp);
+        assert_eq!(header.ether_type, EtherType::ARP);
     }
 
     #[test]
@@ -121,20 +93,10 @@ mod tests {
         assert!(Header::parse(&frame).is_ok());
     }
 
-    #[test]
-    fn every_number_is_one_type_and_back() {
-        for number in 0..=u16::MAX {
-            assert_eq!(u16::from(EtherType::from(number)), number);
-        }
-        let named = [0x0800, 0x0806, 0x8100, 0x86dd, 0x88a8].map(EtherType::from);
-        assert!(named.iter().all(|t| !matches!(t, EtherType::Other(_))));
-        assert_eq!(EtherType::from(0x002e), EtherType::Other(46), "an 802.3 length");
-    }
-
     proptest! {
         #[test]
         fn what_is_emitted_is_parsed(dst: [u8; 6], src: [u8; 6], number: u16) {
-            let header = Header { dst: Mac(dst), src: Mac(src), ether_type: number.into() };
+            let header = Header { dst: Mac(dst), src: Mac(src), ether_type: EtherType(number) };
             let out = emitted(16, |out| header.emit(out));
             prop_assert_eq!(Header::parse(&out), Ok(header));
             prop_assert_eq!(&out[14..], &[0xa5, 0xa5], "what follows is left alone");
@@ -142,7 +104,7 @@ mod tests {
 
         #[test]
         fn etherparse_writes_the_same_bytes(dst: [u8; 6], src: [u8; 6], number: u16) {
-            let header = Header { dst: Mac(dst), src: Mac(src), ether_type: number.into() };
+            let header = Header { dst: Mac(dst), src: Mac(src), ether_type: EtherType(number) };
             let theirs = etherparse::Ethernet2Header {
                 destination: dst,
                 source: src,

@@ -196,7 +196,7 @@ impl<'a> View<'a> {
     /// What follows the header.
     #[inline]
     pub fn protocol(&self) -> Protocol {
-        Protocol::from(self.fixed[9])
+        Protocol(self.fixed[9])
     }
 
     /// From whom.
@@ -291,7 +291,7 @@ impl Header {
         header[4..6].copy_from_slice(&self.id.to_be_bytes());
         header[6..8].copy_from_slice(&(flags | self.fragment_offset.0).to_be_bytes());
         header[8] = self.ttl;
-        header[9] = u8::from(self.protocol);
+        header[9] = self.protocol.0;
         header[12..16].copy_from_slice(&self.src.octets());
         header[16..20].copy_from_slice(&self.dst.octets());
         header[HEADER_LEN_MIN..].copy_from_slice(options);
@@ -538,7 +538,7 @@ mod tests {
             (view.header_len(), view.total_len(), view.tos(), view.id()),
             (24, 72, 0, 0x301d)
         );
-        assert_eq!((view.ttl(), view.protocol()), (64, Protocol::Icmp));
+        assert_eq!((view.ttl(), view.protocol()), (64, Protocol::ICMP));
         assert!(!view.dont_fragment());
         assert!(!view.is_fragment());
         assert_eq!(view.src().to_string(), "10.1.0.2");
@@ -753,7 +753,7 @@ mod tests {
                 more_fragments: flags.1,
                 fragment_offset: FragOffset::try_new(flags.2 & 0x1fff).unwrap(),
                 ttl: ends.0,
-                protocol: ends.1.into(),
+                protocol: Protocol(ends.1),
                 src: ends.2.into(),
                 dst: ends.3.into(),
             }
@@ -786,7 +786,7 @@ mod tests {
                 more_fragments: header.more_fragments,
                 fragment_offset: header.fragment_offset.blocks().try_into().unwrap(),
                 time_to_live: header.ttl,
-                protocol: etherparse::IpNumber(header.protocol.into()),
+                protocol: etherparse::IpNumber(header.protocol.0),
                 source: header.src.octets(),
                 destination: header.dst.octets(),
                 options: options[..].try_into().unwrap(),

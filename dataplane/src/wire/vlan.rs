@@ -47,7 +47,7 @@ impl Tag {
             pcp: bytes[14] >> 5,
             dei: bytes[14] & 0x10 != 0,
             vid: word(bytes, 14) & 0x0fff,
-            ether_type: EtherType::from(word(bytes, 16)),
+            ether_type: EtherType(word(bytes, 16)),
         })
     }
 
@@ -83,7 +83,7 @@ pub fn untag(head: &mut [u8]) {
 pub fn tag(head: &mut [u8], tci: u16) {
     assert!(head.len() >= TAGGED_HEADER_LEN, "the frame has an Ethernet header and room for a tag");
     head.copy_within(TAG_LEN..TAG_LEN + 12, 0);
-    head[12..14].copy_from_slice(&u16::from(EtherType::Vlan).to_be_bytes());
+    head[12..14].copy_from_slice(&EtherType::VLAN.0.to_be_bytes());
     head[14..16].copy_from_slice(&tci.to_be_bytes());
 }
 
@@ -117,7 +117,7 @@ mod tests {
     #[test]
     fn a_tag_is_read_field_by_field() {
         let tag = Tag::parse(&hex(TAGGED)).unwrap();
-        assert_eq!(tag, Tag { pcp: 5, dei: true, vid: 100, ether_type: EtherType::Ipv4 });
+        assert_eq!(tag, Tag { pcp: 5, dei: true, vid: 100, ether_type: EtherType::IPV4 });
         assert_eq!(tag.tci(), 0xb064);
     }
 
@@ -150,7 +150,7 @@ mod tests {
         let mut frame = hex("020000000101 020000000a02 8100 0064 8100 00c8 0800");
         untag(&mut frame);
         let inner = Tag::parse(&frame[TAG_LEN..]).unwrap();
-        assert_eq!((inner.vid, inner.ether_type), (200, EtherType::Ipv4));
+        assert_eq!((inner.vid, inner.ether_type), (200, EtherType::IPV4));
     }
 
     #[test]
@@ -169,12 +169,12 @@ mod tests {
         ) {
             let whole = tagged_by_etherparse(pcp, dei, vid, &payload);
             let seen = Tag::parse(&whole).unwrap();
-            prop_assert_eq!(seen, Tag { pcp, dei, vid, ether_type: EtherType::Ipv4 });
+            prop_assert_eq!(seen, Tag { pcp, dei, vid, ether_type: EtherType::IPV4 });
 
             let mut frame = whole.clone();
             untag(&mut frame);
             let plain = ethernet::Header::parse(&frame[TAG_LEN..]).unwrap();
-            prop_assert_eq!(plain.ether_type, EtherType::Ipv4);
+            prop_assert_eq!(plain.ether_type, EtherType::IPV4);
             prop_assert_eq!(&frame[18..], &whole[18..]);
 
             frame[..TAG_LEN].fill(0xa5);

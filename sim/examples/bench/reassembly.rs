@@ -127,7 +127,7 @@ impl Bench {
             more_fragments: index + 1 < cut.count,
             fragment_offset: FragOffset::from_bytes(offset).ok_or("not in eights")?,
             ttl: 64,
-            protocol: Protocol::Udp,
+            protocol: Protocol::UDP,
             src,
             dst: DUT_LAN.ip,
         };

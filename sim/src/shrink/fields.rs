@@ -26,20 +26,16 @@ struct Parts {
 impl Parts {
     fn of(frame: &[u8]) -> Option<Parts> {
         let (ether_type, packet) = behind_tags(frame);
-        let view = View::new(packet).ok().filter(|_| ether_type == EtherType::Ipv4)?;
+        let view = View::new(packet).ok().filter(|_| ether_type == EtherType::IPV4)?;
         view.check_lengths(packet.len()).ok()?;
         let ip = packet_at(frame);
         let (l4, end) = (ip + view.header_len(), ip + usize::from(view.total_len()));
         let protocol = view.protocol();
         let begins = view.fragment_offset().bytes() == 0;
         let header = match protocol {
-            Protocol::Udp | Protocol::Icmp => 8,
-            Protocol::Tcp => usize::from(*frame.get(l4 + 12)? >> 4) * 4,
-            Protocol::IpIp
-            | Protocol::Gre
-            | Protocol::Ospf
-            | Protocol::Sctp
-            | Protocol::Other(_) => 0,
+            Protocol::UDP | Protocol::ICMP => 8,
+            Protocol::TCP => usize::from(*frame.get(l4 + 12)? >> 4) * 4,
+            _ => 0,
         };
         let payload = if begins { l4 + header } else { l4 };
         let whole = !view.is_fragment();
@@ -49,16 +45,10 @@ impl Parts {
     /// Where the checksum of layer 4 is, if there is one to be kept right.
     fn checksum(&self) -> Option<usize> {
         let at = match self.protocol {
-            Protocol::Udp => 6,
-            Protocol::Tcp => 16,
-            Protocol::Icmp => 2,
-            Protocol::IpIp
-            | Protocol::Gre
-            | Protocol::Ospf
-            | Protocol::Sctp
-            | Protocol::Other(_) => {
-                return None;
-            }
+            Protocol::UDP => 6,
+            Protocol::TCP => 16,
+            Protocol::ICMP => 2,
+            _ => return None,
         };
         (self.whole && self.payload >= self.l4 + at + 2).then_some(self.l4 + at)
     }
@@ -66,10 +56,10 @@ impl Parts {
     /// The sum over layer 4, with the pseudo-header of RFC 768 and RFC 9293 §3.1 where there is one.
     fn sum(&self, frame: &[u8]) -> u16 {
         let mut sum = Sum::new();
-        if matches!(self.protocol, Protocol::Udp | Protocol::Tcp) {
+        if matches!(self.protocol, Protocol::UDP | Protocol::TCP) {
             let len = u16::try_from(self.end - self.l4).unwrap_or(u16::MAX);
             sum.add(&frame[self.ip + 12..self.ip + 20]);
-            sum.add(&[0, u8::from(self.protocol)]);
+            sum.add(&[0, self.protocol.0]);
             sum.add(&len.to_be_bytes());
         }
         sum.add(&frame[self.l4..self.end]);
@@ -89,7 +79,7 @@ pub(super) fn with_payload(frame: &[u8], len: usize) -> Option<Vec<u8>> {
         frame.truncate((parts.payload + len).min(parts.end));
         let total = u16::try_from(frame.len() - parts.ip).unwrap_or(u16::MAX);
         frame[parts.ip + 2..parts.ip + 4].copy_from_slice(&total.to_be_bytes());
-        if parts.protocol == Protocol::Udp && parts.whole {
+        if parts.protocol == Protocol::UDP && parts.whole {
             let len = u16::try_from(frame.len() - parts.l4).unwrap_or(u16::MAX);
             frame[parts.l4 + 4..parts.l4 + 6].copy_from_slice(&len.to_be_bytes());
         }
@@ -126,7 +116,7 @@ fn edited(frame: &[u8], edit: impl FnOnce(&mut Vec<u8>, &Parts)) -> Option<Vec<u
     let header_was_right = View::new(&frame[parts.ip..]).is_ok_and(|view| view.checksum_ok());
     let sum = parts.checksum();
     // Of UDP, a checksum of zero is none.
-    let none = parts.protocol == Protocol::Udp && sum.is_some_and(|at| frame[at..at + 2] == [0, 0]);
+    let none = parts.protocol == Protocol::UDP && sum.is_some_and(|at| frame[at..at + 2] == [0, 0]);
     let sum = sum.filter(|_| !none && parts.sum(frame) == 0);
     let mut new = frame.to_vec();
     edit(&mut new, &parts);
@@ -136,7 +126,7 @@ fn edited(frame: &[u8], edit: impl FnOnce(&mut Vec<u8>, &Parts)) -> Option<Vec<u
     if let (Some(at), Some(parts)) = (sum, Parts::of(&new)) {
         new[at..at + 2].fill(0);
         let check = match parts.sum(&new) {
-            0 if parts.protocol == Protocol::Udp => 0xffff,
+            0 if parts.protocol == Protocol::UDP => 0xffff,
             check => check,
         };
         new[at..at + 2].copy_from_slice(&check.to_be_bytes());

@@ -41,7 +41,7 @@ pub(super) fn key(level: Level, frame: &[u8], number: usize) -> Key {
         return Key::Frame(number);
     }
     let (ether_type, packet) = behind_tags(frame);
-    if ether_type == EtherType::Arp
+    if ether_type == EtherType::ARP
         && let Ok(arp) = arp::Packet::parse(packet)
     {
         return match level {
@@ -50,11 +50,11 @@ pub(super) fn key(level: Level, frame: &[u8], number: usize) -> Key {
         };
     }
     let view = match View::new(packet) {
-        Ok(view) if ether_type == EtherType::Ipv4 => view,
+        Ok(view) if ether_type == EtherType::IPV4 => view,
         Ok(_) | Err(_) if level == Level::Datagram => return Key::Frame(number),
-        Ok(_) | Err(_) => return Key::Other { ether_type: u16::from(ether_type) },
+        Ok(_) | Err(_) => return Key::Other { ether_type: ether_type.0 },
     };
-    let (src, dst, protocol) = (view.src(), view.dst(), u8::from(view.protocol()));
+    let (src, dst, protocol) = (view.src(), view.dst(), view.protocol().0);
     match level {
         Level::Hosts => hosts(src, dst),
         Level::Datagram if view.is_fragment() => {
@@ -85,8 +85,8 @@ fn hosts(one: Ipv4Addr, other: Ipv4Addr) -> Key {
 pub(super) fn behind_tags(frame: &[u8]) -> (EtherType, &[u8]) {
     let at = packet_at(frame);
     let ether_type = match frame.get(at.saturating_sub(2)..at) {
-        Some([high, low]) => EtherType::from(u16::from_be_bytes([*high, *low])),
-        Some(_) | None => EtherType::from(0),
+        Some([high, low]) => EtherType(u16::from_be_bytes([*high, *low])),
+        Some(_) | None => EtherType(0),
     };
     (ether_type, frame.get(at..).unwrap_or_default())
 }

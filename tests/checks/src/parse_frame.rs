@@ -18,7 +18,7 @@ pub fn check(frame: &[u8]) {
         return;
     };
     match header.ether_type {
-        EtherType::Vlan => tagged(frame),
+        EtherType::VLAN => tagged(frame),
         other => {
             emits(&frame[..ethernet::HEADER_LEN], |out| header.emit(out));
             body(other, &frame[ethernet::HEADER_LEN..]);
@@ -29,9 +29,9 @@ pub fn check(frame: &[u8]) {
 /// What follows an Ethernet header without a tag.
 fn body(ether_type: EtherType, bytes: &[u8]) {
     match ether_type {
-        EtherType::Arp => arp::check(bytes),
-        EtherType::Ipv4 => datagram(bytes),
-        EtherType::Vlan | EtherType::Ipv6 | EtherType::QinQ | EtherType::Other(_) => {}
+        EtherType::ARP => arp::check(bytes),
+        EtherType::IPV4 => datagram(bytes),
+        _ => {}
     }
 }
 
@@ -46,7 +46,7 @@ fn tagged(frame: &[u8]) {
             return;
         };
         emits(&bytes[at..at + ethernet::HEADER_LEN], |out| header.emit(out));
-        if header.ether_type != EtherType::Vlan {
+        if header.ether_type != EtherType::VLAN {
             return body(header.ether_type, &bytes[at + ethernet::HEADER_LEN..]);
         }
         let Ok(tag) = vlan::Tag::parse(&bytes[at..]) else {
@@ -97,7 +97,7 @@ fn same_fields(view: &View<'_>, theirs: &Ipv4HeaderSlice<'_>) {
     assert_eq!(header.dont_fragment, theirs.dont_fragment());
     assert_eq!(header.more_fragments, theirs.more_fragments());
     assert_eq!(header.fragment_offset.blocks(), theirs.fragments_offset().value());
-    assert_eq!((header.ttl, u8::from(header.protocol)), (theirs.ttl(), theirs.protocol().0));
+    assert_eq!((header.ttl, header.protocol.0), (theirs.ttl(), theirs.protocol().0));
     assert_eq!((header.src, header.dst), (theirs.source_addr(), theirs.destination_addr()));
     assert_eq!(view.options(), theirs.options());
     assert_eq!(view.is_fragment(), theirs.is_fragmenting_payload());
@@ -147,9 +147,9 @@ fn payload(protocol: Protocol, fragment: bool, bytes: &[u8]) {
         return;
     }
     let ports = l4::ports(protocol, bytes);
-    let has_ports = matches!(u8::from(protocol), 6 | 17 | 132) && bytes.len() >= 4;
+    let has_ports = matches!(protocol.0, 6 | 17 | 132) && bytes.len() >= 4;
     assert_eq!(ports.is_some(), has_ports);
-    if let (Protocol::Icmp, Ok(header)) = (protocol, icmpv4::Header::parse(bytes)) {
+    if let (Protocol::ICMP, Ok(header)) = (protocol, icmpv4::Header::parse(bytes)) {
         emits(&bytes[..icmpv4::HEADER_LEN], |out| header.emit(out));
         assert_eq!(u8::from(header.message_type()), header.kind);
     }

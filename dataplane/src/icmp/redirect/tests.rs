@@ -52,7 +52,7 @@ fn told(src: &str, dst: &str, options: &[u8]) -> Option<(Ipv4Addr, Ipv4Addr)> {
     let header = Header {
         src: ip(src),
         dst: ip(dst),
-        protocol: Protocol::Udp,
+        protocol: Protocol::UDP,
         tos: 0,
         ttl: 63,
         total_len: 48,

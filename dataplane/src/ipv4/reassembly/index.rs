@@ -118,7 +118,7 @@ impl Index {
 fn hash(key: &Key) -> u32 {
     const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
     let ends = u64::from(key.src.to_bits()) << 32 | u64::from(key.dst.to_bits());
-    let rest = u64::from(key.id) << 8 | u64::from(u8::from(key.protocol));
+    let rest = u64::from(key.id) << 8 | u64::from(key.protocol.0);
     let mixed = (ends ^ rest.wrapping_mul(GOLDEN)).wrapping_mul(GOLDEN);
     let [.., a, b, c, d] = (mixed ^ mixed >> 32).to_be_bytes();
     u32::from_be_bytes([a, b, c, d])
@@ -132,7 +132,7 @@ mod tests {
 
     /// Few keys, of which some have one hash modulo the size.
     fn key(n: u16) -> Key {
-        Key { src: [10, 0, 0, 1].into(), dst: [10, 0, 0, 2].into(), id: n, protocol: Protocol::Udp }
+        Key { src: [10, 0, 0, 1].into(), dst: [10, 0, 0, 2].into(), id: n, protocol: Protocol::UDP }
     }
 
     proptest! {

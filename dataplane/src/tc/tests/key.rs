@@ -40,8 +40,8 @@ fn each_condition_is_about_its_own_field() {
         (Match { dport: port(54, 60), ..any }, false),
         (Match { protocol: Some(17), ..any }, true),
         (Match { protocol: Some(6), ..any }, false),
-        (Match { ether_type: Some(EtherType::Ipv4), ..any }, true),
-        (Match { ether_type: Some(EtherType::Arp), ..any }, false),
+        (Match { ether_type: Some(EtherType::IPV4), ..any }, true),
+        (Match { ether_type: Some(EtherType::ARP), ..any }, false),
         (Match { iif: Some(DEV), ..any }, true),
         (Match { oif: Some(PortId(4)), ..any }, false),
     ] {
@@ -78,7 +78,7 @@ fn the_bytes_of_a_later_fragment_are_no_ports() {
 #[test]
 fn a_frame_is_known_behind_two_tags_and_not_behind_three() {
     let from = Match { src: only(ALICE), ..Match::default() };
-    let tagged = Match { ether_type: Some(EtherType::Vlan), ..Match::default() };
+    let tagged = Match { ether_type: Some(EtherType::VLAN), ..Match::default() };
     let frame = udp(ALICE, BOB);
     assert!(matches(from, &frame) && !matches(tagged, &frame));
     let once = frame.vlan(7);

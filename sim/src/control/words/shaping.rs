@@ -74,7 +74,7 @@ fn kind_of(kind: Kind) -> String {
 fn conditions(pattern: &Match, name: &dyn Fn(PortId) -> String) -> String {
     let Match { ether_type, protocol, src, dst, sport, dport, iif, oif } = *pattern;
     let all = [
-        ether_type.map(|kind| format!("pkttype 0x{:04x}", u16::from(kind))),
+        ether_type.map(|kind| format!("pkttype 0x{:04x}", kind.0)),
         protocol.map(|protocol| format!("proto {protocol}")),
         src.map(|src| format!("src {}", range(src))),
         dst.map(|dst| format!("dst {}", range(dst))),

@@ -147,7 +147,7 @@ impl Look {
     /// Whether it is what a class of a device looks for.
     fn fits(&self, wanted: &Match, dev: PortId) -> bool {
         let Match { ether_type, protocol, src, dst, sport, dport, iif, oif } = wanted;
-        let is_typed = ether_type.is_none_or(|kind| self.types.contains(&Some(u16::from(kind))));
+        let is_typed = ether_type.is_none_or(|kind| self.types.contains(&Some(kind.0)));
         let is_here = [iif, oif].into_iter().flatten().all(|other| *other == dev);
         let number = |wanted: &Option<u8>, is: Option<u8>| wanted.is_none() || *wanted == is;
         is_typed

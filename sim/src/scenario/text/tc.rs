@@ -69,16 +69,16 @@ pub fn ports(text: &str) -> Result<Range<u16>, String> {
 /// What is wrong with it.
 pub fn protocol(text: &str) -> Result<u8, String> {
     let named = match text {
-        "icmp" => Protocol::Icmp,
-        "tcp" => Protocol::Tcp,
-        "udp" => Protocol::Udp,
-        "sctp" => Protocol::Sctp,
+        "icmp" => Protocol::ICMP,
+        "tcp" => Protocol::TCP,
+        "udp" => Protocol::UDP,
+        "sctp" => Protocol::SCTP,
         _ => {
             let number = text.parse();
             return number.map_err(|_| format!("\"{text}\" is no protocol, expected {PROTOCOL}"));
         }
     };
-    Ok(named.into())
+    Ok(named.0)
 }
 
 /// Reads the type of a frame: its name or its number.
@@ -88,11 +88,11 @@ pub fn protocol(text: &str) -> Result<u8, String> {
 pub fn ether_type(text: &str) -> Result<EtherType, String> {
     let number = text.strip_prefix("0x").map(|digits| u16::from_str_radix(digits, 16));
     match (text, number) {
-        ("ipv4", _) => Ok(EtherType::Ipv4),
-        ("arp", _) => Ok(EtherType::Arp),
-        ("vlan", _) => Ok(EtherType::Vlan),
-        ("ipv6", _) => Ok(EtherType::Ipv6),
-        (_, Some(Ok(number))) => Ok(EtherType::from(number)),
+        ("ipv4", _) => Ok(EtherType::IPV4),
+        ("arp", _) => Ok(EtherType::ARP),
+        ("vlan", _) => Ok(EtherType::VLAN),
+        ("ipv6", _) => Ok(EtherType::IPV6),
+        (_, Some(Ok(number))) => Ok(EtherType(number)),
         _ => Err(format!("\"{text}\" is no type of a frame, expected {ETHER_TYPE}")),
     }
 }
@@ -123,8 +123,8 @@ mod tests {
         assert!(ports("2-1").is_err() && ports("65536").is_err() && ports("").is_err());
         assert_eq!((protocol("udp"), protocol("47")), (Ok(17), Ok(47)));
         assert!(protocol("256").is_err() && protocol("gre").is_err());
-        assert_eq!(ether_type("arp"), Ok(EtherType::Arp));
-        assert_eq!(ether_type("0x88cc"), Ok(EtherType::Other(0x88cc)));
+        assert_eq!(ether_type("arp"), Ok(EtherType::ARP));
+        assert_eq!(ether_type("0x88cc"), Ok(EtherType(0x88cc)));
         assert!(ether_type("88cc").is_err() && ether_type("0x10000").is_err());
         assert!(handle("root").is_ok() && handle("1").is_err());
     }

@@ -2,6 +2,7 @@ use super::*;
 use crate::oracle::frame::UNTAGGED;
 use dataplane::control::Order;
 use dataplane::tc::{Key, Kind, QschConfig, TcChange, Verb};
+use dataplane::wire::ethernet::EtherType;
 use dataplane::{PacketId, QueueId};
 use fixtures::{ALICE, BOB, CAROL, Frame, arp_request, icmp_echo, tcp, udp};
 
@@ -48,7 +49,7 @@ fn config() -> Config {
         class(10, Match { dport: ports(50, 60), ..any }, Verdict::Drop),
         // No child of it: as if there were no such class.
         class(20, any, Verdict::To(handle(2))),
-        class(5, Match { ether_type: Some(0x0806.into()), ..any }, Verdict::To(handle(3))),
+        class(5, Match { ether_type: Some(EtherType::ARP), ..any }, Verdict::To(handle(3))),
         ClsConfig {
             qsch: handle(1),
             ..class(0, Match { dst: bob, ..any }, Verdict::To(handle(2)))
@@ -186,7 +187,7 @@ fn nothing_is_said_of_a_device_whose_traffic_control_was_changed() {
 fn classes_see_of_any_frame_what_the_dataplane_sees() {
     let any = Match::default();
     let ip = |first, last| Some(Range::<Ipv4Addr>(first, last));
-    let typed = |number: u16| Match { ether_type: Some(number.into()), ..any };
+    let typed = |number: u16| Match { ether_type: Some(EtherType(number)), ..any };
     let patterns = [
         any,
         typed(IPV4),
