@@ -22,33 +22,51 @@ use dataplane::{Buf, Config};
 use dpdk::{Eal, Mbuf};
 use fixtures::{ALICE, BOB, DUT_LAN};
 use std::net::Ipv4Addr;
+use std::ops::Range;
 
 /// Fragments that are measured, in whole datagrams; a tenth as many before are not.
 const FRAGMENTS: u32 = 1_600_000;
-
-/// How a datagram is cut, and in which order its fragments come.
-#[derive(Clone, Copy)]
-struct Cut {
-    count: u16,
-    bytes: u16,
-    reversed: bool,
-}
 
 /// Bytes of an IPv4 header without options.
 const HEADER_LEN: u16 = 20;
 /// The longest payload of a datagram.
 const PAYLOAD_MAX: u16 = 65_535 - HEADER_LEN;
+/// Where in the header the identification is.
+const ID: Range<usize> = 4..6;
+
+/// The fragments of a datagram, in the order in which they come. Each is copied into a buffer and
+/// gets the identification of its datagram there; like the peer, nobody makes or looks at checksums.
+fn fragments(src: Ipv4Addr, count: u16, bytes: u16, order: &str) -> Result<Vec<Vec<u8>>, Failure> {
+    let fragment = |index: u16| {
+        let offset = index * bytes;
+        let header = Header {
+            tos: 0,
+            total_len: bytes.min(PAYLOAD_MAX - offset) + HEADER_LEN,
+            id: 0,
+            dont_fragment: false,
+            more_fragments: index + 1 < count,
+            fragment_offset: FragOffset::from_bytes(offset).ok_or("not in eights")?,
+            ttl: 64,
+            protocol: Protocol::UDP,
+            src,
+            dst: DUT_LAN.ip,
+        };
+        let mut fragment = vec![0xa5; header.total_len.into()];
+        header.emit(&mut fragment);
+        Ok(fragment)
+    };
+    match order {
+        "order" => (0..count).map(fragment).collect(),
+        "reversed" => (0..count).rev().map(fragment).collect(),
+        _ => Err("fragments come in order or reversed".into()),
+    }
+}
 
 /// Datagrams of `count` fragments with `bytes` of payload each, one after the other. The last one
 /// is shorter if the datagram would be too long.
 pub(crate) fn run(eal: Eal, count: u32, bytes: u32, order: &str) -> Result<Took, Failure> {
-    let reversed = match order {
-        "order" => false,
-        "reversed" => true,
-        _ => return Err("fragments come in order or reversed".into()),
-    };
-    let cut = Cut { count: u16::try_from(count)?, bytes: u16::try_from(bytes)?, reversed };
-    Bench::new(eal, router()?)?.measure(cut)
+    let fragments = fragments(ALICE.ip, u16::try_from(count)?, u16::try_from(bytes)?, order)?;
+    Bench::new(eal, router()?)?.measure(&fragments)
 }
 
 /// Datagrams of two fragments, while of `size` others only one is there.
@@ -58,13 +76,13 @@ pub(crate) fn grow(eal: Eal, size: u32) -> Result<Took, Failure> {
     config.limits.reasm_fragments = size + 2;
     config.limits.reasm_bytes = config.limits.reasm_bytes.max((size + 2) * 64);
     let mut bench = Bench::new(eal, config)?;
-    let cut = Cut { count: 2, bytes: 64, reversed: false };
+    let others = fragments(BOB.ip, 2, 64, "order")?;
     for n in 0..size {
-        if bench.take(BOB.ip, n, 0, cut)? {
+        if bench.take(n, &others[0])? {
             return Err("a half datagram was whole".into());
         }
     }
-    bench.measure(cut)
+    bench.measure(&fragments(ALICE.ip, 2, 64, "order")?)
 }
 
 /// What one lcore has, as far as reassembly looks at it.
@@ -96,45 +114,33 @@ impl Bench {
     }
 
     /// Puts datagrams together, and says what a fragment took.
-    fn measure(&mut self, cut: Cut) -> Result<Took, Failure> {
-        let datagrams = FRAGMENTS / u32::from(cut.count);
-        (0..datagrams / 10).try_for_each(|n| self.datagram(n, cut))?;
-        let fragments = u64::from(datagrams) * u64::from(cut.count);
-        Took::by(fragments, || (0..datagrams).try_for_each(|n| self.datagram(n, cut)))
+    fn measure(&mut self, fragments: &[Vec<u8>]) -> Result<Took, Failure> {
+        let count = u32::try_from(fragments.len())?;
+        let datagrams = FRAGMENTS / count;
+        (0..datagrams / 10).try_for_each(|n| self.datagram(n, fragments))?;
+        let items = u64::from(datagrams) * u64::from(count);
+        Took::by(items, || (0..datagrams).try_for_each(|n| self.datagram(n, fragments)))
     }
 
     /// All fragments of a datagram, of which the last to come makes it whole.
-    fn datagram(&mut self, n: u32, cut: Cut) -> Result<(), Failure> {
-        for nth in 1..=cut.count {
-            let index = if cut.reversed { cut.count - nth } else { nth - 1 };
-            if self.take(ALICE.ip, n, index, cut)? != (nth == cut.count) {
+    fn datagram(&mut self, n: u32, fragments: &[Vec<u8>]) -> Result<(), Failure> {
+        for (nth, fragment) in (1..).zip(fragments) {
+            if self.take(n, fragment)? != (nth == fragments.len()) {
                 return Err(format!("datagram {n} was whole at the wrong fragment").into());
             }
         }
         Ok(())
     }
 
-    /// Fragment number `index` of a datagram comes. Returns whether the datagram is whole.
-    fn take(&mut self, src: Ipv4Addr, n: u32, index: u16, cut: Cut) -> Result<bool, Failure> {
+    /// A fragment of datagram number `n` comes. Returns whether the datagram is whole.
+    fn take(&mut self, n: u32, fragment: &[u8]) -> Result<bool, Failure> {
         let Bench { world, table, limit, next, counters, timers, rng, devices, config } = self;
-        let offset = index * cut.bytes;
-        let header = Header {
-            tos: 0,
-            total_len: cut.bytes.min(PAYLOAD_MAX - offset) + HEADER_LEN,
-            // Only as many are held at once as there are identifications.
-            id: u16::try_from(n % 65_536)?,
-            dont_fragment: false,
-            more_fragments: index + 1 < cut.count,
-            fragment_offset: FragOffset::from_bytes(offset).ok_or("not in eights")?,
-            ttl: 64,
-            protocol: Protocol::UDP,
-            src,
-            dst: DUT_LAN.ip,
-        };
         let mut buf = world.alloc().ok_or("the pool is empty")?;
-        let bytes = buf.append(header.total_len.into())?;
-        bytes.fill(0xa5);
-        header.emit(bytes);
+        let bytes = buf.append(fragment.len())?;
+        bytes.copy_from_slice(fragment);
+        // Only as many are held at once as there are identifications.
+        let [.., high, low] = n.to_be_bytes();
+        bytes[ID].copy_from_slice(&[high, low]);
         let from = Origin::new(LAN, Class::Host);
         let now = world.now();
         let mut env = Env {
