@@ -92,30 +92,30 @@ impl<W: World> Env<'_, W> {
         self.made(piece, Made::Fragment, Some(of.meta().id))
     }
 
-    /// Makes one packet of several: `head` goes on, with the bytes of all `tails` behind its own. Of
-    /// them none is left.
+    /// Ends a packet whose bytes go on in another one, `into`, to which [`Env::chain`] gives them.
+    pub fn joined(&mut self, buf: &W::Buf, into: PacketId) {
+        self.counters.consumed += 1;
+        let by = Consumer::Reassembly(into);
+        self.world.observe(Event::Consumed { packet: buf.meta().id, by });
+    }
+
+    /// Puts the bytes of all `tails` behind those of `head`.
     ///
     /// # Panics
     /// There are more segments than one packet may have.
-    pub fn join(&mut self, head: &mut W::Buf, tails: &mut Vec<W::Buf>) {
-        let by = Consumer::Reassembly(head.meta().id);
-        self.counters.consumed += tails.len() as u64;
-        for tail in tails.iter() {
-            self.world.observe(Event::Consumed { packet: tail.meta().id, by });
-        }
+    pub fn chain(&mut self, head: &mut W::Buf, tails: impl DoubleEndedIterator<Item = W::Buf>) {
+        let mut link = |front: &mut W::Buf, rest| {
+            if self.world.chain(front, rest).is_err() {
+                unreachable!("8,190 fragments of 65,515 bytes have far less than 65,535 segments");
+            }
+        };
         // From the back, so that no link walks through more than one packet's segments.
-        let rest = tails.drain(..).rev().reduce(|rest, mut front| {
-            self.chain(&mut front, rest);
+        let rest = tails.rev().reduce(|rest, mut front| {
+            link(&mut front, rest);
             front
         });
         if let Some(rest) = rest {
-            self.chain(head, rest);
-        }
-    }
-
-    fn chain(&mut self, head: &mut W::Buf, tail: W::Buf) {
-        if self.world.chain(head, tail).is_err() {
-            unreachable!("8,190 fragments of 65,515 bytes have far less than 65,535 segments");
+            link(head, rest);
         }
     }
 

@@ -38,7 +38,7 @@ use crate::planted::Defect;
 use crate::types::PortId;
 use crate::wire::ipv4::{self, Protocol};
 use crate::world::World;
-use queue::{Fit, Part, Queue};
+use queue::{Fit, Held, Part, Queue};
 use std::net::Ipv4Addr;
 
 /// What all fragments of a datagram have in common (RFC 791 §3.2).
@@ -92,12 +92,13 @@ pub fn reassemble<W: World>(
         }
         Fit::Duplicate => return env.drop(packet.buf, DropReason::ReassemblyDuplicate),
         Fit::Never(reason) => {
-            let queue = place.and_then(|at| table.take(at)).map(|(_, queue)| queue);
+            let queue = place.map(|at| table.end(at).1);
             return refuse(key, queue, Some(packet.buf), reason, env);
         }
     };
-    let whole = usize::from(ip.header_len) + usize::from(part.len());
-    if packet.buf.truncate(whole).is_err() {
+    // Only of what is cut off at a multiple of 8 is there more.
+    let whole = usize::from(part.header) + usize::from(part.len());
+    if packet.buf.len() != whole && packet.buf.truncate(whole).is_err() {
         unreachable!("a packet has the length that its header says");
     }
     let place = make_room(table, place, u32::from(part.len()), env);
@@ -109,13 +110,10 @@ pub fn reassemble<W: World>(
             (table.begin(key, expires, id), 0)
         }
     };
-    table.hold(at, nth, &part, packet);
-    let queue = table.queue(at);
-    if !queue.is_whole() {
-        return tell(env, Reassembly::Held, id, &key, queue);
-    }
-    if let Some((_, queue)) = table.take(at) {
-        complete(table, key, queue, env, next);
+    let queue = table.hold(at, nth, &part, packet);
+    match queue.is_whole() {
+        true => complete(key, table.end(at).1, env, next),
+        false => tell(env, Reassembly::Held, id, &key, queue),
     }
 }
 
@@ -136,21 +134,20 @@ fn make_room<W: World>(
         if room {
             return place;
         }
-        let at = table.oldest();
         // Each limit has room for the longest fragment when nothing is held.
-        let Some((oldest, queue)) = table.take(at) else { unreachable!("an empty table has room") };
+        let Some(at) = table.oldest() else { unreachable!("an empty table has room") };
         place = place.filter(|own| *own != at);
+        let (oldest, queue) = table.end(at);
         env.counters.reasm_fails += 1;
-        tell(env, Reassembly::Evicted, queue.began, &oldest, &queue);
+        tell(env, Reassembly::Evicted, queue.began, &oldest, queue);
         drop_all(queue, DropReason::ReassemblyEvicted, env);
     }
 }
 
 /// Makes one packet of the fragments of a datagram that is whole.
 fn complete<W: World>(
-    table: &mut Reassembler<W::Buf>,
     key: Key,
-    mut queue: Queue<W::Buf>,
+    queue: &mut Queue<W::Buf>,
     env: &mut Env<'_, W>,
     next: &mut Next<W::Buf>,
 ) {
@@ -166,34 +163,23 @@ fn complete<W: World>(
         }
     };
     env.counters.reasm_ok += 1;
-    tell(env, Reassembly::Complete, first.buf.meta().id, &key, &queue);
+    tell(env, Reassembly::Complete, first.buf.meta().id, &key, queue);
     let Some(first) = queue.held.pop_front() else { unreachable!("what is whole begins at 0") };
     let Datagram { mut buf, from } = first.packet;
-    let header = usize::from(ip.header_len);
-    ipv4::reassembled(&mut buf.head_mut()[..header], total_len, tos);
-    let mut rest = std::mem::take(&mut table.rest);
-    rest.extend(queue.held.drain(..).map(|held| payload(held.packet)));
+    ipv4::reassembled(&mut buf.head_mut()[..usize::from(first.header)], total_len, tos);
     if env.planted.is(Defect::JoinReversed) {
-        rest.reverse();
+        queue.held.make_contiguous().reverse();
     }
-    env.join(&mut buf, &mut rest);
-    table.keep(queue.held, rest);
+    let into = buf.meta().id;
+    queue.held.iter().for_each(|held| env.joined(&held.packet.buf, into));
+    env.chain(&mut buf, queue.held.drain(..).map(Held::payload));
     next.push(Step::LocalIn(Datagram { buf, from }));
-}
-
-/// A packet without its IPv4 header.
-fn payload<B: Buf>(packet: Datagram<B>) -> B {
-    let ip = packet.ip();
-    let Datagram { mut buf, .. } = packet;
-    if buf.strip_front(usize::from(ip.header_len)).is_err() {
-        unreachable!("the header was read from the first segment");
-    }
-    buf
 }
 
 /// Gives the oldest datagram up if it is due, and tells its sender. Returns whether it was.
 ///
 /// RFC 1122 §3.3.2: an error only if the first fragment is here.
+#[inline]
 pub fn expire<W: World>(
     table: &mut Reassembler<W::Buf>,
     limit: &mut ErrorLimit,
@@ -201,20 +187,33 @@ pub fn expire<W: World>(
     next: &mut Next<W::Buf>,
 ) -> bool {
     let due = table.next_due().is_some_and(|due| due <= env.now);
-    if !due || env.planted.is(Defect::NeverExpires) {
-        return false;
+    if due && !env.planted.is(Defect::NeverExpires) {
+        give_up(table, limit, env, next);
+        return true;
     }
-    let Some((key, queue)) = table.take(table.oldest()) else { return false };
+    false
+}
+
+/// Gives the oldest datagram up, of which there is one.
+#[cold]
+fn give_up<W: World>(
+    table: &mut Reassembler<W::Buf>,
+    limit: &mut ErrorLimit,
+    env: &mut Env<'_, W>,
+    next: &mut Next<W::Buf>,
+) {
+    let Some(at) = table.oldest() else { unreachable!("the oldest is due") };
+    let (key, queue) = table.end(at);
     env.counters.reasm_fails += 1;
     env.counters.reasm_timeouts += 1;
-    tell(env, Reassembly::Expired, queue.began, &key, &queue);
+    tell(env, Reassembly::Expired, queue.began, &key, queue);
     if let Some(first) = queue.first().filter(|_| env.policy.reassembly_icmp) {
         icmp::error(limit, first, ErrorKind::ReassemblyTimeExceeded, env, next);
     }
-    if !env.planted.is(Defect::ExpiredLeaked) {
-        drop_all(queue, DropReason::ReassemblyTimeout, env);
+    match env.planted.is(Defect::ExpiredLeaked) {
+        true => queue.held.clear(),
+        false => drop_all(queue, DropReason::ReassemblyTimeout, env),
     }
-    true
 }
 
 /// Gives up every datagram of which a fragment came in on a device that goes.
@@ -222,16 +221,16 @@ pub fn forget<W: World>(table: &mut Reassembler<W::Buf>, device: PortId, env: &m
     let came =
         |queue: &Queue<W::Buf>| queue.held.iter().any(|held| held.packet.from.device() == device);
     for key in table.keys(came) {
-        if let Some((key, queue)) = table.find(&key).and_then(|at| table.take(at)) {
-            refuse(key, Some(queue), None, DropReason::DeviceGone, env);
-        }
+        let Some(at) = table.find(&key) else { unreachable!("what was listed is held") };
+        let (key, queue) = table.end(at);
+        refuse(key, Some(queue), None, DropReason::DeviceGone, env);
     }
 }
 
 /// Refuses a datagram: what is held of it, and the fragment that came.
 fn refuse<W: World>(
     key: Key,
-    queue: Option<Queue<W::Buf>>,
+    queue: Option<&mut Queue<W::Buf>>,
     came: Option<W::Buf>,
     reason: DropReason,
     env: &mut Env<'_, W>,
@@ -239,7 +238,7 @@ fn refuse<W: World>(
     env.counters.reasm_fails += 1;
     if let Some(queue) = queue {
         let by = came.as_ref().map_or(queue.began, |buf| buf.meta().id);
-        tell(env, Reassembly::Refused, by, &key, &queue);
+        tell(env, Reassembly::Refused, by, &key, queue);
         drop_all(queue, reason, env);
     }
     if let Some(buf) = came {
@@ -247,8 +246,8 @@ fn refuse<W: World>(
     }
 }
 
-fn drop_all<W: World>(queue: Queue<W::Buf>, reason: DropReason, env: &mut Env<'_, W>) {
-    queue.held.into_iter().for_each(|held| env.drop(held.packet.buf, reason));
+fn drop_all<W: World>(queue: &mut Queue<W::Buf>, reason: DropReason, env: &mut Env<'_, W>) {
+    queue.held.drain(..).for_each(|held| env.drop(held.packet.buf, reason));
 }
 
 fn tell<W: World>(

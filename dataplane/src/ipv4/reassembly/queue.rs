@@ -10,23 +10,29 @@ use crate::packet::{Buf, PacketId};
 use std::collections::VecDeque;
 use std::ops::Range;
 
-/// The part of a datagram's payload that a fragment brings, in bytes, and whether it is the last.
+/// The part of a datagram's payload that a fragment brings, and what else its header says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Part {
+    /// Which bytes of the payload.
     pub bytes: Range<u16>,
+    /// Whether it is the last.
     pub last: bool,
+    /// Bytes of its IPv4 header.
+    pub header: u8,
+    /// Its ECN codepoint.
+    ecn: u8,
 }
 
 impl Part {
     /// Nothing when it ends where no datagram can (the ping of death).
     pub fn of(ip: &Ip) -> Option<Part> {
-        let header = u16::from(ip.header_len);
+        let (header, ecn) = (u16::from(ip.header_len), ip.tos & ECN);
         let len = ip.total_len - header;
         let len = if ip.more_fragments { len & !7 } else { len };
         let start = ip.offset.bytes();
         let end = start.checked_add(len)?;
         end.checked_add(header)?;
-        Some(Part { bytes: start..end, last: !ip.more_fragments })
+        Some(Part { bytes: start..end, last: !ip.more_fragments, header: ip.header_len, ecn })
     }
 
     pub fn len(&self) -> u16 {
@@ -50,7 +56,20 @@ pub(super) enum Fit {
 pub(super) struct Held<B> {
     pub start: u16,
     end: u16,
+    /// Bytes of its IPv4 header.
+    pub header: u8,
     pub packet: Datagram<B>,
+}
+
+impl<B: Buf> Held<B> {
+    /// Its part alone.
+    pub fn payload(self) -> B {
+        let mut buf = self.packet.buf;
+        if buf.strip_front(self.header.into()).is_err() {
+            unreachable!("the header was read from the first segment");
+        }
+        buf
+    }
 }
 
 /// A datagram of which some fragments are here.
@@ -71,9 +90,18 @@ pub(super) struct Queue<B> {
 }
 
 impl<B> Queue<B> {
-    /// Nothing is held yet, and will lie in `held`, which is empty.
-    pub fn new(began: PacketId, held: VecDeque<Held<B>>) -> Queue<B> {
-        Queue { began, held, bytes: 0, end: 0, has_last: false, ecn: 0 }
+    /// Nothing is held yet.
+    pub fn new(began: PacketId) -> Queue<B> {
+        Queue { began, held: VecDeque::new(), bytes: 0, end: 0, has_last: false, ecn: 0 }
+    }
+
+    /// The same again, once all that was held is gone. What it lay in stays, as far as the fragments
+    /// of the longest datagram over Ethernet need it.
+    pub fn begin(&mut self, began: PacketId) {
+        assert!(self.held.is_empty(), "whoever ends a datagram takes its fragments");
+        self.held.shrink_to(KEPT);
+        self.began = began;
+        (self.bytes, self.end, self.has_last, self.ecn) = (0, 0, false, 0);
     }
 
     /// What Linux's `ip_frag_queue` asks, in its order.
@@ -153,9 +181,9 @@ impl<B: Buf> Queue<B> {
         self.bytes += u32::from(part.len());
         self.end = self.end.max(part.bytes.end);
         self.has_last |= part.last;
-        self.ecn |= 1 << (packet.ip().tos & ECN);
+        self.ecn |= 1 << part.ecn;
         let Range { start, end } = part.bytes;
-        let held = Held { start, end, packet };
+        let held = Held { start, end, header: part.header, packet };
         match nth {
             0 => self.held.push_front(held),
             nth if nth == self.held.len() => self.held.push_back(held),
@@ -163,6 +191,9 @@ impl<B: Buf> Queue<B> {
         }
     }
 }
+
+/// Room for so many fragments outlasts their datagram. 45 of 1,480 bytes are the longest there is.
+const KEPT: usize = 64;
 
 /// The bits of the type of service that are ECN's.
 const ECN: u8 = 3;

@@ -139,7 +139,7 @@ fn no_byte_of_payload_is_moved() {
     rig.fragment(&part("80+80M"));
     rig.fragment(&part("160+5L"));
     let address = |slice: &[u8]| slice.as_ptr();
-    let held = rig.table.queue(rig.table.oldest()).held.iter();
+    let held = rig.table.queue(rig.table.oldest().unwrap()).held.iter();
     let before: Vec<_> = held.map(|h| address(&h.packet.buf.head()[20..])).collect();
     let whole = rig.fragment(&part("0+80M")).unwrap();
     let after: Vec<_> = whole.buf.slices().skip(1).map(address).collect();
