@@ -394,6 +394,7 @@ pub fn local_out<W: World>(
 }
 
 /// Puts the header in front of a packet of our own that leaves by `hop`; nothing if it cannot be.
+#[inline(always)]
 fn headed<W: World>(
     ids: &mut IpIds,
     packet: Outgoing<W::Buf>,

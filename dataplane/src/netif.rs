@@ -183,14 +183,16 @@ pub fn kernel_only<W: World>(mut buf: W::Buf, env: &mut Env<'_, W>) {
 
 /// Takes the tag out of a frame and moves the frame to its VLAN device.
 fn take_tag<W: World>(buf: &mut W::Buf, env: &Env<'_, W>) -> Result<(), DropReason> {
-    let tag = vlan::Tag::parse(buf.head()).map_err(|_| DropReason::VlanTruncated)?;
+    let Ok(vlan::Tag { vid, .. }) = vlan::Tag::parse(buf.head()) else {
+        return Err(DropReason::VlanTruncated);
+    };
     let port = buf.meta().port;
-    let device = match VlanId::try_new(tag.vid) {
+    let device = match VlanId::try_new(vid) {
         Some(vid) => env.devices.vlan(port, vid).ok_or(DropReason::VlanUnknown)?,
         // IEEE 802.1Q §9.6: VID 0 carries a priority and no VLAN.
-        None if tag.vid == 0 && env.policy.vid0_untagged => port,
+        None if vid == 0 && env.policy.vid0_untagged => port,
         // DPVS takes 4095 for a VLAN as any other, and no device here can have it.
-        None if tag.vid != 0 && !env.policy.vid0_untagged => return Err(DropReason::VlanUnknown),
+        None if vid != 0 && !env.policy.vid0_untagged => return Err(DropReason::VlanUnknown),
         None => return Err(DropReason::VlanReserved),
     };
     if env.planted.is(Defect::TagNotPopped) {

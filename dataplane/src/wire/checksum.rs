@@ -49,6 +49,13 @@ impl Sum {
         self.sum = (self.sum & 0xffff_ffff) + (self.sum >> 32) + sum;
     }
 
+    /// Adds a word of 32 bits. An even number of bytes is before it.
+    #[inline]
+    pub const fn add_word(&mut self, word: u32) {
+        debug_assert!(!self.odd, "words begin at even places");
+        self.sum += word.to_be() as u64;
+    }
+
     /// The checksum: the ones' complement of the sum. It is 0 if the bytes carry a right one.
     #[inline]
     pub const fn finish(self) -> u16 {
@@ -159,6 +166,15 @@ mod tests {
                 sum.add(slice);
             }
             prop_assert_eq!(sum.finish(), by_definition(&slices.concat()));
+        }
+
+        #[test]
+        fn a_word_is_summed_as_its_bytes(words: [u32; 5], rest: [u8; 7]) {
+            let mut sum = Sum::new();
+            words.iter().for_each(|word| sum.add_word(*word));
+            sum.add(&rest);
+            let bytes = words.map(u32::to_be_bytes).concat();
+            prop_assert_eq!(sum.finish(), by_definition(&[&bytes[..], &rest].concat()));
         }
 
         #[test]

@@ -269,20 +269,18 @@ impl Header {
         assert!(end <= HEADER_LEN_MAX, "options have 40 bytes at most");
         assert!(end.is_multiple_of(4), "options are padded to whole words");
         assert!(out.len() >= end, "the caller made room for an IPv4 header");
-        let header = &mut out[..end];
+        let [.., ihl] = (end / 4).to_be_bytes();
         let flags = u16::from(self.dont_fragment) << 14 | u16::from(self.more_fragments) << 13;
-        let [.., words] = (end / 4).to_be_bytes();
-        header[0] = 0x40 | words;
-        header[1] = self.tos;
-        header[2..4].copy_from_slice(&self.total_len.to_be_bytes());
-        header[4..6].copy_from_slice(&self.id.to_be_bytes());
-        header[6..8].copy_from_slice(&(flags | self.fragment_offset.0).to_be_bytes());
-        header[8] = self.ttl;
-        header[9] = self.protocol.0;
-        header[12..16].copy_from_slice(&self.src.octets());
-        header[16..20].copy_from_slice(&self.dst.octets());
-        header[HEADER_LEN_MIN..].copy_from_slice(options);
-        set_checksum(header);
+        let words = |high: u16, low: u16| u32::from(high) << 16 | u32::from(low);
+        let fixed = [
+            words(u16::from_be_bytes([0x40 | ihl, self.tos]), self.total_len),
+            words(self.id, flags | self.fragment_offset.0),
+            words(u16::from_be_bytes([self.ttl, self.protocol.0]), 0),
+            self.src.to_bits(),
+            self.dst.to_bits(),
+        ];
+        write_fixed(fixed, options, out);
+        out[HEADER_LEN_MIN..end].copy_from_slice(options);
     }
 }
 
@@ -347,12 +345,33 @@ pub fn set_checksum(header: &mut [u8]) {
 /// # Panics
 /// `header` has less than 20 bytes.
 pub fn reassembled(header: &mut [u8], total_len: u16, tos: u8) {
-    assert!(header.len() >= HEADER_LEN_MIN, "a header has 20 bytes at least");
-    header[1] = tos;
-    header[2..4].copy_from_slice(&total_len.to_be_bytes());
-    header[6] &= 0x40;
-    header[7] = 0;
-    set_checksum(header);
+    let Some((fixed, options)) = header.split_first_chunk_mut::<HEADER_LEN_MIN>() else {
+        panic!("a header has 20 bytes at least");
+    };
+    let word = |at: usize| u32::from_be_bytes(octets(fixed, at));
+    let [first, fragment, checksum] = [word(0), word(4), word(8)];
+    let words = [
+        first & 0xff00_0000 | u32::from(tos) << 16 | u32::from(total_len),
+        fragment & 0xffff_4000,
+        checksum & 0xffff_0000,
+        word(12),
+        word(16),
+    ];
+    write_fixed(words, options, fixed);
+}
+
+/// Writes the first 20 bytes of a header whose checksum is zero, with the checksum over them and the
+/// options behind.
+///
+/// Summed as words and written as words: bytes written one by one cannot be read as words at once.
+fn write_fixed(mut words: [u32; HEADER_LEN_MIN / 4], options: &[u8], out: &mut [u8]) {
+    let mut sum = Sum::new();
+    words.iter().for_each(|word| sum.add_word(*word));
+    sum.add(options);
+    words[2] |= u32::from(sum.finish());
+    for (to, word) in out.as_chunks_mut::<4>().0.iter_mut().zip(words) {
+        *to = word.to_be_bytes();
+    }
 }
 
 #[cfg(test)]
