@@ -37,6 +37,7 @@ pub mod event;
 pub mod heap;
 pub mod icmp;
 pub mod iftraf;
+mod index;
 pub mod ipv4;
 pub mod job;
 pub mod kni;

@@ -10,6 +10,7 @@
 //! dynamic one does not become static (B05), and one packet more than the limit waits (B06).
 
 mod arp_input;
+mod entries;
 mod key;
 mod state;
 #[cfg(test)]
@@ -33,8 +34,9 @@ use crate::types::{LcoreId, Mac, PortId};
 use crate::wire::arp::{self, Operation};
 use crate::wire::ethernet::{self, EtherType};
 use crate::world::{NeighChange, World};
+use entries::Entries;
 use key::Key;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::net::Ipv4Addr;
 
 /// Requests that an absent neighbour gets before we give up (RFC 1812 §3.3.2; Linux's three).
@@ -58,14 +60,13 @@ struct Entry<B> {
 /// The neighbours of one lcore.
 #[derive(Debug)]
 pub struct Neighbours<B> {
-    /// In boxes: the keys, which are searched for each packet, lie close together.
-    entries: BTreeMap<Key, Box<Entry<B>>>,
+    entries: Entries<B>,
     held: u64,
 }
 
 impl<B> Default for Neighbours<B> {
     fn default() -> Neighbours<B> {
-        Neighbours { entries: BTreeMap::new(), held: 0 }
+        Neighbours { entries: Entries::default(), held: 0 }
     }
 }
 
@@ -77,7 +78,7 @@ impl<B: Buf> Neighbours<B> {
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.len() == 0
     }
 
     /// Packets that wait.
@@ -88,12 +89,13 @@ impl<B: Buf> Neighbours<B> {
     /// Every neighbour: device, address, state, MAC, and whether it is static; in order of device
     /// and address.
     pub fn iter(&self) -> impl Iterator<Item = (PortId, Ipv4Addr, State, Mac, bool)> + '_ {
-        self.entries.iter().map(|(key, e)| (key.port(), key.address(), e.state, e.mac, e.is_static))
+        let all = self.entries.in_order().into_iter();
+        all.map(|(key, e)| (key.port(), key.address(), e.state, e.mac, e.is_static))
     }
 
     /// Every neighbour, as the lcore `me` knows it.
     pub fn entries(&self, me: LcoreId) -> Vec<NeighEntry> {
-        let entries = self.entries.iter().map(|(key, e)| NeighEntry {
+        let entries = self.entries.in_order().into_iter().map(|(key, e)| NeighEntry {
             dev: key.port(),
             address: key.address(),
             lcore: me,
@@ -108,12 +110,14 @@ impl<B: Buf> Neighbours<B> {
     /// Adds a static neighbour before the first tick.
     pub fn add_static(&mut self, port: PortId, address: Ipv4Addr, mac: Mac) {
         let entry = Entry { is_static: true, mac, ..Entry::new(State::Reachable) };
-        self.entries.insert(Key::new(port, address), Box::new(entry));
+        let key = Key::new(port, address);
+        self.entries.remove(key);
+        self.entries.insert(key, entry);
     }
 
     /// Gives every held packet back: the end of the run.
     pub fn release<W: World<Buf = B>>(&mut self, world: &mut W) {
-        for entry in self.entries.values_mut() {
+        for entry in self.entries.all() {
             entry.waiting.drain(..).for_each(|packet| world.free(packet.buf));
         }
         self.held = 0;
@@ -247,15 +251,12 @@ pub fn resolve<W: World>(
 ) {
     let key = Key::new(packet.hop.dev(), packet.hop.next(packet.ip().dst));
     let room = table.entries.len() < env.limits.neigh_entries as usize;
-    let (entry, is_new) = match table.entries.entry(key) {
-        std::collections::btree_map::Entry::Occupied(entry) => (entry.into_mut(), false),
-        std::collections::btree_map::Entry::Vacant(_) if !room => {
-            return env.drop(packet.buf, DropReason::NeighTableFull);
-        }
-        std::collections::btree_map::Entry::Vacant(slot) => {
-            (slot.insert(Box::new(Entry::new(State::None))), true)
-        }
+    let (at, is_new) = match table.entries.find(key) {
+        Some(at) => (at, false),
+        None if !room => return env.drop(packet.buf, DropReason::NeighTableFull),
+        None => (table.entries.insert(key, Entry::new(State::None)), true),
     };
+    let entry = table.entries.at(at);
     let cause = packet.buf.meta().id;
     let stale = env.planted.is(Defect::StaleNeighbour) && entry.mac != Mac::ZERO;
     if !entry.state.waits() || stale {
@@ -334,15 +335,13 @@ pub fn timer<W: World>(
     next: &mut Next<W::Buf>,
 ) {
     let key = Key::new(port, address);
-    let Some(entry) = table.entries.get_mut(&key) else {
-        return;
-    };
+    let Some(entry) = table.entries.find(key).map(|at| table.entries.at(at)) else { return };
     entry.timer = None;
     match entry.state {
         State::None => {
             let waiting = std::mem::take(&mut entry.waiting);
             env.world.observe(moved(key, Some(State::None), None, "expired", 0));
-            table.entries.remove(&key);
+            table.entries.remove(key);
             table.held -= waiting.len() as u64;
             for packet in waiting {
                 env.drop(packet.buf, DropReason::NeighUnreachable);
@@ -399,15 +398,16 @@ fn learn<W: World>(
     next: &mut Next<W::Buf>,
 ) {
     let room = table.entries.len() < env.limits.neigh_entries as usize;
-    let entry = match table.entries.entry(key) {
-        std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
+    let at = match table.entries.find(key) {
+        Some(at) => at,
         // Nothing is lost when there is no room: we can ask when we need it.
-        std::collections::btree_map::Entry::Vacant(_) if !room => return,
-        std::collections::btree_map::Entry::Vacant(slot) => {
+        None if !room => return,
+        None => {
             env.world.observe(moved(key, None, Some(State::None), "created", 0));
-            slot.insert(Box::new(Entry::new(State::None)))
+            table.entries.insert(key, Entry::new(State::None))
         }
     };
+    let entry = table.entries.at(at);
     if entry.is_static && !env.planted.is(Defect::StaticOverridden) {
         return;
     }
@@ -435,7 +435,7 @@ pub fn change<W: World>(
 ) -> Result<Option<Mac>, Refused> {
     let key = Key::new(change.port, change.address);
     env.counters.neigh_changes += 1;
-    let before = table.entries.get(&key).filter(|entry| entry.is_static).map(|entry| entry.mac);
+    let before = table.entries.get(key).filter(|entry| entry.is_static).map(|entry| entry.mac);
     // DPVS: whoever finds the device gone follows a null pointer (defect B30).
     if env.devices.find(change.port).is_none() {
         env.world.observe(moved(key, None, None, "device_gone", 0));
@@ -446,12 +446,15 @@ pub fn change<W: World>(
         return Ok(before);
     };
     let full = table.entries.len() >= env.limits.neigh_entries as usize;
-    if full && !table.entries.contains_key(&key) {
-        env.world.observe(moved(key, None, None, "table_full", 0));
-        return Err(Refused::NeighTableFull);
-    }
-    let is_new = !table.entries.contains_key(&key);
-    let entry = table.entries.entry(key).or_insert_with(|| Box::new(Entry::new(State::None)));
+    let (at, is_new) = match table.entries.find(key) {
+        Some(at) => (at, false),
+        None if full => {
+            env.world.observe(moved(key, None, None, "table_full", 0));
+            return Err(Refused::NeighTableFull);
+        }
+        None => (table.entries.insert(key, Entry::new(State::None)), true),
+    };
+    let entry = table.entries.at(at);
     if let Some(timer) = entry.timer.take() {
         env.timers.cancel(timer);
     }
@@ -474,9 +477,8 @@ pub fn flush<W: World>(
     dev: PortId,
     env: &mut Env<'_, W>,
 ) -> Vec<NeighChange> {
-    let link = Key::new(dev, Ipv4Addr::UNSPECIFIED)..=Key::new(dev, Ipv4Addr::BROADCAST);
-    let there = table.entries.range(link).map(|(key, entry)| (*key, entry.is_static, entry.mac));
-    let there: Vec<_> = there.collect();
+    let on_link = table.entries.in_order().into_iter().filter(|(key, _)| key.port() == dev);
+    let there: Vec<_> = on_link.map(|(key, entry)| (key, entry.is_static, entry.mac)).collect();
     there.iter().for_each(|(key, ..)| delete(table, *key, env));
     let set = there.into_iter().filter(|(_, is_static, _)| *is_static);
     let change = |(port, address), mac| NeighChange { port, address, mac: Some(mac) };
@@ -484,7 +486,7 @@ pub fn flush<W: World>(
 }
 
 fn delete<W: World>(table: &mut Neighbours<W::Buf>, key: Key, env: &mut Env<'_, W>) {
-    let Some(entry) = table.entries.remove(&key) else {
+    let Some(entry) = table.entries.remove(key) else {
         return env.world.observe(moved(key, None, None, "not_there", 0));
     };
     if let Some(timer) = entry.timer {

@@ -21,7 +21,6 @@
 //! buffer of the fragment that came last became the front, with the wrong bytes before its IPv4
 //! header (B46), and was freed twice when it was the first one (B45).
 
-mod index;
 mod queue;
 mod table;
 
@@ -32,6 +31,7 @@ use crate::drop::DropReason;
 use crate::env::Env;
 use crate::event::{Event, Reassembly, ReassemblyNote};
 use crate::icmp::{self, ErrorKind, ErrorLimit};
+use crate::index;
 use crate::packet::{Buf, PacketId};
 use crate::path::{Next, Step};
 use crate::planted::Defect;
@@ -55,6 +55,11 @@ struct Key {
 impl Key {
     fn of(ip: &Ip) -> Key {
         Key { src: ip.src, dst: ip.dst, id: ip.id, protocol: ip.protocol }
+    }
+
+    fn hash(&self) -> u32 {
+        let ends = u64::from(self.src.to_bits()) << 32 | u64::from(self.dst.to_bits());
+        index::hash(ends, u64::from(self.id) << 8 | u64::from(self.protocol.0))
     }
 }
 

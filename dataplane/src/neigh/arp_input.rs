@@ -29,7 +29,7 @@ pub fn arp_input<W: World>(
         Err(reason) => return env.drop(frame.buf, reason),
     };
     let key = Key::new(frame.device, packet.sender_ip);
-    let entry = table.entries.get(&key);
+    let entry = table.entries.get(key);
     let (known, fixed) = (entry.is_some(), entry.filter(|e| e.is_static).map(|e| e.mac));
     let asking = entry.is_some_and(|e| e.state.waits());
     // RFC 826: an announcement updates what is known, whomever it names as its target. DPVS has

@@ -2,6 +2,7 @@
 //!
 //! Invariant: keys are in the order of device and address. Not here: who is found (`neigh.rs`).
 
+use crate::index;
 use crate::types::PortId;
 use std::net::Ipv4Addr;
 
@@ -13,6 +14,11 @@ pub(super) struct Key(u64);
 impl Key {
     pub fn new(port: PortId, address: Ipv4Addr) -> Key {
         Key(u64::from(port.0) << 32 | u64::from(address.to_bits()))
+    }
+
+    #[inline]
+    pub fn hash(self) -> u32 {
+        index::hash(self.0, 0)
     }
 
     pub fn port(self) -> PortId {

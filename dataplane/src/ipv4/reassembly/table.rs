@@ -5,8 +5,8 @@
 //! Not here: what fits together (`queue.rs`), and what is done about it (`reassembly.rs`).
 
 use super::Key;
-use super::index::Index;
 use super::queue::{Part, Queue};
+use crate::index::Index;
 use crate::ipv4::Datagram;
 use crate::packet::{Buf, PacketId};
 use crate::time::Instant;
@@ -86,7 +86,7 @@ impl<B: Buf> Reassembler<B> {
         // Fragments mostly come one behind the other.
         match is_it(self.youngest) {
             true => Some(self.youngest),
-            false => self.index.find(key, is_it),
+            false => self.index.find(key.hash(), is_it),
         }
     }
 
@@ -122,7 +122,7 @@ impl<B: Buf> Reassembler<B> {
                 u32::try_from(self.places.len() - 1).unwrap_or(NONE)
             }
         };
-        self.index.insert(&key, at);
+        self.index.insert(key.hash(), at);
         match self.places.get_mut(before as usize) {
             Some(place) => place.behind = at,
             None => self.oldest = at,
@@ -150,7 +150,7 @@ impl<B: Buf> Reassembler<B> {
     /// Forgets a datagram. Whoever does so empties its queue.
     pub(super) fn end(&mut self, at: u32) -> (Key, &mut Queue<B>) {
         let Place { key, before, behind, .. } = self.places[at as usize];
-        self.index.remove(&key, at);
+        self.index.remove(key.hash(), at);
         match self.places.get_mut(before as usize) {
             Some(place) => place.behind = behind,
             None => self.oldest = behind,

@@ -1,16 +1,15 @@
-//! Where the datagram of a key is held: a hash table with open addressing.
+//! Where in a table the one with a key is: a hash table with open addressing.
 //!
 //! It is only asked for single keys, whose answer does not depend on how it is laid out: nobody walks it.
 //! The hash is a fixed one, so that a run costs the same wherever it runs. Whoever forges keys that
-//! collide makes a lookup as long as there are datagrams, of which [`Limits`](crate::config::Limits) says
-//! how many.
+//! collide makes a lookup as long as there are keys, of which [`Limits`](crate::config::Limits) says how
+//! many.
 //!
 //! Invariant: no more than half of the entries are taken, and none is empty between where a key's hash
-//! points and where the key is. Not here: the datagrams (`table.rs`).
+//! points and where the key is. Not here: the tables, which have the keys themselves (datagrams, in
+//! `ipv4/reassembly/table.rs`; neighbours, in `neigh/entries.rs`).
 
-use super::Key;
-
-/// An entry: the hash of a key, and the place of its datagram.
+/// An entry: the hash of a key, and its place in the table.
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     hash: u32,
@@ -25,9 +24,9 @@ impl Entry {
     }
 }
 
-/// The places of datagrams, by key.
+/// The places of a table, by the hashes of their keys.
 #[derive(Debug, Default)]
-pub(super) struct Index {
+pub(crate) struct Index {
     /// As many as a power of two, or none yet.
     entries: Vec<Entry>,
     taken: usize,
@@ -37,10 +36,9 @@ pub(super) struct Index {
 const ROOM: usize = 16;
 
 impl Index {
-    /// The place of a key: the one whose datagram `has_it`.
+    /// The place of a key with this hash: the one that `has_it`.
     #[inline]
-    pub fn find(&self, key: &Key, has_it: impl Fn(u32) -> bool) -> Option<u32> {
-        let hash = hash(key);
+    pub fn find(&self, hash: u32, has_it: impl Fn(u32) -> bool) -> Option<u32> {
         let mut at = self.ideal(hash)?;
         loop {
             let entry = self.entries[at];
@@ -55,14 +53,14 @@ impl Index {
     }
 
     /// Notes the place of a key that has none.
-    pub fn insert(&mut self, key: &Key, place: u32) {
+    pub fn insert(&mut self, hash: u32, place: u32) {
         if self.entries.len() < (self.taken + 1) * 2 {
             let room = (self.entries.len() * 2).max(ROOM);
             let old = std::mem::replace(&mut self.entries, vec![EMPTY; room]);
             old.into_iter().filter(|entry| !entry.is_empty()).for_each(|entry| self.put(entry));
         }
         self.taken += 1;
-        self.put(Entry { hash: hash(key), place });
+        self.put(Entry { hash, place });
     }
 
     fn put(&mut self, entry: Entry) {
@@ -74,8 +72,8 @@ impl Index {
     }
 
     /// Forgets a key that has this place. What was pushed behind it moves up.
-    pub fn remove(&mut self, key: &Key, place: u32) {
-        let Some(mut gap) = self.ideal(hash(key)) else { return };
+    pub fn remove(&mut self, hash: u32, place: u32) {
+        let Some(mut gap) = self.ideal(hash) else { return };
         while self.entries[gap].place != place {
             if self.entries[gap].is_empty() {
                 return;
@@ -113,13 +111,12 @@ impl Index {
     }
 }
 
-/// A hash of which each bit depends on all bits of the key: multiplied by the golden ratio, twice.
+/// A hash of a key in one word or two, of which each bit depends on all bits of the key: multiplied by
+/// the golden ratio, twice.
 #[inline]
-fn hash(key: &Key) -> u32 {
+pub(crate) fn hash(key: u64, more: u64) -> u32 {
     const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
-    let ends = u64::from(key.src.to_bits()) << 32 | u64::from(key.dst.to_bits());
-    let rest = u64::from(key.id) << 8 | u64::from(key.protocol.0);
-    let mixed = (ends ^ rest.wrapping_mul(GOLDEN)).wrapping_mul(GOLDEN);
+    let mixed = (key ^ more.wrapping_mul(GOLDEN)).wrapping_mul(GOLDEN);
     let [.., a, b, c, d] = (mixed ^ mixed >> 32).to_be_bytes();
     u32::from_be_bytes([a, b, c, d])
 }
@@ -127,12 +124,14 @@ fn hash(key: &Key) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::ipv4::Protocol;
     use proptest::prelude::*;
 
-    /// Few keys, of which some have one hash modulo the size.
-    fn key(n: u16) -> Key {
-        Key { src: [10, 0, 0, 1].into(), dst: [10, 0, 0, 2].into(), id: n, protocol: Protocol::UDP }
+    /// Few keys, of which some have one hash modulo the size; in the first word or the second.
+    fn key(n: u16) -> u32 {
+        match n % 2 {
+            0 => hash(0x0a00_0001_0a00_0002, u64::from(n) << 8 | 17),
+            _ => hash(0x0a00_0000 + u64::from(n), 0),
+        }
     }
 
     proptest! {
@@ -144,13 +143,13 @@ mod tests {
             for (comes, n) in changes {
                 let is_there = &mut there[usize::from(n)];
                 match comes {
-                    true if !*is_there => index.insert(&key(n), n.into()),
-                    false if *is_there => index.remove(&key(n), n.into()),
+                    true if !*is_there => index.insert(key(n), n.into()),
+                    false if *is_there => index.remove(key(n), n.into()),
                     _ => continue,
                 }
                 *is_there = comes;
                 for (n, is_there) in (0..).zip(there) {
-                    let found = index.find(&key(n), |place| place == u32::from(n));
+                    let found = index.find(key(n), |place| place == u32::from(n));
                     prop_assert_eq!(found, is_there.then_some(n.into()));
                 }
                 prop_assert_eq!(index.taken, there.iter().filter(|there| **there).count());
@@ -161,7 +160,7 @@ mod tests {
     #[test]
     fn keys_in_a_row_are_spread() {
         let mut index = Index::default();
-        (0..4096).for_each(|n| index.insert(&key(n), n.into()));
+        (0..4096).for_each(|n| index.insert(key(n), n.into()));
         let far =
             |(at, entry): (usize, &Entry)| index.ideal(entry.hash).map(|i| index.steps(i, at));
         let taken = index.entries.iter().enumerate().filter(|(_, entry)| !entry.is_empty());
