@@ -394,6 +394,7 @@ pub fn local_out<W: World>(
 }
 
 /// Puts the header in front of a packet of our own that leaves by `hop`; nothing if it cannot be.
+// In line, or the step that it is taken from is copied as a whole: see `Step`.
 #[inline(always)]
 fn headed<W: World>(
     ids: &mut IpIds,
