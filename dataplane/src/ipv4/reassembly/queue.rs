@@ -192,7 +192,7 @@ impl<B: Buf> Queue<B> {
     }
 }
 
-/// Room for so many fragments outlasts their datagram. 45 of 1,480 bytes are the longest there is.
+/// Room for so many fragments outlasts their datagram. The longest one has 45 of 1,480 bytes.
 const KEPT: usize = 64;
 
 /// The bits of the type of service that are ECN's.
