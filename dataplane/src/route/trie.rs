@@ -78,8 +78,8 @@ impl Trie {
         }
         let last = READ.partition_point(|read| *read < length);
         let (mut node, mut above) = (0, [0; DEPTH]);
-        for depth in 0..last {
-            above[depth] = node;
+        for (depth, passed) in above.iter_mut().enumerate().take(last) {
+            *passed = node;
             node = self.below(node + slot_of(bits, depth), depth + 1);
         }
         let Range { start, end: longest } = read_at(last);
