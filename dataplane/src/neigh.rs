@@ -107,7 +107,7 @@ impl<B: Buf> Neighbours<B> {
         entries.collect()
     }
 
-    /// Adds a static neighbour before the first tick.
+    /// Adds a static neighbour before the first tick. Of one that is named twice the last counts.
     pub fn add_static(&mut self, port: PortId, address: Ipv4Addr, mac: Mac) {
         let entry = Entry { is_static: true, mac, ..Entry::new(State::Reachable) };
         let key = Key::new(port, address);

@@ -93,6 +93,21 @@ mod tests {
         assert!(Header::parse(&frame).is_ok());
     }
 
+    #[test]
+    fn the_types_that_have_names_are_those_of_etherparse() {
+        use etherparse::ether_type as theirs;
+        let named = [
+            (EtherType::IPV4, theirs::IPV4),
+            (EtherType::ARP, theirs::ARP),
+            (EtherType::VLAN, theirs::VLAN_TAGGED_FRAME),
+            (EtherType::IPV6, theirs::IPV6),
+            (EtherType::QINQ, theirs::PROVIDER_BRIDGING),
+        ];
+        for (ours, theirs) in named {
+            assert_eq!(ours.0, theirs.0);
+        }
+    }
+
     proptest! {
         #[test]
         fn what_is_emitted_is_parsed(dst: [u8; 6], src: [u8; 6], number: u16) {

@@ -7,7 +7,7 @@
 
 mod options;
 
-use super::checksum::{Sum, checksum, incremental};
+use super::checksum::{Sum, incremental};
 use super::{Layer, Malformed, Problem, octets, word};
 use std::net::Ipv4Addr;
 
@@ -333,10 +333,7 @@ pub fn decrement_ttl(header: &mut [u8]) {
 /// # Panics
 /// `header` has less than 20 bytes.
 pub fn set_checksum(header: &mut [u8]) {
-    assert!(header.len() >= HEADER_LEN_MIN, "a header has 20 bytes at least");
-    header[10..12].fill(0);
-    let check = checksum(header);
-    header[10..12].copy_from_slice(&check.to_be_bytes());
+    rewrite(header, |_| {});
 }
 
 /// Makes the header of a first fragment, options and all, into that of its whole datagram. Of the
@@ -345,18 +342,23 @@ pub fn set_checksum(header: &mut [u8]) {
 /// # Panics
 /// `header` has less than 20 bytes.
 pub fn reassembled(header: &mut [u8], total_len: u16, tos: u8) {
+    rewrite(header, |words| {
+        words[0] = words[0] & 0xff00_0000 | u32::from(tos) << 16 | u32::from(total_len);
+        words[1] &= 0xffff_4000;
+    });
+}
+
+/// The words of a header without options.
+type Words = [u32; HEADER_LEN_MIN / 4];
+
+/// Changes the words in front of a header's options, and sets the checksum.
+fn rewrite(header: &mut [u8], change: impl FnOnce(&mut Words)) {
     let Some((fixed, options)) = header.split_first_chunk_mut::<HEADER_LEN_MIN>() else {
         panic!("a header has 20 bytes at least");
     };
-    let word = |at: usize| u32::from_be_bytes(octets(fixed, at));
-    let [first, fragment, checksum] = [word(0), word(4), word(8)];
-    let words = [
-        first & 0xff00_0000 | u32::from(tos) << 16 | u32::from(total_len),
-        fragment & 0xffff_4000,
-        checksum & 0xffff_0000,
-        word(12),
-        word(16),
-    ];
+    let mut words = std::array::from_fn(|at| u32::from_be_bytes(octets(fixed, at * 4)));
+    words[2] &= 0xffff_0000;
+    change(&mut words);
     write_fixed(words, options, fixed);
 }
 
@@ -364,7 +366,7 @@ pub fn reassembled(header: &mut [u8], total_len: u16, tos: u8) {
 /// options behind.
 ///
 /// Summed as words and written as words: bytes written one by one cannot be read as words at once.
-fn write_fixed(mut words: [u32; HEADER_LEN_MIN / 4], options: &[u8], out: &mut [u8]) {
+fn write_fixed(mut words: Words, options: &[u8], out: &mut [u8]) {
     let mut sum = Sum::new();
     words.iter().for_each(|word| sum.add_word(*word));
     sum.add(options);
@@ -376,6 +378,7 @@ fn write_fixed(mut words: [u32; HEADER_LEN_MIN / 4], options: &[u8], out: &mut [
 
 #[cfg(test)]
 mod tests {
+    use super::super::checksum::checksum;
     use super::super::tests::{emitted, hex};
     use super::*;
     use proptest::prelude::*;

@@ -37,6 +37,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_protocols_that_have_names_are_those_of_etherparse() {
+        use etherparse::ip_number as theirs;
+        let named = [
+            (Protocol::ICMP, theirs::ICMP),
+            (Protocol::TCP, theirs::TCP),
+            (Protocol::UDP, theirs::UDP),
+            (Protocol::SCTP, theirs::SCTP),
+        ];
+        for (ours, theirs) in named {
+            assert_eq!(ours.0, theirs.0);
+        }
+    }
+
+    #[test]
     fn three_protocols_have_ports_and_no_other() {
         let bytes = [0x0f, 0xa0, 0x00, 0x35, 0xff];
         for number in 0..=u8::MAX {
