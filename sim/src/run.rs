@@ -26,11 +26,12 @@ use crate::report;
 use crate::scenario::{Overrides, Request};
 use crate::schedule::{Found, Strategy, find};
 use crate::sweep::{Sweep, Swept};
-use crate::trace::Observer;
+use crate::trace::{Behind, Observer};
 use crate::trial::Trying;
 use dataplane::Instant;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
+use std::thread;
 use std::time::Duration;
 use stopwatch::Stopwatch;
 
@@ -111,7 +112,7 @@ pub fn execute(plan: &Plan, options: &RunOptions<'_>) -> Result<RunSummary, RunE
     };
     let observer = Files::create(plan, dir)?;
     let Ran { outcome, observer: files, real } =
-        on(options.backend, Simulation { plan, conduct, observer })?;
+        watched(options.backend, Simulation { plan, conduct, observer })?;
     let report = report::text(&options.name, plan, &outcome);
     files.finish(plan, options.request.as_ref(), &outcome, &report)?;
     Ok(RunSummary { outcome, report, real })
@@ -214,7 +215,7 @@ pub fn steer(
     };
     let observer = Files::create(plan, dir)?;
     let simulation = Simulation { plan, conduct: conduct(server), observer };
-    let Ran { outcome, observer: files, real } = on(options.backend, simulation)?;
+    let Ran { outcome, observer: files, real } = watched(options.backend, simulation)?;
     let report = report::text(&options.name, plan, &outcome);
     let recorded = server.session().recorded();
     let mut plan = plan.clone();
@@ -261,6 +262,20 @@ fn on<O: Observer + Send>(
             dpdk::on_eal_thread(through).map_err(FabricError::from)?
         }
     }
+}
+
+/// The same, with the observer on a thread of its own; it has seen everything when this returns.
+fn watched<O: Observer + Send>(
+    backend: Backend,
+    Simulation { plan, conduct, observer }: Simulation<'_, O>,
+) -> Result<Ran<O>, RunError> {
+    thread::scope(|scope| {
+        let observer = Behind::start(scope, observer);
+        let Ran { outcome, observer, real } = on(backend, Simulation { plan, conduct, observer })?;
+        let watch = Stopwatch::start();
+        let observer = observer.finish();
+        Ok(Ran { outcome, observer, real: real + watch.elapsed() })
+    })
 }
 
 /// Says on the standard error how far a run is, twice a second.

@@ -7,9 +7,11 @@
 //! Invariant: what is digested is what is shown. [`What::name`] and [`What::fields`] are the only
 //! words for both. Not here: files (`output.rs`), totals (`ledger.rs`).
 
+mod behind;
 mod digest;
 mod json;
 
+pub(crate) use behind::Behind;
 pub use digest::{Digest, Digests};
 pub use json::JsonLines;
 pub(crate) use json::quoted;

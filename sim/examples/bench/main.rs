@@ -39,6 +39,7 @@ fn run(words: &[&str], eal: dpdk::Eal) -> Result<Took, Failure> {
     match *words {
         ["capture", count, path] => replay::write_capture(number(count)?, path),
         ["replay", path, out] => replay::through(eal, path, out, false),
+        ["replay-bare", path, out] => replay::bare(eal, path, out),
         ["replay-events", path, out] => replay::through(eal, path, out, true),
         ["replay-files", path, out] => replay::with_files(eal, path, out),
         ["tick", what] => tick::run(eal, what),

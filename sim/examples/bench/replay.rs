@@ -1,7 +1,9 @@
 //! Timed replay of a capture through net_pcap, the wire, a ring port, one worker and back.
 
-use crate::Failure;
 use crate::watch::Took;
+use crate::{Failure, tick};
+use dataplane::world::BURST;
+use dataplane::{Buf, PortId, QueueId};
 use fixtures::{ALICE, BOB, udp};
 use sim::capture::{Frame, PcapngWriter};
 use sim::engine::{Conduct, Outcome, run};
@@ -49,7 +51,7 @@ pub(crate) fn plan(path: &str) -> Result<Plan, Failure> {
         timing: Timing::Recorded,
         start: dataplane::Instant::EPOCH,
     };
-    plan.inputs = vec![Input { port: dataplane::PortId(0), source: Source::Capture(input) }];
+    plan.inputs = vec![Input { port: PortId(0), source: Source::Capture(input) }];
     Ok(plan)
 }
 
@@ -85,6 +87,30 @@ pub(crate) fn replay<F: Fabric>(
     let (outcome, files) = run(plan, Conduct::default(), fabric, files)?;
     files.finish()?;
     Ok(outcome)
+}
+
+/// What no simulator can leave out of a replay: the capture is read through net_pcap, a worker forwards
+/// each burst between two ring ports, and what left is written as pcapng. No time, no wire, no checks.
+pub(crate) fn bare(eal: dpdk::Eal, path: &str, out: &str) -> Result<Took, Failure> {
+    let mut worker = tick::new(eal, "forward")?;
+    let mut frames = Left::create(&plan(path)?, out, false)?;
+    let (mut burst, mut out) = (Vec::new(), 0);
+    let took = Took::by(0, || {
+        let mut capture = worker.capture(eal, Path::new(path))?;
+        while capture.rx_burst(QueueId(0), &mut burst, BURST) > 0 {
+            let came = burst.len();
+            worker.through(&mut burst);
+            if burst.len() != came {
+                return Err(format!("{} of {came} packets came out", burst.len()).into());
+            }
+            for frame in burst.drain(..) {
+                frames.left(PortId(1), out * 1000, frame.head());
+                out += 1;
+            }
+        }
+        Ok::<_, Failure>(frames.finish()?)
+    })?;
+    Ok(took.of(out))
 }
 
 /// The same as `lockstep replay --out DIR`: with all files, what came in and each packet's fate.
@@ -136,6 +162,18 @@ impl Left {
         self.error.map_or(Ok(()), Err)
     }
 
+    fn left(&mut self, port: PortId, time: u64, bytes: &[u8]) {
+        let written = self.frames.write(&Frame {
+            interface: port.0.into(),
+            time,
+            direction: None,
+            orig_len: None,
+            segments: &[bytes],
+            comments: &[],
+        });
+        self.keep(written);
+    }
+
     fn keep(&mut self, result: io::Result<()>) {
         self.error = self.error.take().or(result.err());
     }
@@ -154,15 +192,7 @@ impl Observer for Left {
 
     fn frame(&mut self, frame: &Passing<'_>) {
         if frame.way == Way::Out {
-            let written = self.frames.write(&Frame {
-                interface: frame.port.0.into(),
-                time: frame.at.as_nanos(),
-                direction: None,
-                orig_len: None,
-                segments: &[frame.bytes],
-                comments: &[],
-            });
-            self.keep(written);
+            self.left(frame.port, frame.at.as_nanos(), frame.bytes);
         }
     }
 }

@@ -148,7 +148,8 @@ impl Worker {
             let more = BURST.min(backlog as usize - n);
             let mut burst: Vec<Mbuf> =
                 (0..more).filter_map(|_| worker.world.pool.alloc()).collect();
-            worker.come(&mut burst)?;
+            worker.fill(&mut burst)?;
+            worker.come(&mut burst);
             worker.tick();
         }
         match worker.lcore.held() {
@@ -160,10 +161,8 @@ impl Worker {
     /// A burst comes, the worker does one tick, and a burst leaves.
     pub fn burst(&mut self) -> Result<(), Failure> {
         let mut burst = std::mem::take(&mut self.burst);
-        self.come(&mut burst)?;
-        self.world.now += Nanos::new(1_000_000_000 / TICKS);
-        self.tick();
-        self.world.ports[self.out.index()].collect(QueueId(0), &mut burst, BURST);
+        self.fill(&mut burst)?;
+        self.through(&mut burst);
         self.burst = burst;
         match self.burst.len() {
             BURST => Ok(()),
@@ -171,15 +170,32 @@ impl Worker {
         }
     }
 
-    /// The next frames come to the LAN.
-    fn come(&mut self, burst: &mut Vec<Mbuf>) -> Result<(), Failure> {
-        for buf in burst.iter_mut() {
+    /// A burst of frames comes to the LAN, and what has left a tick later is in its place.
+    pub fn through(&mut self, burst: &mut Vec<Mbuf>) {
+        self.come(burst);
+        self.world.now += Nanos::new(1_000_000_000 / TICKS);
+        self.tick();
+        self.world.ports[self.out.index()].collect(QueueId(0), burst, BURST);
+    }
+
+    /// A port of the same pool that receives the frames of a capture.
+    pub fn capture(&self, eal: Eal, path: &Path) -> Result<Port, Failure> {
+        Ok(Port::pcap(eal, &self.world.pool, &[path], 1)?)
+    }
+
+    /// These buffers hold the next frames.
+    fn fill(&mut self, burst: &mut [Mbuf]) -> Result<(), Failure> {
+        for buf in burst {
             let frame = &self.frames[self.next];
             self.next = (self.next + 1) % self.frames.len();
             fill(buf, frame)?;
         }
-        self.world.ports[LAN.index()].inject_burst(QueueId(0), burst);
         Ok(())
+    }
+
+    /// Frames come to the LAN.
+    fn come(&mut self, burst: &mut Vec<Mbuf>) {
+        self.world.ports[LAN.index()].inject_burst(QueueId(0), burst);
     }
 
     /// The worker does one tick.

@@ -96,6 +96,16 @@ pub(super) const LINES: &[Line] = &[
         },
     },
     Line {
+        name: "replay-bare",
+        what: "what no simulator can leave out: net_pcap, a worker, pcapng; in bursts, without time",
+        against: "C: net_pcap to net_pcap, the same file, packets untouched",
+        measure: Measure::Against {
+            ours: Bench(&["replay-bare", MILLION, "%ours.pcapng"]),
+            peer: Peer("pcap_loop", &[MILLION, "%peer.pcap"]),
+            at_most: None,
+        },
+    },
+    Line {
         name: "replay-events",
         what: "the same with events.jsonl",
         against: "without",
