@@ -163,7 +163,18 @@ fn exit_codes_are_those_of_the_manual() {
 
 #[test]
 fn ctrl_c_leaves_complete_files_up_to_the_event_at_hand() {
-    let dir = folder("interrupted");
+    interrupted("interrupted", "kill -INT $1");
+}
+
+#[test]
+fn a_signal_that_comes_twice_at_once_is_one() {
+    // As `timeout` sends it. Two kinds, so that the kernel does not make one of them.
+    interrupted("interrupted-twice", "kill -INT $1; kill -TERM $1");
+}
+
+/// Runs an hour into a folder, ends it by what the shell does to process `$1`, and sees that its files are whole.
+fn interrupted(name: &str, kill: &str) {
+    let dir = folder(name);
     let out = dir.join("out");
     // An hour in which every idle tick is stepped takes minutes: the signal comes first.
     let mut child = Command::new(lockstep())
@@ -180,8 +191,8 @@ fn ctrl_c_leaves_complete_files_up_to_the_event_at_hand() {
         std::thread::yield_now();
     }
     // The shell's own kill: a small machine has no other.
-    let kill = format!("kill -INT {}", child.id());
-    let killed = Command::new("sh").args(["-c", &kill]).status().unwrap();
+    let killed =
+        Command::new("sh").args(["-c", kill, "sh", &child.id().to_string()]).status().unwrap();
     assert!(killed.success());
     assert_eq!(child.wait().unwrap().code(), Some(130));
     let manifest = std::fs::read_to_string(out.join("manifest.json")).unwrap();

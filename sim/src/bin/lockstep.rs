@@ -1,14 +1,27 @@
 //! The command `lockstep`: the process around [`sim::cli`].
 
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "how soon a signal comes again"
+)]
+
 use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::flag;
+use signal_hook::iterator::Signals;
+use signal_hook::low_level;
 use sim::cli::{self, Io, exit};
 use sim::run::Lockstep;
 use std::env;
 use std::io::{self, IsTerminal, stderr, stdout};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// A signal that comes again so soon is the same one: `timeout` of coreutils sends it to the process and
+/// to its group.
+const AGAIN: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     let interrupted = Arc::new(AtomicBool::new(false));
@@ -27,15 +40,20 @@ fn main() -> ExitCode {
     ExitCode::from(cli::run(env::args_os(), &mut Lockstep, &interrupted, &mut io))
 }
 
-/// The first Ctrl-C asks the run to stop after the event at hand, the second ends the process.
+/// The first Ctrl-C asks the run to stop after the event at hand, another one ends the process.
 fn on_signals(interrupted: &Arc<AtomicBool>) -> io::Result<()> {
-    for signal in [SIGINT, SIGTERM] {
-        // In this order: the second signal finds the flag that the first one has set.
-        let code = i32::from(exit::INTERRUPTED);
-        flag::register_conditional_shutdown(signal, code, Arc::clone(interrupted))?;
-        flag::register(signal, Arc::clone(interrupted))?;
-    }
-    Ok(())
+    let mut signals = Signals::new([SIGINT, SIGTERM])?;
+    let interrupted = Arc::clone(interrupted);
+    let wait = move || {
+        let mut first = None;
+        for _ in &mut signals {
+            interrupted.store(true, Ordering::Relaxed);
+            if first.get_or_insert_with(Instant::now).elapsed() >= AGAIN {
+                low_level::exit(exit::INTERRUPTED.into());
+            }
+        }
+    };
+    thread::Builder::new().name("signals".to_owned()).spawn(wait).map(drop)
 }
 
 /// Colours on terminals, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`.
