@@ -331,11 +331,30 @@ fn write_error<B: Buf>(
     out[..4].copy_from_slice(&[icmp_type, code, 0, 0]);
     out[4..HEADER_LEN].copy_from_slice(&kind.rest());
     about.read(0, &mut out[HEADER_LEN..])?;
-    let mut sum = Sum::new();
-    sum.add(out);
-    let sum = sum.finish().to_be_bytes();
-    out[2..4].copy_from_slice(&sum);
+    set_checksum(out);
     Ok(())
+}
+
+/// Has an ICMP error quote less, so that it has `len` bytes at most. Any other message stays as long as it
+/// is.
+///
+/// An error that is cut on its way is lost at many a filter. Spec 5.1; Linux's icmp_send quotes as much
+/// as the way back takes.
+#[cold]
+pub fn quote_less<B: Buf>(message: &mut B, len: usize) {
+    let error = message.head().first().is_some_and(|kind| Type::from(*kind).is_error());
+    if error && message.truncate(len).is_ok() {
+        set_checksum(message.head_mut());
+    }
+}
+
+/// Sets the checksum of a message that is in one segment.
+fn set_checksum(message: &mut [u8]) {
+    message[2..4].fill(0);
+    let mut sum = Sum::new();
+    sum.add(message);
+    let sum = sum.finish().to_be_bytes();
+    message[2..4].copy_from_slice(&sum);
 }
 
 #[cfg(test)]

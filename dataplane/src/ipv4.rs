@@ -409,6 +409,10 @@ fn headed<W: World>(
         env.drop(buf, DropReason::OutputNoSource);
         return None;
     };
+    let room = usize::from(hop.mtu()).saturating_sub(ipv4::HEADER_LEN_MIN);
+    if buf.len() > room && protocol == Protocol::ICMP {
+        icmp::quote_less(&mut buf, room);
+    }
     let Ok(total_len) = u16::try_from(buf.len() + ipv4::HEADER_LEN_MIN) else {
         unreachable!("an answer is no longer than what it answers, and its header is the shortest")
     };

@@ -5,7 +5,7 @@ use fixtures::{
     icmp_error, ipv4, tcp, time_exceeded, udp,
 };
 use insta::assert_snapshot;
-use tests::{Dut, LAN, WAN, dut, ms, tell};
+use tests::{Dut, LAN, WAN, dut, frames_out, ms, tell};
 
 fn known() -> Dut {
     dut().knows(LAN, ALICE).knows(WAN, BOB)
@@ -90,6 +90,34 @@ fn an_error_quotes_as_much_as_576_bytes_hold() {
         let told = tell(&net.plan);
         assert_eq!(told.outcome.ledger.ports[0].left_bytes, frame, "{payload} bytes of payload");
     }
+}
+
+#[test]
+fn an_error_is_never_cut_and_quotes_what_the_way_back_takes() {
+    // As Linux: 20 bytes of IPv4 header, 8 of ICMP, and the rest quotes. An echo reply is cut.
+    for (mtu, total) in [(68, 68), (296, 296), (575, 575), (576, 576), (577, 576)] {
+        let mut net = known();
+        net.plan.config.ports[0].mtu = mtu;
+        net.at(ms(0)).lan(&udp(ALICE, BOB).ttl(1).len(1000));
+        let frames = frames_out(&net.plan, LAN);
+        let [error] = &frames[..] else { panic!("{} frames", frames.len()) };
+        assert_eq!(error.len(), 14 + total, "MTU {mtu}");
+        // Not a fragment, and its checksums are right: the oracles of every run say so.
+        assert_eq!(error[20..22], [0, 0]);
+        let mut net = known();
+        net.plan.config.ports[0].mtu = mtu;
+        net.at(ms(0)).lan(&icmp_echo(ALICE, DUT_LAN).len(1000));
+        assert!(frames_out(&net.plan, LAN).len() > 1, "the reply is cut");
+    }
+}
+
+#[test]
+fn an_error_that_goes_by_a_route_with_an_mtu_quotes_less_too() {
+    let mut net = known().route("203.0.113.0/24", Some(ALICE), LAN);
+    net.plan.config.routes[0].mtu = Some(400);
+    net.at(ms(0)).lan(&udp(CAROL, BOB).dst_mac(DUT_LAN.mac).ttl(1).len(1000));
+    let frames = frames_out(&net.plan, LAN);
+    assert_eq!(frames.iter().map(Vec::len).collect::<Vec<_>>(), [414]);
 }
 
 // B55

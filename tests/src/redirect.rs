@@ -39,6 +39,15 @@ fn a_host_is_told_of_the_gateway_on_its_own_link_and_its_packet_is_forwarded() {
 }
 
 #[test]
+fn a_redirect_is_no_longer_than_its_link_takes() {
+    let mut net = detour();
+    net.plan.config.ports[0].mtu = 296;
+    net.at(ms(0)).lan(&udp(ALICE, CAROL).len(268));
+    let frames = tests::frames_out(&net.plan, LAN);
+    assert_eq!(frames.iter().map(Vec::len).collect::<Vec<_>>(), [14 + 296; 2]);
+}
+
+#[test]
 fn nine_redirects_at_once_then_one_a_second() {
     let mut net = detour();
     for n in 0..11 {
