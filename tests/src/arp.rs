@@ -1,9 +1,11 @@
+use dataplane::DropReason;
+use dataplane::config::Policy;
 use fixtures::{
-    ALICE, BOB, BROADCAST, DUT_LAN, DUT_WAN, Host, arp_announce, arp_probe, arp_reply, arp_request,
-    udp,
+    ALICE, BOB, BROADCAST, CAROL, DUT_LAN, DUT_WAN, Host, arp_announce, arp_probe, arp_reply,
+    arp_request, udp,
 };
 use insta::assert_snapshot;
-use tests::{LAN, WAN, dut, ms, secs};
+use tests::{LAN, WAN, dut, dut_with_workers, ms, secs, tell};
 
 #[test]
 fn a_request_for_our_address_is_answered_and_its_sender_learnt() {
@@ -116,6 +118,89 @@ fn an_announcement_updates_whom_we_know_and_creates_nobody() {
         3.000       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 32
         3.007     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 32
     in 4 + made 0 = out 2 + consumed 1 + dropped 1 + held 0
+    ");
+}
+
+#[test]
+fn who_is_known_is_where_he_says_he_is_whomever_he_asks_for() {
+    // RFC 826: Merge_flag comes before the question whether it is for us. As Linux.
+    let (moved, other) = (BOB.with_mac([2, 0, 0, 0, 0, 0xbb]), BOB.with_ip([192, 0, 2, 66]));
+    let moved_again = BOB.with_mac([2, 0, 0, 0, 0, 0xbc]);
+    let mut net = dut();
+    net.at(ms(0)).wan(&arp_request(BOB, other));
+    net.at(ms(1)).wan(&arp_request(BOB, DUT_WAN));
+    net.at(ms(2)).wan(&arp_request(moved, other));
+    net.at(ms(3)).lan(&udp(ALICE, BOB));
+    net.at(ms(4)).wan(&arp_reply(moved_again, other).dst_mac(DUT_WAN.mac));
+    net.at(ms(5)).lan(&udp(ALICE, BOB));
+    assert_snapshot!(net.run(), @"
+           ms lcore port    frame
+        0.000       wan  <  arp who-has 192.0.2.66 tell 192.0.2.9
+        0.002     1           dropped arp_not_ours (packet 1)
+        1.000       wan  <  arp who-has 192.0.2.1 tell 192.0.2.9
+        1.007     1           neigh wan 192.0.2.9 - -> none
+        1.007     1           neigh wan 192.0.2.9 is at 02:00:00:00:00:0b
+        1.007     1           neigh wan 192.0.2.9 none -> reachable
+        1.010     1 wan  >  arp 192.0.2.1 is-at 02:00:00:00:00:02
+        2.000       wan  <  arp who-has 192.0.2.66 tell 192.0.2.9
+        2.013     1           neigh wan 192.0.2.9 is at 02:00:00:00:00:bb
+        3.000       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 32
+        3.007     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 32
+        4.000       wan  <  arp 192.0.2.9 is-at 02:00:00:00:00:bc
+        4.000     1           neigh wan 192.0.2.9 is at 02:00:00:00:00:bc
+        5.000       lan  <  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 64 len 32
+        5.008     1 wan  >  udp 198.51.100.7:4000 > 192.0.2.9:53 ttl 63 len 32
+    in 6 + made 0 = out 3 + consumed 2 + dropped 1 + held 0
+    ");
+    // DPVS hears only what is for us.
+    let net = net.with(|plan| plan.config.policy = Policy::dpvs());
+    assert_eq!(tell(&net.plan).outcome.ledger.dropped[DropReason::ArpNotOurs], 3);
+}
+
+#[test]
+fn a_packet_that_waits_goes_when_its_neighbour_asks_for_somebody_else() {
+    let other = BOB.with_ip([192, 0, 2, 66]);
+    for frame in [arp_request(BOB, other), arp_reply(BOB, other).dst_mac(DUT_WAN.mac)] {
+        for workers in 1..4 {
+            let mut net = dut_with_workers(workers);
+            net.at(ms(0)).lan(&udp(ALICE, BOB));
+            net.at(ms(1)).wan(&frame);
+            let sent = tests::frames_out(&net.plan, WAN);
+            let to = sent.iter().filter(|frame| frame[..6] == BOB.mac);
+            assert_eq!(to.count(), 1, "{workers} workers: {frame:?}");
+        }
+    }
+}
+
+#[test]
+fn who_is_known_by_a_route_on_the_link_is_heard_when_he_moves() {
+    // As Linux: he is on none of our subnets, and we have asked for him by ARP.
+    let moved = CAROL.with_mac([2, 0, 0, 0, 0, 0xcc]);
+    let mut net = dut().route("203.0.113.0/24", None, WAN);
+    net.at(ms(0)).wan(&arp_request(CAROL, DUT_WAN));
+    net.at(ms(1)).lan(&udp(ALICE, CAROL));
+    net.at(ms(2)).wan(&arp_reply(CAROL, DUT_WAN));
+    net.at(ms(3)).wan(&arp_request(moved, DUT_WAN));
+    net.at(ms(4)).lan(&udp(ALICE, CAROL));
+    assert_snapshot!(net.run(), @"
+           ms lcore port    frame
+        0.000       wan  <  arp who-has 192.0.2.1 tell 203.0.113.5
+        0.005     1 wan  >  arp 192.0.2.1 is-at 02:00:00:00:00:02
+        1.000       lan  <  udp 198.51.100.7:4000 > 203.0.113.5:53 ttl 64 len 32
+        1.008     1           neigh wan 203.0.113.5 - -> none
+        1.008     1           packet 2 waits for 203.0.113.5, 1 in all
+        1.008     1           neigh wan 203.0.113.5 none -> send
+        1.011     1 wan  >  arp who-has 203.0.113.5 tell 192.0.2.1
+        2.000       wan  <  arp 203.0.113.5 is-at 02:00:00:00:00:0c
+        2.000     1           neigh wan 203.0.113.5 is at 02:00:00:00:00:0c
+        2.000     1           neigh wan 203.0.113.5 send -> reachable
+        2.003     1 wan  >  udp 198.51.100.7:4000 > 203.0.113.5:53 ttl 63 len 32
+        3.000       wan  <  arp who-has 192.0.2.1 tell 203.0.113.5
+        3.006     1           neigh wan 203.0.113.5 is at 02:00:00:00:00:cc
+        3.009     1 wan  >  arp 192.0.2.1 is-at 02:00:00:00:00:02
+        4.000       lan  <  udp 198.51.100.7:4000 > 203.0.113.5:53 ttl 64 len 32
+        4.005     1 wan  >  udp 198.51.100.7:4000 > 203.0.113.5:53 ttl 63 len 32
+    in 5 + made 1 = out 5 + consumed 1 + dropped 0 + held 0
     ");
 }
 

@@ -1,7 +1,8 @@
 use dataplane::config::Policy;
 use dataplane::{DropReason, PortId};
 use fixtures::{
-    ALICE, BOB, BROADCAST, DUT_LAN, DUT_WAN, arp_reply, arp_request, icmp, icmp_echo, raw, udp,
+    ALICE, BOB, BROADCAST, DUT_LAN, DUT_WAN, arp_announce, arp_reply, arp_request, icmp, icmp_echo,
+    raw, udp,
 };
 use insta::assert_snapshot;
 use sim::plan::{PortPlan, WirePlan};
@@ -163,6 +164,34 @@ fn an_arp_reply_is_learnt_and_the_kernel_hears_it_too() {
         1.016     2           neigh wan 192.0.2.9 none -> reachable
     in 2 + made 2 = out 3 + consumed 1 + dropped 0 + held 0
     ");
+}
+
+#[test]
+fn the_kernel_hears_every_reply_and_what_is_not_for_us_once_however_many_workers_there_are() {
+    // Spec 3.2 and 2.3: static neighbours' replies too, and announcements of whom we know and do not.
+    let forged = BOB.with_mac([2, 0, 0, 0, 0, 0x66]);
+    let known = BOB.with_ip([192, 0, 2, 44]);
+    let heard = [
+        arp_reply(BOB, DUT_WAN),
+        arp_reply(forged, DUT_WAN),
+        arp_announce(BOB),
+        arp_announce(known),
+        arp_request(known, BOB),
+        arp_reply(known, BOB).dst_mac(DUT_WAN.mac),
+        arp_announce(BOB.with_ip([192, 0, 2, 45])),
+    ];
+    for workers in 1..4 {
+        for policy in [Policy::default(), Policy::dpvs()] {
+            let mut net = dut_with_workers(workers).knows(WAN, BOB).kni(WAN, false).kni_lcore(9);
+            net.plan.config.policy = policy;
+            net.at(ms(0)).wan(&arp_request(known, DUT_WAN));
+            (1..).zip(&heard).for_each(|(n, frame)| {
+                net.at(ms(n)).wan(frame);
+            });
+            let frames: Vec<_> = heard.iter().map(fixtures::Frame::build).collect();
+            assert_eq!(left(&net, KERNEL), frames, "{workers} workers");
+        }
+    }
 }
 
 #[test]

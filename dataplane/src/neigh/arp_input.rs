@@ -31,31 +31,30 @@ pub fn arp_input<W: World>(
     let key = Key::new(frame.device, packet.sender_ip);
     let entry = table.entries.get(key);
     let (known, fixed) = (entry.is_some(), entry.filter(|e| e.is_static).map(|e| e.mac));
+    let fixed = fixed.filter(|_| !env.planted.is(Defect::StaticOverridden));
     let asking = entry.is_some_and(|e| e.state.waits());
-    // RFC 826: an announcement updates what is known, whomever it names as its target. DPVS has
-    // no eye for it: its target is not ours.
-    let announcement = packet.sender_ip == packet.target_ip && env.policy.arp_learn_requests;
     let reply = packet.operation == Operation::Reply;
-    match fixed.filter(|_| !env.planted.is(Defect::StaticOverridden)) {
-        Some(mac) if (announcement || reply) && mac == packet.sender_mac => {
-            return env.consume(frame.buf, Consumer::Arp);
-        }
-        Some(_) if announcement || reply => return env.drop(frame.buf, DropReason::ArpStatic),
-        _ => {}
+    let announcement = packet.sender_ip == packet.target_ip && env.policy.arp_learn_requests;
+    if let Some(mac) = fixed.filter(|_| announcement || reply) {
+        return believed(frame, mac == packet.sender_mac, env);
     }
     let ours = match env.devices.owner(packet.target_ip) {
         Some(owner) => owner == frame.device || env.policy.weak_host,
         None => env.planted.is(Defect::ArpForAnyone),
     };
-    let update = announcement && (known || !env.peers.is_empty());
+    // RFC 826, Merge_flag: who is known is where he says that he is, whomever he asks for. What this
+    // worker does not know another one may, or ask for. DPVS has no eye for it: its target is not ours.
+    let merges = env.policy.arp_learn_requests;
+    let somebody = fixed.is_none() && !packet.sender_ip.is_unspecified();
+    let update = merges && somebody && (known || !env.peers.is_empty());
     if !ours && !update {
-        return kni::packet(frame.buf, frame.device, DropReason::ArpNotOurs, env);
+        return not_for_us(frame, DropReason::ArpNotOurs, env);
     }
     let teaches = env.devices.get(frame.device).on_link(packet.sender_ip);
-    let learns = match (announcement, reply) {
-        (true, _) => known,
-        (false, true) => known || env.policy.arp_unsolicited_creates,
-        (false, false) => teaches && env.policy.arp_learn_requests,
+    let learns = match (ours && !announcement, reply) {
+        (true, true) => known || env.policy.arp_unsolicited_creates,
+        (true, false) => (known || teaches) && merges,
+        (false, _) => known,
     };
     if reply && ours {
         env.counters.arp_replies_in += 1;
@@ -63,7 +62,7 @@ pub fn arp_input<W: World>(
     let told = frame.buf.meta().flags & Meta::SOLICITED != 0;
     // What this worker may learn, or another one asked for, every worker shall hear; and when the
     // one that asked hears it by its ring, it says so to those that did not know.
-    let first = !frame.from_ring && (reply || learns || announcement);
+    let first = !frame.from_ring && (reply || learns || !ours);
     if first || (frame.from_ring && asking && !told) {
         spread(&mut frame, learns, env);
     }
@@ -71,15 +70,38 @@ pub fn arp_input<W: World>(
         learn(table, key, packet.sender_mac, env, next);
     }
     if ours && !reply && !announcement && !frame.from_ring {
-        answer(frame, &packet, env, next);
-    } else if reply && !frame.from_ring && env.devices.get(frame.device).kni.is_some() {
-        // The kernel may have asked too.
-        kni::packet(frame.buf, frame.device, DropReason::ArpUnsolicited, env);
-    } else if learns || told || frame.from_ring || !env.peers.is_empty() {
-        // With other workers, one of them may have asked: nobody here can say that nobody did.
-        env.consume(frame.buf, Consumer::Arp);
-    } else {
-        env.drop(frame.buf, DropReason::ArpUnsolicited);
+        return answer(frame, &packet, env, next);
+    }
+    // With other workers, one of them may have asked: nobody here can say that nobody did.
+    let asked = (reply || announcement) && !env.peers.is_empty();
+    if learns || told || frame.from_ring || asked {
+        return taken(frame, env);
+    }
+    let reason = if ours { DropReason::ArpUnsolicited } else { DropReason::ArpNotOurs };
+    not_for_us(frame, reason, env);
+}
+
+/// What a static neighbour says of himself: nothing new, or what is not believed.
+fn believed<W: World>(frame: ArpFrame<W::Buf>, right: bool, env: &mut Env<'_, W>) {
+    match right {
+        true => taken(frame, env),
+        false => not_for_us(frame, DropReason::ArpStatic, env),
+    }
+}
+
+/// We have heard it; the kernel may have asked, too, or know who speaks.
+fn taken<W: World>(frame: ArpFrame<W::Buf>, env: &mut Env<'_, W>) {
+    if frame.from_ring || env.devices.get(frame.device).kni.is_none() {
+        return env.consume(frame.buf, Consumer::Arp);
+    }
+    kni::packet(frame.buf, frame.device, DropReason::ArpUnsolicited, env);
+}
+
+/// It is not ours to hear; it may be the kernel's. A copy of another worker's frame is nobody's.
+fn not_for_us<W: World>(frame: ArpFrame<W::Buf>, reason: DropReason, env: &mut Env<'_, W>) {
+    match frame.from_ring {
+        true => env.drop(frame.buf, reason),
+        false => kni::packet(frame.buf, frame.device, reason, env),
     }
 }
 

@@ -195,7 +195,9 @@ impl Model {
         self.packets += 1;
         let id = self.packets;
         let known = self.find(from).map(|at| self.known[at].clone());
-        let announced = from.ip == target.ip && self.policy.arp_learn_requests;
+        // RFC 826: who is known is where he says that he is, whomever he asks for.
+        let merges = self.policy.arp_learn_requests;
+        let announced = from.ip == target.ip && merges;
         let dropped = |reason| Seen::Dropped(id, reason);
         if let Some(fixed) = known.as_ref().filter(|known| known.fixed && (announced || reply)) {
             if fixed.mac != mac {
@@ -204,13 +206,13 @@ impl Model {
             return;
         }
         let ours = target.ip == link(from).1.ip;
-        if !(ours || announced && known.is_some()) {
+        if !(ours || merges && known.as_ref().is_some_and(|known| !known.fixed)) {
             return self.seen.push(dropped(DropReason::ArpNotOurs));
         }
-        let learns = match (announced, reply) {
-            (true, _) => known.is_some(),
-            (_, true) => known.is_some() || self.policy.arp_unsolicited_creates,
-            _ => self.policy.arp_learn_requests,
+        let learns = match (ours, reply) {
+            (false, _) => known.is_some(),
+            (true, true) => known.is_some() || self.policy.arp_unsolicited_creates,
+            (true, false) => merges,
         };
         if let Some(at) = self.find(from).or_else(|| if learns { self.entry(from) } else { None })
             && learns

@@ -39,7 +39,8 @@ pub struct PolicyTable {
     pub arp_unsolicited_creates: Option<bool>,
     /// Answer ARP in a frame that was sent to another station.
     pub arp_other_host: Option<bool>,
-    /// Learn the sender of an ARP request for one of our addresses.
+    /// Learn the sender of an ARP request for one of our addresses, and believe a known one whomever he asks
+    /// for (RFC 826).
     pub arp_learn_requests: Option<bool>,
     /// Check an ARP sender's address.
     pub arp_check_sender: Option<bool>,
