@@ -154,7 +154,7 @@ impl<B: Buf> Outbound<B> {
 }
 
 /// The identifications of an lcore's own packets. Several lcores never give the same one: with `n`
-/// of them, lcore number `i` counts `i, i + n, i + 2n …` modulo 65,536.
+/// of them, lcore number `i` counts `i, i + n, i + 2n …` and behind the last of 16 bits from `i` again.
 ///
 /// DPVS: 2048 shared counters with random starts (spec 4.7); lcores here share nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -171,7 +171,7 @@ impl IpIds {
 
     fn take(&mut self) -> u16 {
         let id = self.next;
-        self.next = self.next.wrapping_add(self.step);
+        self.next = id.checked_add(self.step).unwrap_or(id % self.step);
         id
     }
 }

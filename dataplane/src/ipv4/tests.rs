@@ -222,3 +222,18 @@ pub(super) fn part(what: &str) -> Frame {
         other => panic!("{other} is no flag"),
     }
 }
+
+#[test]
+fn no_two_lcores_ever_give_the_same_identification() {
+    for of in [1, 2, 3, 7, 32] {
+        let mut givers = vec![None; 1 << 16];
+        for index in 0..of {
+            let mut ids = super::IpIds::new(index, of);
+            for _ in 0..(1 << 16) + 5 {
+                let id = usize::from(ids.take());
+                assert_eq!(*givers[id].get_or_insert(index), index, "{id} of {of} lcores");
+            }
+        }
+        assert!(givers.iter().all(Option::is_some), "and between them they give them all");
+    }
+}
