@@ -10,7 +10,7 @@ use crate::job::{JobKind, Role};
 use crate::msg::Message;
 use crate::packet::Buf;
 use crate::tc::{BucketId, Tbf};
-use crate::time::Instant;
+use crate::time::{Instant, Nanos};
 use crate::types::{LcoreId, Mac, PortId, QueueId};
 use std::net::Ipv4Addr;
 use std::ops::Range;
@@ -175,17 +175,13 @@ pub trait World {
     fn recv(&mut self, ring: Ring) -> Option<Parcel<Self::Buf>>;
 
     /// Takes tokens for a frame of `len` bytes from the bucket of a tbf, which all lcores share, if
-    /// they are there at `now`. Between threads, this is where the lock is.
+    /// they are there. They come by one clock for all, whatever that of the lcore says, in steps of
+    /// `step`; 0: as time goes. Between threads, this is where the lock is.
     ///
     /// # Errors
-    /// They are not: when they will be, if nobody else takes any.
-    fn draw(
-        &mut self,
-        bucket: BucketId,
-        tbf: &Tbf,
-        len: usize,
-        now: Instant,
-    ) -> Result<(), Instant>;
+    /// They are not: when they will be by the clock of the lcore, if nobody else takes any.
+    fn draw(&mut self, bucket: BucketId, tbf: &Tbf, len: usize, step: Nanos)
+    -> Result<(), Instant>;
 
     /// Tells whoever watches what happened.
     fn observe(&mut self, event: Event);

@@ -24,7 +24,7 @@ use dataplane::heap::HeapBuf;
 use dataplane::job::JobKind;
 use dataplane::tc::{BucketId, Buckets, Tbf};
 use dataplane::world::{Parcel, Ring, RingPlan, World};
-use dataplane::{Buf, Event, Instant, LcoreId, PacketId, PortId, QueueId};
+use dataplane::{Buf, Event, Instant, LcoreId, Nanos, PacketId, PortId, QueueId};
 use lines::{Departing, Lines};
 use mailbox::{Mailbox, RingBox};
 use std::ops::Range;
@@ -433,12 +433,12 @@ impl<F: Fabric, O: Observer> World for SimWorld<'_, F, O> {
         bucket: BucketId,
         tbf: &Tbf,
         len: usize,
-        now: Instant,
+        step: Nanos,
     ) -> Result<(), Instant> {
         self.touch(Shared::Bucket(bucket));
-        // Tokens come by the clock of the run, whatever that of the lcore says.
-        let skew = self.skews.get(self.run.lcore);
-        self.buckets.draw(bucket, tbf, len, skew.global(now)).map_err(|at| skew.since(at))?;
+        // By the clock of the run.
+        let drawn = self.buckets.draw(bucket, tbf, len, (self.now, step));
+        drawn.map_err(|at| self.skews.get(self.run.lcore).since(at))?;
         self.trace.oracles.drew(self.run.lcore, bucket, tbf);
         Ok(())
     }

@@ -1,12 +1,13 @@
 //! Clocks that are not as they should be: those of captures are set back, those of lcores differ.
 
 use crate::cli::folder;
-use dataplane::{Instant, Nanos};
+use dataplane::{Instant, Nanos, PortId};
 use fixtures::{ALICE, BOB, udp};
 use insta::assert_snapshot;
 use sim::capture::{Frame, PcapngWriter};
-use sim::plan::{Backend, CaptureInput, Input, Pace, Select, Source, Timing};
+use sim::plan::{Backend, CaptureInput, Input, Pace, Plan, Select, Source, Timing};
 use sim::run::simulate;
+use sim::trace::{Observer, Passing, Way};
 use tests::{LAN, WAN, dut, dut_with_workers, ms, tbf};
 
 /// A capture of 600 datagrams, 20 µs apart, whose clock is set back by 10 s in the middle; and a frame
@@ -155,4 +156,44 @@ fn a_shaper_that_lcores_share_keeps_to_its_rate_whatever_their_clocks_say() {
     let (alike, differ) = (end(&[]), end(&["ahead:1=3s", "drift:2=-50000", "drift:1=99999"]));
     let apart = alike.saturating_since(differ).max(differ.saturating_since(alike));
     assert!(apart < Nanos::from_millis(1), "{alike} {differ}");
+}
+
+#[test]
+fn tokens_that_come_in_steps_come_by_the_time_of_the_run_whatever_a_clock_says() {
+    // One frame's worth in each step of 4 ms: at 4, 8 and 12 ms, as DPVS counts.
+    let shaper = tbf(100_000_000, 100, 100_000);
+    let mut net = dut_with_workers(3).knows(WAN, BOB).qsch(WAN, "root", "", shaper);
+    net.plan.config.policy.tbf_quantum = Nanos::from_millis(4);
+    net.plan.until = Some(ms(40));
+    for n in 0..6 {
+        net.at(ms(1)).lan(&udp(ALICE, BOB).ports(4000 + n, 53).len(50));
+    }
+    let story = |faults: &[&str]| {
+        let mut plan = net.plan.clone();
+        plan.faults = faults.iter().map(|fault| fault.parse().unwrap()).collect();
+        let (outcome, ()) = simulate(&plan, Backend::Heap, Pace::Skip, ()).unwrap();
+        let (stepped, ()) = simulate(&plan, Backend::Heap, Pace::Step, ()).unwrap();
+        assert_eq!((outcome.broken.as_slice(), stepped.digests), (&[][..], outcome.digests));
+        let out = frames_out_at(&plan, WAN);
+        out.into_iter().map(|at| at.as_nanos() / 1_000_000).collect::<Vec<_>>()
+    };
+    let alike = [1, 4, 8, 12, 16, 20];
+    assert_eq!(story(&[]), alike);
+    for faults in [["ahead:1=4007us"], ["ahead:1=1675ms"], ["ahead:2=1ns"], ["ahead:3=2ms"]] {
+        assert_eq!(story(&faults), alike, "{faults:?}");
+    }
+    assert_eq!(story(&["drift:1=99999", "drift:3=-50000"]), alike);
+}
+
+/// When frames leave by a port.
+fn frames_out_at(plan: &Plan, port: PortId) -> Vec<Instant> {
+    struct Times(PortId, Vec<Instant>);
+    impl Observer for Times {
+        fn frame(&mut self, frame: &Passing<'_>) {
+            if (frame.port, frame.way) == (self.0, Way::Out) {
+                self.1.push(frame.at);
+            }
+        }
+    }
+    simulate(plan, Backend::Heap, Pace::Skip, Times(port, Vec::new())).unwrap().1.1
 }

@@ -8,7 +8,7 @@ use crate::event::Event;
 use crate::heap::HeapBuf;
 use crate::packet::{Buf, HEADROOM, Meta, PacketId};
 use crate::tc::{BucketId, Buckets, Tbf};
-use crate::time::Instant;
+use crate::time::{Instant, Nanos};
 use crate::types::{LcoreId, PortId, QueueId};
 use crate::world::{BURST, Parcel, Ring, World};
 use std::collections::{BTreeMap, VecDeque};
@@ -192,9 +192,9 @@ impl World for HeapWorld {
         bucket: BucketId,
         tbf: &Tbf,
         len: usize,
-        now: Instant,
+        step: Nanos,
     ) -> Result<(), Instant> {
-        self.buckets.draw(bucket, tbf, len, now)
+        self.buckets.draw(bucket, tbf, len, (self.now, step))
     }
 
     fn observe(&mut self, event: Event) {

@@ -89,7 +89,7 @@ fn wait(lacks: u128, rate: TokenRate) -> Nanos {
 pub struct Buckets(BTreeMap<BucketId, TokenBucket>);
 
 impl Buckets {
-    /// See [`TokenBucket::draw`].
+    /// See [`TokenBucket::draw`]. Time goes in steps of `step`; 0: by the nanosecond.
     ///
     /// # Errors
     /// As there.
@@ -98,8 +98,15 @@ impl Buckets {
         bucket: BucketId,
         tbf: &Tbf,
         len: usize,
-        now: Instant,
+        (now, step): (Instant, Nanos),
     ) -> Result<(), Instant> {
-        self.0.entry(bucket).or_default().draw(tbf, len, now)
+        let bucket = self.0.entry(bucket).or_default();
+        match step {
+            Nanos::ZERO => bucket.draw(tbf, len, now),
+            step => {
+                let drawn = bucket.draw(tbf, len, now.floor_to(step));
+                drawn.map_err(|ready| ready.ceil_to(step))
+            }
+        }
     }
 }

@@ -12,7 +12,7 @@ use crate::env::Env;
 use crate::event::{Event, Value};
 use crate::packet::Buf;
 use crate::planted::Defect;
-use crate::time::{Instant, Nanos};
+use crate::time::Instant;
 use crate::world::World;
 
 /// What a Qsch counted.
@@ -177,11 +177,8 @@ impl<B: Buf> Qsch<B> {
             let own = env.peers.first().filter(|_| env.planted.is(Defect::TokensPerLcore));
             let made = self.planned.made + own.map_or(0, |peer| u32::from(peer.0) << 16);
             let bucket = BucketId { dev, handle, made };
-            let quantum = env.policy.tbf_quantum;
-            let floored = quantum > Nanos::ZERO;
-            let now = if floored { env.now.floor_to(quantum) } else { env.now };
-            if let Err(ready) = env.world.draw(bucket, &tbf, len, now) {
-                self.ready = if floored { ready.ceil_to(quantum) } else { ready };
+            if let Err(ready) = env.world.draw(bucket, &tbf, len, env.policy.tbf_quantum) {
+                self.ready = ready;
                 self.stats.overlimits += 1;
                 env.counters.overlimits += 1;
                 return None;

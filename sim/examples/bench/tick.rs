@@ -296,9 +296,9 @@ impl World for Ports {
         bucket: BucketId,
         tbf: &Tbf,
         len: usize,
-        now: Instant,
+        step: Nanos,
     ) -> Result<(), Instant> {
-        self.buckets.draw(bucket, tbf, len, now)
+        self.buckets.draw(bucket, tbf, len, (self.now, step))
     }
 
     fn observe(&mut self, _: Event) {}

@@ -1,7 +1,7 @@
 //! The tokens of a tbf as exact fractions, and any draws against them.
 
 use crate::tc::{BucketId, Buckets, Handle, Tbf, TokenRate};
-use crate::time::Instant;
+use crate::time::{Instant, Nanos};
 use crate::types::PortId;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -158,7 +158,7 @@ impl StateMachineTest for World {
             let now = Instant::from_nanos(state.now.saturating_sub(behind));
             let (dev, made) = (PortId(0), u32::try_from(which).unwrap());
             let id = BucketId { dev, handle: Handle::ROOT, made };
-            let drawn = buckets.draw(id, &state.tbf, len, now);
+            let drawn = buckets.draw(id, &state.tbf, len, (now, Nanos::ZERO));
             assert_eq!(drawn, state.drawn.map_err(Instant::from_nanos), "{act:?}");
         }
         buckets
