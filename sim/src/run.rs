@@ -20,6 +20,7 @@ use crate::cli::exit;
 use crate::control::Server;
 use crate::engine::{self, Conduct, Ended, Outcome};
 use crate::fabric::{DpdkFabric, Fabric, FabricError, HeapFabric};
+use crate::fault::Fault;
 use crate::output::Files;
 use crate::plan::{Backend, Pace, Plan};
 use crate::report;
@@ -195,12 +196,16 @@ pub fn check(
 /// anybody who steers it: in their scenario are the orders that were given, and the end.
 ///
 /// # Errors
-/// As for [`execute`].
+/// As for [`execute`]; and a fault that moves orders by their number.
 pub fn steer(
     plan: &Plan,
     options: &RunOptions<'_>,
     server: &mut Server<'_>,
 ) -> Result<RunSummary, RunError> {
+    if let Some(moved) = plan.faults.iter().find(|fault| matches!(fault, Fault::Order { .. })) {
+        let why = "counts the orders of the scenario, of which --control makes more: leave one of them out";
+        return Err(PlanError::Fault(format!("the fault {moved} {why}")).into());
+    }
     let conduct = |driver| Conduct {
         pace: options.pace,
         interrupted: options.interrupted,

@@ -654,6 +654,8 @@ fn a_client_may_be_slow_wrong_and_talkative_and_hurts_nobody() {
     assert!(other.hear().ok && other.hear().ok, "several requests, one after the other");
     other.say(b"route add \xff\n");
     assert_eq!(other.hear().code, "SYNTAX");
+    other.say(b"\n \t\n");
+    assert_eq!([other.hear().code, other.hear().code], ["SYNTAX"; 2], "each line has its reply");
     other.say(&[b'x'; LINE_MAX]);
     other.say(b"\n");
     let long = other.hear();
@@ -684,6 +686,20 @@ fn a_socket_that_is_there_and_one_that_is_not_are_clear_errors() {
     let absent = dir.join("absent");
     let nobody = run(&["ctl", absent.to_str().unwrap(), "status"]);
     assert_eq!(nobody.status.code(), Some(3));
+}
+
+#[test]
+fn a_fault_that_counts_orders_and_orders_over_a_socket_do_not_go_together() {
+    let (dir, scenario) =
+        (folder("order-fault"), repository().join("fixtures/scenarios/router.toml"));
+    let (path, scenario) = (dir.join("s"), scenario.to_str().unwrap());
+    let socket = path.to_str().unwrap();
+    let fault = ["--fault", "order:1@5ms", "--control", socket];
+    let refused = run(&[&["run", scenario, "--backend", "heap"][..], &fault].concat());
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(2), "{said}");
+    assert!(said.contains("the fault order:1@5ms counts the orders"), "{said}");
+    assert!(!path.exists());
 }
 
 #[test]

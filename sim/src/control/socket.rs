@@ -220,7 +220,11 @@ impl Client {
             }
         };
         match String::from_utf8(line) {
-            Ok(line) if line.trim().is_empty() => Said::Nothing,
+            // Whoever closes behind his last line has said nothing more.
+            Ok(line) if line.is_empty() && self.closing => Said::Nothing,
+            Ok(line) if line.trim().is_empty() => {
+                Said::Wrong("the line is empty: `help` says what may be asked")
+            }
             Ok(line) => Said::Line(line),
             Err(_) => Said::Wrong("the line is no UTF-8 text"),
         }
