@@ -149,6 +149,8 @@ pub struct TcpReceived {
     pub bytes: u64,
     /// The digest of these.
     pub digest: Digest,
+    /// Bytes that came behind them, and that nobody has taken: who sends them back waits until there is room.
+    pub unread: u64,
     /// When the first of them came.
     pub first: Option<Instant>,
     /// When all of them, and the end, had come.

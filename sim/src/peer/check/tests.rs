@@ -42,6 +42,7 @@ fn transfer(change: impl FnOnce(&mut TcpSent, &mut TcpReceived)) -> Vec<String> 
         from_port: 49_152,
         bytes: 600,
         digest: sent(7, "alice", 0, 600),
+        unread: 0,
         first: Some(Instant::EPOCH),
         finished: None,
         failed: None,
@@ -78,6 +79,18 @@ fn a_prefix_is_right_and_all_of_it_when_the_sender_was_told_so() {
         ["peer: bob: 600 bytes to port 9 from 198.51.100.7:49152 are not all, though all were \
           acknowledged"]
     );
+}
+
+#[test]
+fn what_was_acknowledged_may_lie_unread_and_not_be_missing() {
+    let told = |unread| {
+        transfer(move |sender, received| {
+            sender.finished = Some(Instant::EPOCH);
+            received.unread = unread;
+        })
+    };
+    assert_eq!(told(400), [""; 0], "who sends it back has no room");
+    assert!(told(399)[0].ends_with("are not all, though all were acknowledged"));
 }
 
 #[test]

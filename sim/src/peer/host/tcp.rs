@@ -230,6 +230,8 @@ struct Connection {
     from: Ipv4Addr,
     from_port: u16,
     tally: Tally,
+    /// Bytes that lie in the socket.
+    unread: u64,
     first: Option<Instant>,
     finished: Option<Instant>,
     failed: Option<(Instant, &'static str)>,
@@ -252,6 +254,7 @@ impl Server {
                 from,
                 from_port: remote.port,
                 tally: Tally::new(),
+                unread: 0,
                 first: None,
                 finished: None,
                 failed: None,
@@ -287,6 +290,7 @@ impl Server {
             from_port: connection.from_port,
             bytes: connection.tally.bytes,
             digest: connection.tally.digest(),
+            unread: connection.unread,
             first: connection.first,
             finished: connection.finished,
             failed: connection.failed,
@@ -328,6 +332,7 @@ impl Connection {
             self.first.get_or_insert(at);
             moved = true;
         }
+        self.unread = socket.recv_queue() as u64;
         if socket.state() == State::CloseWait && !socket.can_recv() {
             self.finished = Some(at);
             socket.close();

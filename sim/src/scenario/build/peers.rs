@@ -41,6 +41,9 @@ impl Builder<'_> {
                 PeerKindName::Hostile => PeerKind::Hostile(self.attacks(table, port, vlan)),
             };
             let Some(port) = port else { continue };
+            if let PeerKind::Host(_) = kind {
+                self.twin(&peer.address, (port, vlan), &peers);
+            }
             peers.push(PeerPlan {
                 name: peer.name.value.clone(),
                 port,
@@ -76,6 +79,23 @@ impl Builder<'_> {
         let ours = ours.find(|device| device.addresses.iter().any(|net| net.addr() == address));
         if let Some(device) = ours.map(|device| device.name.clone()) {
             let message = format!("{address} is the box's own, on `{device}`");
+            self.mistake(Mistake::new(span, message, "expected another address"));
+        }
+    }
+
+    /// Two hosts of one address on one link would answer for each other.
+    fn twin(
+        &mut self,
+        At { value: Text(net), span }: &At<Text<Ipv4Net>>,
+        link: (PortId, Option<VlanId>),
+        before: &[PeerPlan],
+    ) {
+        let same = |other: &&PeerPlan| {
+            let host = matches!(other.kind, PeerKind::Host(_));
+            host && (other.port, other.vlan) == link && other.address.addr() == net.addr()
+        };
+        if let Some(other) = before.iter().find(same) {
+            let message = format!("{} is {}'s on this link", net.addr(), other.name);
             self.mistake(Mistake::new(span, message, "expected another address"));
         }
     }

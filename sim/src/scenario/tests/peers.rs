@@ -39,6 +39,10 @@ fn mistakes_about_peers_point_at_their_place() {
     for (said, expected) in [
         (one("gateway = '198.51.100.1'"), "12:11: 198.51.100.1 is not on the subnet 192.0.2.0/24"),
         (one("does = [{ what = 'teardrop' }]"), "12:9: `does` belongs to hostile peers"),
+        (
+            one("[[peer]]\nname = 'rob'\nport = 'wan'\naddress = '192.0.2.9/24'"),
+            "15:11: 192.0.2.9 is bob's on this link (expected another address)",
+        ),
         (one("kind = 'hostile'"), "8:1: this hostile peer does nothing"),
         (
             one("udp_echo = 7\nudp_listen = 7"),
