@@ -350,6 +350,12 @@ fn the_schema_in_the_repository_is_the_one_that_the_types_give() {
 }
 
 #[test]
+fn the_schema_knows_every_fault() {
+    let pattern = format!("\"^({}):.+$\"", crate::fault::Fault::WORDS.join("|"));
+    assert!(schema().contains(&pattern), "{pattern}");
+}
+
+#[test]
 fn the_schema_knows_every_range_and_no_null() {
     let schema: serde_json::Value = serde_json::from_str(&schema()).unwrap();
     for range in RANGES {

@@ -234,7 +234,7 @@ from_text!(
     "fault",
     FAULT,
     false,
-    r"^(alloc|ring|tx|lose|dup|late|flip|cut|full|down|stall|order):.+$",
+    r"^(alloc|ring|tx|lose|mute|deaf|dup|late|flip|cut|full|room|back|down|stall|cost|ahead|drift|order):.+$",
     str::parse
 );
 from_text!(Seed, "seed", text::SEED, true, r"^([0-9]+|[0-9a-fA-F]{7,40})$", |text| text::seed(
