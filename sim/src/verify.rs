@@ -113,7 +113,8 @@ pub fn verify(
     if let Some(difference) = changed(&manifest, &request, &scenario.plan)? {
         return Ok(Verified::Differs(difference));
     }
-    let again = Again(beside(dir, ".verify"));
+    // Several may verify one folder at once.
+    let again = Again(beside(dir, &format!(".verify-{}", std::process::id())));
     let options = RunOptions {
         backend: if manifest.backend == "heap" { Backend::Heap } else { Backend::Dpdk },
         out: Some(again.0.clone()),

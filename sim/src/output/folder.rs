@@ -3,8 +3,9 @@
 use super::NAMES;
 use crate::run::RunError;
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// Where the files of a run go, and where they are until they are complete.
@@ -12,13 +13,16 @@ pub(crate) struct Folder {
     target: PathBuf,
     partial: PathBuf,
     committed: bool,
+    /// The folder beside, which this run alone fills: locked.
+    _lock: File,
 }
 
 impl Folder {
     /// Makes room for the files of a run that is to be found in `target`.
     ///
     /// # Errors
-    /// It is no folder, or one with something else in it, or cannot be written beside.
+    /// It is no folder, or one with something else in it, or cannot be written beside, or another run
+    /// does.
     pub fn create(target: &Path) -> Result<Folder, RunError> {
         let output = |path: &Path, source| RunError::Output { path: path.to_owned(), source };
         match fs::read_dir(target) {
@@ -31,10 +35,20 @@ impl Folder {
             Err(error) => return Err(output(target, error)),
         }
         let partial = beside(target, ".partial");
+        fs::create_dir_all(&partial).map_err(|error| output(&partial, error))?;
+        let lock = File::open(&partial).map_err(|error| output(&partial, error))?;
+        match lock.try_lock() {
+            Err(TryLockError::WouldBlock) => return Err(RunError::Busy(target.to_owned())),
+            // Where the file system knows no locks, one run at a time is the user's business.
+            Ok(()) | Err(TryLockError::Error(_)) => {}
+        }
+        // Whoever had the lock may just have moved the folder into place.
+        if !is_at(&lock, &partial) {
+            return Err(RunError::Busy(target.to_owned()));
+        }
         // An earlier run may have been killed.
-        let made = discard(&partial).and_then(|()| fs::create_dir_all(&partial));
-        made.map_err(|error| output(&partial, error))?;
-        Ok(Folder { target: target.to_owned(), partial, committed: false })
+        clear(&partial).map_err(|error| output(&partial, error))?;
+        Ok(Folder { target: target.to_owned(), partial, committed: false, _lock: lock })
     }
 
     /// Begins one of the files.
@@ -90,21 +104,32 @@ pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
     path.with_file_name(name)
 }
 
-/// Removes a folder with what a run may have left in it, and nothing else.
-fn discard(partial: &Path) -> io::Result<()> {
-    let entries = match fs::read_dir(partial) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error),
-    };
-    for entry in entries {
+/// Whether a folder that was opened is still the one at a path.
+fn is_at(folder: &File, path: &Path) -> bool {
+    let which = |found: fs::Metadata| (found.dev(), found.ino());
+    match (folder.metadata(), fs::metadata(path)) {
+        (Ok(opened), Ok(there)) => which(opened) == which(there),
+        _ => false,
+    }
+}
+
+/// Removes what a run may have left in a folder, in which nothing else may be.
+fn clear(partial: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(partial)? {
         let name = entry?.file_name();
         let known =
             name.to_str().is_some_and(|name| NAMES.contains(&name) || name.starts_with("ticks."));
-        if known {
-            fs::remove_file(partial.join(name))?;
+        if !known {
+            return Err(ErrorKind::DirectoryNotEmpty.into());
         }
+        fs::remove_file(partial.join(name))?;
     }
+    Ok(())
+}
+
+/// Removes a folder with what a run may have left in it, and nothing else.
+fn discard(partial: &Path) -> io::Result<()> {
+    clear(partial)?;
     fs::remove_dir(partial)
 }
 

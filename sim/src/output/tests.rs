@@ -284,6 +284,22 @@ fn a_folder_of_somebody_else_is_refused() {
 }
 
 #[test]
+fn two_runs_at_once_do_not_leave_their_files_in_one_folder() {
+    let temp = TempDir::new("busy");
+    let dir = temp.join("out");
+    for there in [false, true] {
+        assert_eq!(dir.exists(), there);
+        let folder = Folder::create(&dir).unwrap();
+        let error = execute(&plan(), &options(&dir, Backend::Heap, Pace::Skip)).unwrap_err();
+        assert_eq!(error.exit_code(), 3);
+        assert!(error.to_string().contains("another run is writing"), "{error}");
+        drop(folder);
+        execute(&plan(), &options(&dir, Backend::Heap, Pace::Skip)).unwrap();
+        assert!(!temp.join("out.partial").exists());
+    }
+}
+
+#[test]
 fn a_run_that_fails_leaves_nothing() {
     let temp = TempDir::new("fails");
     let mut plan = plan();

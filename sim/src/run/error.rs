@@ -37,6 +37,12 @@ pub enum RunError {
         .0.display()
     )]
     NotOurs(PathBuf),
+    /// Two runs cannot leave their files in one folder.
+    #[error(
+        "{}: another run is writing its files there; wait for it, or name another folder",
+        .0.display()
+    )]
+    Busy(PathBuf),
 }
 
 /// A plan that contradicts itself.
@@ -86,7 +92,10 @@ impl RunError {
     pub fn exit_code(&self) -> u8 {
         match self {
             RunError::Config(_) | RunError::Plan(_) | RunError::NotOurs(_) => 2,
-            RunError::Source(_) | RunError::Fabric(_) | RunError::Output { .. } => 3,
+            RunError::Source(_)
+            | RunError::Fabric(_)
+            | RunError::Output { .. }
+            | RunError::Busy(_) => 3,
         }
     }
 }
