@@ -19,19 +19,22 @@ pub fn junit(summary: &Summary) -> String {
             .failures()
             .filter_map(|(oracle, words, all)| Some((oracle, words, all.shown.iter().find(of_it)?)))
             .collect();
+        // The smallest examples of each kind may all be of other scenarios.
+        let elsewhere = if kinds.is_empty() { tally.failed } else { 0 };
         let (suite, tests) = (escaped(name), 1 + kinds.len());
+        let failures = kinds.len() + usize::from(elsewhere > 0);
         let _ = writeln!(
             text,
-            "  <testsuite name=\"{suite}\" tests=\"{tests}\" failures=\"{}\">",
-            kinds.len()
+            "  <testsuite name=\"{suite}\" tests=\"{tests}\" failures=\"{failures}\">",
         );
-        let _ = writeln!(
-            text,
-            "    <testcase classname=\"{suite}\" name=\"{} of {} units hold ({})\"/>",
-            tally.ok,
-            tally.units(),
-            escaped(build)
-        );
+        let hold = format!("{} of {} units hold ({})", tally.ok, tally.units(), escaped(build));
+        let end = if elsewhere > 0 { ">" } else { "/>" };
+        let _ = writeln!(text, "    <testcase classname=\"{suite}\" name=\"{hold}\"{end}");
+        if elsewhere > 0 {
+            let why = "fail as smaller ones of other scenarios do, where each kind is shown";
+            let _ = writeln!(text, "      <failure message=\"{elsewhere} units {why}\"/>");
+            text.push_str("    </testcase>\n");
+        }
         for (oracle, words, failure) in kinds {
             case(&mut text, &suite, &format!("{oracle}: {words}"), failure);
         }
@@ -75,8 +78,28 @@ fn escaped(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::line::{Status, tests::line};
+    use super::super::line::{Line, Status, tests::line};
     use super::*;
+
+    #[test]
+    fn a_scenario_whose_failures_are_shown_with_others_fails_too() {
+        let mut summary = Summary::default();
+        for unit in 0..3 {
+            summary.add(&line(unit, Status::Fail));
+        }
+        let other = "vlan".to_owned();
+        summary.add(&Line { events: 9999, scenario: other, ..line(7, Status::Fail) });
+        let text = junit(&summary);
+        let suite = text.split("<testsuite ").nth(2).unwrap();
+        insta::assert_snapshot!(suite, @r#"
+        name="vlan" tests="1" failures="1">
+            <testcase classname="vlan" name="0 of 1 units hold (0.1.0)">
+              <failure message="1 units fail as smaller ones of other scenarios do, where each kind is shown"/>
+            </testcase>
+          </testsuite>
+        </testsuites>
+        "#);
+    }
 
     #[test]
     fn a_kind_of_failure_is_a_case() {
