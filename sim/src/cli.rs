@@ -119,9 +119,59 @@ pub fn run(
         Ok(cli) => cli,
         Err(error) => return show::clap(&error, io),
     };
-    match dispatch(cli.command, engine, interrupted, io) {
+    let code = |done, io: &mut Io<'_>| match done {
         Ok(code) => code,
         Err(stop) => show::stop(&stop, io),
+    };
+    // Whoever looks at the front of a long list wants no more of it.
+    if matches!(cli.command, Command::Decode { .. } | Command::Schema) {
+        return code(dispatch(cli.command, engine, interrupted, io), io);
+    }
+    let out = &mut Anybody(io.out);
+    let io = &mut Io { out, err: io.err, color: io.color, progress: io.progress, env: io.env };
+    code(dispatch(cli.command, engine, interrupted, io), io)
+}
+
+/// Whether what the arguments ask for stops when it is asked to, with something to keep; all else may be
+/// ended at any time.
+pub fn stops_when_asked(args: impl IntoIterator<Item = OsString>) -> bool {
+    Cli::try_parse_from(args).is_ok_and(|cli| match cli.command {
+        Command::Run { .. }
+        | Command::Replay { .. }
+        | Command::Sweep { .. }
+        | Command::Swarm(_)
+        | Command::Check { .. }
+        | Command::Repro(_)
+        | Command::Shrink(_)
+        | Command::Verify { .. }
+        | Command::Jobs { .. } => true,
+        Command::Ctl { .. }
+        | Command::Merge(_)
+        | Command::Export(_)
+        | Command::Decode { .. }
+        | Command::Scenario { .. }
+        | Command::Compare { .. }
+        | Command::Corpus { .. }
+        | Command::Schema => false,
+    })
+}
+
+/// Results for a reader who may have gone: whether something was found does not depend on him.
+struct Anybody<'a>(&'a mut dyn Write);
+
+impl Write for Anybody<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self.0.write(bytes) {
+            Err(error) if nobody_reads(&error) => Ok(bytes.len()),
+            written => written,
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self.0.flush() {
+            Err(error) if nobody_reads(&error) => Ok(()),
+            flushed => flushed,
+        }
     }
 }
 

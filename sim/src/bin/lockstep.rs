@@ -6,7 +6,7 @@
     reason = "how soon a signal comes again"
 )]
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level;
 use sim::cli::{self, Io, exit};
@@ -25,7 +25,9 @@ const AGAIN: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     let interrupted = Arc::new(AtomicBool::new(false));
-    if let Err(why) = on_signals(&interrupted) {
+    if cli::stops_when_asked(env::args_os())
+        && let Err(why) = on_signals(&interrupted)
+    {
         eprintln!("error: Ctrl-C cannot be caught: {why}");
         return ExitCode::from(exit::ENVIRONMENT);
     }
@@ -42,7 +44,8 @@ fn main() -> ExitCode {
 
 /// The first Ctrl-C asks the run to stop after the event at hand, another one ends the process.
 fn on_signals(interrupted: &Arc<AtomicBool>) -> io::Result<()> {
-    let mut signals = Signals::new([SIGINT, SIGTERM])?;
+    let hangs_up = if is_ignored(SIGHUP) { None } else { Some(SIGHUP) };
+    let mut signals = Signals::new([SIGINT, SIGTERM].into_iter().chain(hangs_up))?;
     let interrupted = Arc::clone(interrupted);
     let wait = move || {
         let mut first = None;
@@ -54,6 +57,14 @@ fn on_signals(interrupted: &Arc<AtomicBool>) -> io::Result<()> {
         }
     };
     thread::Builder::new().name("signals".to_owned()).spawn(wait).map(drop)
+}
+
+/// Whether whoever started this process wants it not to hear a signal: `nohup` does, of hanging up.
+fn is_ignored(signal: i32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    ignored.is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
 }
 
 /// Colours on terminals, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`.

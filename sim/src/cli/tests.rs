@@ -477,14 +477,39 @@ fn a_reader_that_goes_away_is_no_failure() {
         }
     }
     let folder = Folder::new("pipe");
-    for words in ["schema".to_owned(), format!("decode {}", folder.path("both.pcapng"))] {
+    let code = |words: &str, verdict| {
         let mut err = Vec::new();
         let mut io =
             Io { out: &mut Gone, err: &mut err, color: false, progress: false, env: &|_| None };
         let args = format!("lockstep {words}");
         let args = args.split_whitespace().map(OsString::from);
-        assert_eq!(run(args, &mut Notes::default(), &AtomicBool::new(false), &mut io), exit::OK);
+        let mut engine = Notes { answer: Some(Ok(verdict)), ..Notes::default() };
+        let code = run(args, &mut engine, &AtomicBool::new(false), &mut io);
         assert!(err.is_empty());
+        code
+    };
+    assert_eq!(code("schema", Verdict::Clean), exit::OK);
+    assert_eq!(code(&format!("decode {}", folder.path("both.pcapng")), Verdict::Clean), exit::OK);
+    // What was found was found, whoever reads it.
+    for words in ["run @box.toml", "verify @", "sweep @box.toml", "check @both.pcapng -c @box.toml"]
+    {
+        let words = words.replace('@', &folder.path(""));
+        assert_eq!(code(&words, Verdict::Clean), exit::OK, "{words}");
+        assert_eq!(code(&words, Verdict::Found), exit::FOUND, "{words}");
+    }
+}
+
+#[test]
+fn what_keeps_something_stops_when_it_is_asked_and_all_else_may_be_ended() {
+    let stops = |words: &str| {
+        let args = format!("lockstep {words}");
+        stops_when_asked(args.split_whitespace().map(OsString::from))
+    };
+    for words in ["run s.toml", "replay x.pcap", "swarm s.toml --seeds 0..9", "verify out"] {
+        assert!(stops(words), "{words}");
+    }
+    for words in ["decode x.pcap", "ctl socket status", "merge a.jsonl", "schema", "nonsense", ""] {
+        assert!(!stops(words), "{words}");
     }
 }
 
