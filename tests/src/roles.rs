@@ -290,6 +290,18 @@ fn a_frame_from_a_ring_is_copied_for_the_kernel_under_dpvs_only() {
     assert_eq!(drops(&net), [], "each copy of a copy goes home to the pool");
 }
 
+#[test]
+fn what_ended_as_a_copy_for_the_kernel_taught_and_the_next_packet_did_not() {
+    // The oracle `spread` blamed the next packet, once the kernel got no copies any more.
+    let mut net = dut_with_workers(2).kni(LAN, true).kni_lcore(9);
+    net.plan.config.policy = Policy::dpvs();
+    net.at(ms(0)).lan(&arp_reply(ALICE, DUT_LAN));
+    net.at(ms(1)).told("link set lan forward2kni off");
+    net.at(ms(2)).lan(&udp(ALICE, DUT_LAN));
+    let outcome = tell(&net.plan).outcome;
+    assert_eq!(outcome.broken, []);
+}
+
 // B101
 #[test]
 fn with_forward_on_a_vlan_its_kernel_side_gets_the_frames() {

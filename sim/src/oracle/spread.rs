@@ -81,7 +81,7 @@ impl Spread {
             Event::Outcome(Outcome { order, refused, .. }) => {
                 return self.over((at, run), order, refused, found);
             }
-            Event::Consumed { packet, by: Consumer::Arp }
+            Event::Consumed { packet, by: Consumer::Arp | Consumer::Kni }
             | Event::Answered { packet, what: "arp_reply" }
             | Event::RingTx { packet, ring: Ring::Kni(_), .. }
             | Event::Dropped { packet, reason: DropReason::KniRingFull } => packet,
