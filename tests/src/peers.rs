@@ -1,9 +1,9 @@
 //! Peers at the far ends of the wires: hosts that answer, and transfers through the box.
 
 use crate::cli::repository;
-use dataplane::Instant;
 use dataplane::job::JobKind;
 use dataplane::rng::Rng;
+use dataplane::{Instant, Nanos};
 use insta::assert_snapshot;
 use sim::engine::Outcome;
 use sim::peer::{Did, HostOutcome};
@@ -121,6 +121,21 @@ fn two_hosts_find_each_other_through_the_router_by_arp_alone() {
       bob on wan: 2 frames sent, 2 heard
     in 4 + made 1 = out 4 + consumed 1 + dropped 0 + held 0
     ");
+}
+
+#[test]
+fn a_ping_of_many_fragments_leaves_at_once_and_none_is_lost() {
+    // Five, six, fourteen and forty-one of them; the next ping comes a millisecond later.
+    for size in [7392, 7393, 20_000, 60_000] {
+        let ping = format!(
+            "ping = [{{ to = \"198.51.100.1\", size = {size}, count = 3, every = \"1ms\" }}]"
+        );
+        let Told { outcome, .. } = tell(&plan(&[BOX, ALICE, &ping]));
+        let answered = &host(&outcome, "alice").pings[0].answered;
+        let took: Vec<Nanos> = answered.iter().map(|(_, took)| *took).collect();
+        assert_eq!(took.len(), 3, "{size} bytes");
+        assert!(took[1..].iter().all(|took| *took < Nanos::from_millis(1)), "{size}: {took:?}");
+    }
 }
 
 #[test]

@@ -194,9 +194,9 @@ impl Host {
     fn send(&mut self, now: smoltcp::time::Instant) -> bool {
         let mut moved = false;
         loop {
-            let before = self.link.outbox.len();
+            let before = self.link.frames();
             let result = self.iface.poll_egress(now, &mut self.link, &mut self.sockets);
-            if self.link.outbox.len() == before && result == PollResult::None {
+            if self.link.frames() == before && result == PollResult::None {
                 return moved;
             }
             moved = true;

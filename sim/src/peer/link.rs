@@ -64,6 +64,12 @@ impl Link {
         }
     }
 
+    /// Frames that smoltcp has sent and that are not on the wire yet, fragments that wait for the last among
+    /// them.
+    pub fn frames(&self) -> usize {
+        self.outbox.len() + self.cut.len()
+    }
+
     /// What was seen of a connection.
     pub fn flow(&self, flow: Flow) -> Seen {
         self.seen.get(&flow).copied().unwrap_or_default()
