@@ -20,8 +20,8 @@ mod tests;
 
 pub use error::{Problem, ScenarioError};
 pub use ranges::{ALL as RANGES, Ranged};
-pub(crate) use request::starts;
 pub use request::{CaptureArg, Request, RequestError};
+pub(crate) use request::{shell, starts};
 
 use crate::asked::Asked;
 use crate::capture::CaptureInfo;

@@ -32,7 +32,7 @@ pub enum RunError {
     },
     /// The folder for what a run leaves holds something else.
     #[error(
-        "{}: is not empty and has no manifest.json, so no run of lockstep made it; \
+        "{}: is not empty and has no manifest.json of a run, so no run of lockstep made it; \
          name another folder, or remove it first",
         .0.display()
     )]

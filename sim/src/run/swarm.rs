@@ -9,7 +9,7 @@ use crate::cli::{Job, Search};
 use crate::fabric::{DpdkFabric, Fabric, FabricError, HeapFabric};
 use crate::fault::Fault;
 use crate::plan::Backend;
-use crate::scenario::{Overrides, Request};
+use crate::scenario::{Overrides, Request, shell};
 use crate::swarm::{
     Line, Results, ResultsError, Scene, Stopped, Summary, Swarm, Swarmed, swarm as one_by_one,
     swarm_in_parallel,
@@ -156,12 +156,9 @@ pub(super) fn unit(job: &Job, seed: u64, faults: &[Fault]) -> Request {
 /// The command line that has a unit again.
 fn again(job: &Job, seed: u64, faults: &[Fault]) -> String {
     let request = &unit(job, seed, faults);
-    let captures = request.captures.iter().map(|capture| match &capture.port {
-        Some(port) => format!(" --port {port}={}", capture.path.display()),
-        None => format!(" {}", capture.path.display()),
-    });
+    let captures = request.captures.iter().map(|capture| capture.words());
     let captures: String = captures.collect();
-    let file = &request.file;
+    let file = shell(&request.file);
     let what = match captures.is_empty() {
         true => format!("run {file}"),
         false => format!("replay{captures} -c {file}"),

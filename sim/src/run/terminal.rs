@@ -11,7 +11,7 @@ use crate::control::{Server, Session};
 use crate::fault::Fault;
 use crate::oracle::Breach;
 use crate::plan::Plan;
-use crate::scenario::Request;
+use crate::scenario::{Request, shell};
 use crate::schedule::{Found, Strategy};
 use crate::swarm::{ResultsError, Stopped};
 use crate::sweep::Sweep;
@@ -268,16 +268,12 @@ fn verdict(summary: &RunSummary) -> Verdict {
 
 /// The command line that has one run of a sweep again. Other options of the sweep go with it.
 fn again(request: &Request, fault: &Fault) -> String {
-    let file = &request.file;
+    let (file, fault) = (shell(&request.file), shell(&fault.to_string()));
     if request.captures.is_empty() {
         return format!("lockstep run {file} --fault {fault} --out DIR");
     }
-    let captures = request.captures.iter().map(|capture| match &capture.port {
-        Some(port) => format!("--port {port}={}", capture.path.display()),
-        None => capture.path.display().to_string(),
-    });
-    let captures: Vec<_> = captures.collect();
-    format!("lockstep replay {} -c {file} --fault {fault} --out DIR", captures.join(" "))
+    let captures: String = request.captures.iter().map(|capture| capture.words()).collect();
+    format!("lockstep replay{captures} -c {file} --fault {fault} --out DIR")
 }
 
 /// How fast it was, for the terminal only: in files it would differ from run to run.

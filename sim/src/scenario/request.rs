@@ -37,6 +37,17 @@ pub struct CaptureArg {
     pub path: PathBuf,
 }
 
+impl CaptureArg {
+    /// As words of the command line, a space before them.
+    pub(crate) fn words(&self) -> String {
+        let path = self.path.display();
+        match &self.port {
+            Some(port) => format!(" --port {}", shell(&format!("{port}={path}"))),
+            None => format!(" {}", shell(&path.to_string())),
+        }
+    }
+}
+
 /// A request from which no plan can be made.
 #[derive(Debug, thiserror::Error)]
 pub enum RequestError {
@@ -249,7 +260,7 @@ impl Overrides {
         let words = Words::from(self.clone());
         let mut options = String::new();
         let mut option = |name: &str, value: &str| {
-            options.push_str(&format!(" --{name} {value}"));
+            options.push_str(&format!(" --{name} {}", shell(value)));
         };
         if let Some(seed) = words.seed {
             option("seed", &seed.to_string());
@@ -264,6 +275,15 @@ impl Overrides {
         words.faults.iter().for_each(|fault| option("fault", fault));
         words.asked.iter().for_each(|asked| option("fail-on", asked));
         options
+    }
+}
+
+/// A word as a shell takes it: as it is, or in quotes if something in it would mean something.
+pub(crate) fn shell(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_./:=@%+,".contains(c);
+    match !word.is_empty() && word.chars().all(plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
     }
 }
 
@@ -312,5 +332,27 @@ impl TryFrom<Words> for Overrides {
             faults: words.faults.iter().map(|f| f.parse()).collect::<Result<_, _>>()?,
             asked: words.asked.iter().map(|a| a.parse()).collect::<Result<_, _>>()?,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_shell_would_take_apart_is_in_quotes() {
+        for plain in
+            ["a/b-c_1.toml", "lan=x.pcap", "order:1@5ms", "event:made,what=echo", "rö.toml"]
+        {
+            assert_eq!(shell(plain), plain);
+        }
+        assert_eq!(shell("sp ace's/rö uter.toml"), r"'sp ace'\''s/rö uter.toml'");
+        assert_eq!(["", "$x", "a;b", "*", "~"].map(shell), ["''", "'$x'", "'a;b'", "'*'", "'~'"]);
+        let capture = |port: Option<&str>| CaptureArg {
+            port: port.map(str::to_owned),
+            path: "my cap.pcap".into(),
+        };
+        assert_eq!(capture(None).words(), " 'my cap.pcap'");
+        assert_eq!(capture(Some("lan")).words(), " --port 'lan=my cap.pcap'");
     }
 }
