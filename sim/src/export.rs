@@ -106,12 +106,21 @@ fn rust(bundle: &Bundle, name: &str) -> String {
     text
 }
 
+/// Words that are no names in Rust, of edition 2024 and before.
+const KEYWORDS: [&str; 51] = [
+    "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "crate",
+    "do", "dyn", "else", "enum", "extern", "false", "final", "fn", "for", "gen", "if", "impl",
+    "in", "let", "loop", "macro", "match", "mod", "move", "mut", "override", "priv", "pub", "ref",
+    "return", "self", "static", "struct", "super", "trait", "true", "try", "type", "typeof",
+    "unsafe", "unsized", "use", "virtual", "where", "while", "yield",
+];
+
 /// A name that can be a function's.
 fn identifier(stem: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' };
     let name: String = stem.chars().map(plain).collect();
     match name.chars().next() {
-        Some(c) if c.is_ascii_alphabetic() => name,
+        Some(c) if c.is_ascii_alphabetic() && !KEYWORDS.contains(&&*name) => name,
         _ => format!("case_{name}"),
     }
 }

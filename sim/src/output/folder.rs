@@ -27,7 +27,7 @@ impl Folder {
         let output = |path: &Path, source| RunError::Output { path: path.to_owned(), source };
         match fs::read_dir(target) {
             Ok(mut entries) => {
-                if entries.next().is_some() && !target.join("manifest.json").is_file() {
+                if entries.next().is_some() && !is_a_runs(target) {
                     return Err(RunError::NotOurs(target.to_owned()));
                 }
             }
@@ -102,6 +102,13 @@ pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.file_name().map_or_else(|| OsString::from("out"), OsString::from);
     name.push(suffix);
     path.with_file_name(name)
+}
+
+/// Whether a folder has the manifest of a run: others leave a `manifest.json`, too.
+fn is_a_runs(folder: &Path) -> bool {
+    let manifest = fs::read(folder.join("manifest.json")).unwrap_or_default();
+    let manifest = serde_json::from_slice::<serde_json::Value>(&manifest);
+    manifest.is_ok_and(|manifest| manifest.get("lockstep").is_some())
 }
 
 /// Whether a folder that was opened is still the one at a path.

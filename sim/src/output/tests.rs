@@ -277,6 +277,12 @@ fn a_folder_of_somebody_else_is_refused() {
     assert_eq!(error.exit_code(), 2);
     assert!(error.to_string().contains("no run of lockstep made it"), "{error}");
     assert_eq!(fs::read_dir(&dir).unwrap().count(), 1);
+    // Others have manifests, too.
+    for theirs in ["{\"manifest_version\": 3}", "no JSON"] {
+        fs::write(dir.join("manifest.json"), theirs).unwrap();
+        let error = execute(&plan(), &options(&dir, Backend::Heap, Pace::Skip)).unwrap_err();
+        assert_eq!(error.exit_code(), 2, "{theirs}");
+    }
 
     let file = dir.join("thesis.tex");
     let error = execute(&plan(), &options(&file, Backend::Heap, Pace::Skip)).unwrap_err();

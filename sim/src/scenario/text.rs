@@ -202,12 +202,16 @@ fn gcd(mut a: u128, mut b: u128) -> u128 {
 /// What is wrong with it.
 pub fn seed(text: &str) -> Result<u64, String> {
     let text = text.trim();
+    let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     if let Ok(number) = text.parse::<u64>()
-        && text.bytes().all(|b| b.is_ascii_digit())
+        && digits
     {
         return Ok(number);
     }
-    if !(7..=40).contains(&text.len()) || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
+    // Digits alone are a number, but for a whole hash; and this one is too large.
+    let too_large = digits && text.len() != 40;
+    if too_large || !(7..=40).contains(&text.len()) || !text.bytes().all(|b| b.is_ascii_hexdigit())
+    {
         return Err(format!("\"{text}\" is no seed, expected {SEED}"));
     }
     Ok(xxhash_rust::xxh3::xxh3_64(text.to_ascii_lowercase().as_bytes()))
@@ -430,6 +434,7 @@ mod tests {
     fn a_seed_is_a_number_or_the_hash_of_a_hash() {
         assert_eq!(seed("42"), Ok(42));
         assert_eq!(seed("18446744073709551615"), Ok(u64::MAX));
+        assert!(seed("18446744073709551616").is_err() && seed(&"1".repeat(39)).is_err());
         // XXH3-64 of "deadbeef": pinned, since recorded runs name it.
         assert_eq!(seed("deadbeef"), seed("DEADBEEF"));
         assert_eq!(seed("deadbeef"), Ok(6908366311272898100));
