@@ -351,9 +351,7 @@ pub fn quote_less<B: Buf>(message: &mut B, len: usize) {
 /// Sets the checksum of a message that is in one segment.
 fn set_checksum(message: &mut [u8]) {
     message[2..4].fill(0);
-    let mut sum = Sum::new();
-    sum.add(message);
-    let sum = sum.finish().to_be_bytes();
+    let sum = checksum::checksum(message).to_be_bytes();
     message[2..4].copy_from_slice(&sum);
 }
 

@@ -36,7 +36,10 @@ pub fn arp_input<W: World>(
     let reply = packet.operation == Operation::Reply;
     let announcement = packet.sender_ip == packet.target_ip && env.policy.arp_learn_requests;
     if let Some(mac) = fixed.filter(|_| announcement || reply) {
-        return believed(frame, mac == packet.sender_mac, env);
+        return match mac == packet.sender_mac {
+            true => taken(frame, env),
+            false => not_for_us(frame, DropReason::ArpStatic, env),
+        };
     }
     let ours = match env.devices.owner(packet.target_ip) {
         Some(owner) => owner == frame.device || env.policy.weak_host,
@@ -79,14 +82,6 @@ pub fn arp_input<W: World>(
     }
     let reason = if ours { DropReason::ArpUnsolicited } else { DropReason::ArpNotOurs };
     not_for_us(frame, reason, env);
-}
-
-/// What a static neighbour says of himself: nothing new, or what is not believed.
-fn believed<W: World>(frame: ArpFrame<W::Buf>, right: bool, env: &mut Env<'_, W>) {
-    match right {
-        true => taken(frame, env),
-        false => not_for_us(frame, DropReason::ArpStatic, env),
-    }
 }
 
 /// We have heard it; the kernel may have asked, too, or know who speaks.
