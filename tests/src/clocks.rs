@@ -1,14 +1,14 @@
 //! Clocks that are not as they should be: those of captures are set back, those of lcores differ.
 
 use crate::cli::folder;
-use dataplane::{Instant, Nanos, PortId};
+use dataplane::{Instant, Nanos};
 use fixtures::{ALICE, BOB, udp};
 use insta::assert_snapshot;
 use sim::capture::{Frame, PcapngWriter};
-use sim::plan::{Backend, CaptureInput, Input, Pace, Plan, Select, Source, Timing};
+use sim::plan::{Backend, CaptureInput, Input, Pace, Select, Source, Timing};
 use sim::run::simulate;
 use sim::trace::{Observer, Passing, Way};
-use tests::{LAN, WAN, dut, dut_with_workers, ms, tbf};
+use tests::{Dut, LAN, WAN, dut, dut_with_workers, ms, tbf};
 
 /// A capture of 600 datagrams, 20 µs apart, whose clock is set back by 10 s in the middle; and a frame
 /// that was written a little too late.
@@ -145,14 +145,7 @@ fn a_shaper_that_lcores_share_keeps_to_its_rate_whatever_their_clocks_say() {
     for n in 0..40 {
         net.at(ms(1)).lan(&udp(ALICE, BOB).ports(4000 + n, 53));
     }
-    let end = |faults: &[&str]| {
-        let mut plan = net.plan.clone();
-        plan.faults = faults.iter().map(|fault| fault.parse().unwrap()).collect();
-        let (outcome, ()) = simulate(&plan, Backend::Heap, Pace::Skip, ()).unwrap();
-        let (stepped, ()) = simulate(&plan, Backend::Heap, Pace::Step, ()).unwrap();
-        assert_eq!((outcome.broken.as_slice(), stepped.digests), (&[][..], outcome.digests));
-        outcome.end
-    };
+    let end = |faults: &[&str]| skipped_as_stepped(&net, faults).0;
     let (alike, differ) = (end(&[]), end(&["ahead:1=3s", "drift:2=-50000", "drift:1=99999"]));
     let apart = alike.saturating_since(differ).max(differ.saturating_since(alike));
     assert!(apart < Nanos::from_millis(1), "{alike} {differ}");
@@ -169,12 +162,7 @@ fn tokens_that_come_in_steps_come_by_the_time_of_the_run_whatever_a_clock_says()
         net.at(ms(1)).lan(&udp(ALICE, BOB).ports(4000 + n, 53).len(50));
     }
     let story = |faults: &[&str]| {
-        let mut plan = net.plan.clone();
-        plan.faults = faults.iter().map(|fault| fault.parse().unwrap()).collect();
-        let (outcome, ()) = simulate(&plan, Backend::Heap, Pace::Skip, ()).unwrap();
-        let (stepped, ()) = simulate(&plan, Backend::Heap, Pace::Step, ()).unwrap();
-        assert_eq!((outcome.broken.as_slice(), stepped.digests), (&[][..], outcome.digests));
-        let out = frames_out_at(&plan, WAN);
+        let (_, out) = skipped_as_stepped(&net, faults);
         out.into_iter().map(|at| at.as_nanos() / 1_000_000).collect::<Vec<_>>()
     };
     let alike = [1, 4, 8, 12, 16, 20];
@@ -185,15 +173,20 @@ fn tokens_that_come_in_steps_come_by_the_time_of_the_run_whatever_a_clock_says()
     assert_eq!(story(&["drift:1=99999", "drift:3=-50000"]), alike);
 }
 
-/// When frames leave by a port.
-fn frames_out_at(plan: &Plan, port: PortId) -> Vec<Instant> {
-    struct Times(PortId, Vec<Instant>);
-    impl Observer for Times {
+/// When a run with these faults ends, and when frames leave by the WAN; the same if each idle tick is stepped.
+fn skipped_as_stepped(net: &Dut, faults: &[&str]) -> (Instant, Vec<Instant>) {
+    struct Left(Vec<Instant>);
+    impl Observer for Left {
         fn frame(&mut self, frame: &Passing<'_>) {
-            if (frame.port, frame.way) == (self.0, Way::Out) {
-                self.1.push(frame.at);
+            if (frame.port, frame.way) == (WAN, Way::Out) {
+                self.0.push(frame.at);
             }
         }
     }
-    simulate(plan, Backend::Heap, Pace::Skip, Times(port, Vec::new())).unwrap().1.1
+    let mut plan = net.plan.clone();
+    plan.faults = faults.iter().map(|fault| fault.parse().unwrap()).collect();
+    let (outcome, Left(out)) = simulate(&plan, Backend::Heap, Pace::Skip, Left(vec![])).unwrap();
+    let (stepped, ()) = simulate(&plan, Backend::Heap, Pace::Step, ()).unwrap();
+    assert_eq!((outcome.broken.as_slice(), stepped.digests), (&[][..], outcome.digests));
+    (outcome.end, out)
 }
