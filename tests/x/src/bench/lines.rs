@@ -38,6 +38,18 @@ pub(super) fn is_one(name: &str) -> bool {
 const MILLION: &str = "@1000000";
 const FORWARD: Side = Bench(&["tick", "forward"]);
 
+/// A million packets of a capture, against a loop in C that only passes them on.
+const fn replayed(
+    name: &'static str,
+    what: &'static str,
+    ours: &'static [&'static str],
+    at_most: Option<f64>,
+) -> Line {
+    let peer = Peer("pcap_loop", &[MILLION, "%peer.pcap"]);
+    let against = "C: net_pcap to net_pcap, the same file, packets untouched";
+    Line { name, what, against, measure: Measure::Against { ours: Bench(ours), peer, at_most } }
+}
+
 /// A line of the forwarding loop, against forwarding itself.
 const fn tick(name: &'static str, what: &'static str, args: &'static [&'static str]) -> Line {
     let measure = Measure::Against { ours: Bench(args), peer: FORWARD, at_most: Some(1.5) };
@@ -85,26 +97,18 @@ const fn fuzz(
 }
 
 pub(super) const LINES: &[Line] = &[
-    Line {
-        name: "replay",
-        what: "timed replay of 1 M packets: net_pcap, wire, ring, worker, pcapng; digest, counters",
-        against: "C: net_pcap to net_pcap, the same file, packets untouched",
-        measure: Measure::Against {
-            ours: Bench(&["replay", MILLION, "%ours.pcapng"]),
-            peer: Peer("pcap_loop", &[MILLION, "%peer.pcap"]),
-            at_most: Some(1.0),
-        },
-    },
-    Line {
-        name: "replay-bare",
-        what: "what no simulator can leave out: net_pcap, a worker, pcapng; in bursts, without time",
-        against: "C: net_pcap to net_pcap, the same file, packets untouched",
-        measure: Measure::Against {
-            ours: Bench(&["replay-bare", MILLION, "%ours.pcapng"]),
-            peer: Peer("pcap_loop", &[MILLION, "%peer.pcap"]),
-            at_most: None,
-        },
-    },
+    replayed(
+        "replay",
+        "timed replay of 1 M packets: net_pcap, wire, ring, worker, pcapng; digest, counters",
+        &["replay", MILLION, "%ours.pcapng"],
+        Some(1.0),
+    ),
+    replayed(
+        "replay-bare",
+        "what no simulator can leave out: net_pcap, a worker, pcapng; in bursts, without time",
+        &["replay-bare", MILLION, "%ours.pcapng"],
+        None,
+    ),
     Line {
         name: "replay-events",
         what: "the same with events.jsonl",
